@@ -1,0 +1,45 @@
+# Every target sets itself up: a fresh machine needs Python 3.11, git and make.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+ARGS   ?=
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: setup test lint types bench lock schema clean
+
+setup: $(READY)
+
+# --no-build-isolation: the builder comes from the lock file, like all the rest.
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $(READY)
+
+test: lint types
+	$(BIN)/pytest --numprocesses=auto $(ARGS)
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+
+types: $(READY)
+	$(BIN)/mypy
+
+bench: $(READY)
+	$(BIN)/python -m bench $(ARGS)
+
+schema: $(READY)
+	$(BIN)/python -m config.schema > config/lockstep.schema.json
+
+# No index addresses in the lock file: it must install from whatever registry a machine has.
+lock: $(READY)
+	$(BIN)/pip-compile --quiet --extra=dev --generate-hashes --allow-unsafe --strip-extras \
+	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header \
+	  --output-file=requirements.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build *.egg-info

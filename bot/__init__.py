@@ -1,0 +1,1 @@
+"""Lockstep: drift and promotion between environment branches, value by value."""

@@ -1,0 +1,1 @@
+"""The command line; composes the rest, imported by nobody."""

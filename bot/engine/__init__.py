@@ -1,0 +1,1 @@
+"""The promotion engine: git objects in, values, drift and candidate out."""

@@ -1,0 +1,1 @@
+"""A local stand-in for a forge: a development tool, bound to loopback only."""

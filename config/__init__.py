@@ -1,0 +1,1 @@
+"""What people configure: the only I/O here is reading the file."""

@@ -1,0 +1,1 @@
+"""The receiver: verify, parse, dispatch; nothing decides here."""
