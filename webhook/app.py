@@ -1,0 +1,251 @@
+"""The receiver's HTTP side: an answer is given for every request, and it is true.
+
+202 is said only for what Temporal has, or for what cannot matter. Nothing of a delivery but its id
+and its kind is logged or counted.
+"""
+
+import asyncio
+import json
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from webhook import github
+from webhook.dispatch import Dispatcher, UnavailableError
+from webhook.events import Ignored, NotUnderstoodError
+
+MAX_BODY = 25 * 1024 * 1024
+"""Most bytes of a body: the cap of the forges."""
+
+RETRY_AFTER = "10"
+"""Seconds until a refused delivery is worth another try."""
+
+# A body that comes slower than this has no sender any more: GitHub gives up after 10 s.
+_BODY_SECONDS = 10.0
+_CLOSE_SECONDS = 10.0
+_JSON = {"Content-Type": "application/json"}
+_FORM_TYPE = "application/x-www-form-urlencoded"
+_DELIVERY_IN_LOG = re.compile(r"[A-Za-z0-9-]{1,64}")
+
+_log = logging.getLogger(__name__)
+
+Ready = Callable[[], Awaitable[Sequence[str]]]
+"""Returns what is missing, as sentences; nothing when ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    outcome: str
+    body: bytes
+    headers: dict[str, str]
+
+    def response(self) -> web.Response:
+        return web.Response(status=self.status, body=self.body, headers=self.headers)
+
+
+def _line(**fields: object) -> bytes:
+    return json.dumps(fields).encode() + b"\n"
+
+
+def _refusal(status: int, outcome: str, error: str, remedy: str, **headers: str) -> _Answer:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return _Answer(status, outcome, _line(error=error, help=remedy), _JSON | named)
+
+
+_ACCEPTED = _Answer(202, "accepted", _line(status="accepted"), _JSON)
+_WRONG_TYPE = _refusal(
+    415,
+    "wrong_type",
+    "The body is of a type, or in an encoding, that is not read here",
+    f"Set the webhook's content type to application/json (or {_FORM_TYPE}), not compressed",
+)
+_TOO_LARGE = _refusal(
+    413,
+    "too_large",
+    "The body is larger than 25 MiB",
+    "No forge sends that much: check who is calling",
+)
+_TOO_SLOW = _refusal(
+    408,
+    "too_slow",
+    "The body did not arrive in time",
+    "Deliver it again from the webhook's page, and check the network between",
+)
+_UNSIGNED = _refusal(
+    401,
+    "unsigned",
+    "X-Hub-Signature-256 is missing or does not sign this body",
+    "Give the webhook the same secret as LOCKSTEP_GITHUB_WEBHOOK_SECRET",
+)
+_NO_NAMES = _refusal(
+    400,
+    "not_understood",
+    "X-GitHub-Event or X-GitHub-Delivery is missing",
+    "Send it as GitHub does, both headers included",
+)
+
+
+class _Metrics:
+    """Counts by kind and outcome: labels of a fixed set, whatever a repository may be called."""
+
+    def __init__(self, registry: CollectorRegistry, dispatcher: Dispatcher) -> None:
+        self._registry = registry
+        self._deliveries = Counter(
+            "lockstep_webhook_deliveries",
+            "Deliveries by event and what became of them",
+            ["forge", "event", "outcome"],
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "lockstep_webhook_seconds",
+            "From a delivery's headers to its answer",
+            ["forge"],
+            registry=registry,
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+        ).labels("github")
+        waiting = Gauge(
+            "lockstep_webhook_waiting",
+            "Deliveries that wait for Temporal's acknowledgement",
+            registry=registry,
+        )
+        waiting.set_function(lambda: dispatcher.waiting)
+
+    def record(self, event: str, outcome: str, seconds: float) -> None:
+        known = event if event in github.EVENTS else "other"
+        self._deliveries.labels("github", known, outcome).inc()
+        self._seconds.observe(seconds)
+
+    async def show(self, _request: web.Request) -> web.Response:
+        return web.Response(
+            body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )
+
+
+class _Receiver:
+    def __init__(
+        self, dispatcher: Dispatcher, signatures: github.Signatures, metrics: _Metrics
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._signatures = signatures
+        self._metrics = metrics
+
+    async def github(self, request: web.Request) -> web.Response:
+        started = time.perf_counter()
+        event = request.headers.get("X-GitHub-Event", "")
+        body = await self._body(request)
+        answer = body if isinstance(body, _Answer) else await self._answer(request, event, body)
+        self._metrics.record(event, answer.outcome, time.perf_counter() - started)
+        return answer.response()
+
+    async def _body(self, request: web.Request) -> bytes | _Answer:
+        """Return the JSON that was signed, or why there is none."""
+        media = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        # The signature is over the bytes that were sent, and aiohttp has unpacked them.
+        if media not in {"application/json", _FORM_TYPE} or "Content-Encoding" in request.headers:
+            return _WRONG_TYPE
+        body = await _read(request)
+        if isinstance(body, _Answer):
+            return body
+        if not self._signatures.hold(body, request.headers.get("X-Hub-Signature-256")):
+            return _UNSIGNED
+        try:
+            return github.form_payload(body) if media == _FORM_TYPE else body
+        except NotUnderstoodError as error:
+            return _not_understood(error)
+
+    async def _answer(self, request: web.Request, event: str, body: bytes) -> _Answer:
+        delivery = request.headers.get("X-GitHub-Delivery", "")
+        if not event or not delivery:
+            return _NO_NAMES
+        try:
+            found = github.translate(event, delivery, body)
+            if isinstance(found, Ignored):
+                return _Answer(202, "ignored", _line(status="ignored", reason=found.reason), _JSON)
+            await self._dispatcher.take(found)
+        except NotUnderstoodError as error:
+            shown = delivery if _DELIVERY_IN_LOG.fullmatch(delivery) else "of no valid id"
+            _log.warning("delivery %s is not understood: %s", shown, error)
+            return _not_understood(error)
+        except UnavailableError as error:
+            return _refusal(
+                503,
+                "unavailable",
+                str(error),
+                "Deliver it again; what it tells is found by the next re-observe in any case",
+                Retry_After=RETRY_AFTER,
+            )
+        return _ACCEPTED
+
+
+async def _read(request: web.Request) -> bytes | _Answer:
+    if (request.content_length or 0) > MAX_BODY:
+        return _TOO_LARGE
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        return _TOO_LARGE
+    except TimeoutError:
+        return _TOO_SLOW
+
+
+def _not_understood(error: NotUnderstoodError) -> _Answer:
+    return _refusal(
+        400,
+        "not_understood",
+        f"Not what GitHub sends: {error}",
+        "Deliver it again; if it is refused again, report it with this message",
+    )
+
+
+async def _alive(_request: web.Request) -> web.Response:
+    return web.Response(body=_line(status="alive"), headers=_JSON)
+
+
+def _readiness(ready: Ready) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def handler(_request: web.Request) -> web.Response:
+        missing = await ready()
+        if not missing:
+            return web.Response(body=_line(status="ready"), headers=_JSON)
+        return _refusal(
+            503,
+            "not_ready",
+            f"Not ready: {'; '.join(missing)}",
+            "Deliveries are refused meanwhile; check LOCKSTEP_TEMPORAL_ADDRESS and its server",
+            Retry_After=RETRY_AFTER,
+        ).response()
+
+    return handler
+
+
+def app(
+    dispatcher: Dispatcher,
+    *,
+    github_secrets: Sequence[str],
+    ready: Ready,
+    registry: CollectorRegistry | None = None,
+) -> web.Application:
+    """Return the receiver's application; it closes `dispatcher` after its last request.
+
+    Raises ValueError where there is no secret: an unsigned delivery is never accepted.
+    """
+    metrics = _Metrics(registry or CollectorRegistry(), dispatcher)
+    receiver = _Receiver(dispatcher, github.Signatures(github_secrets), metrics)
+
+    async def close(_app: web.Application) -> None:
+        await dispatcher.close(_CLOSE_SECONDS)
+
+    made = web.Application(client_max_size=MAX_BODY)
+    made.router.add_post("/webhooks/github", receiver.github)
+    made.router.add_get("/healthz", _alive)
+    made.router.add_get("/readyz", _readiness(ready))
+    made.router.add_get("/metrics", metrics.show)
+    made.on_cleanup.append(close)
+    return made
