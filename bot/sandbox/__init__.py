@@ -1,1 +1,1 @@
-"""A local stand-in for a forge: a development tool, bound to loopback only."""
+"""A local stand-in for a forge: real git, real merges, signed webhooks; a development tool."""

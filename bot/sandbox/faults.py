@@ -1,0 +1,143 @@
+"""Faults on request: what goes wrong, for which calls, and how often; and who called what."""
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from aiohttp import web
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What goes wrong with the next `times` calls that match, after the first `skip`.
+
+    `path` is a regular expression searched in the path, without the API's root. One of: `status`
+    answers with that and does nothing; `stall` waits that many seconds first; `cut` closes the
+    connection unanswered; `truncate` sends half of the true answer; `lose` does what was asked
+    and then cuts the connection, or answers with `status` where that is given.
+    """
+
+    method: str = ".*"
+    path: str = ""
+    times: int = 1
+    skip: int = 0
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    message: str = "Injected by the sandbox"
+    stall: float = 0.0
+    cut: bool = False
+    truncate: bool = False
+    lose: bool = False
+
+    def matches(self, method: str, path: str) -> bool:
+        """Say whether a call is meant."""
+        return bool(re.fullmatch(self.method, method) and re.search(self.path, path))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookFault:
+    """What happens to the next `times` deliveries of an event: dropped, sent twice or late."""
+
+    event: str = ".*"
+    times: int = 1
+    copies: int = 1
+    delay: float = 0.0
+
+    def matches(self, event: str) -> bool:
+        """Say whether a delivery is meant."""
+        return bool(re.fullmatch(self.event, event))
+
+
+class Faults:
+    """The faults that are waiting, and the count of calls by (method, route)."""
+
+    def __init__(self) -> None:
+        self.calls: Counter[tuple[str, str]] = Counter()
+        self.not_modified = 0
+        self._waiting: list[Fault] = []
+        self._hooks: list[HookFault] = []
+
+    def add(self, fault: Fault | HookFault) -> None:
+        """Let something go wrong; raises re.error for a pattern that is none."""
+        if isinstance(fault, Fault):
+            re.compile(fault.path)
+            re.compile(fault.method)
+            self._waiting.append(fault)
+        else:
+            re.compile(fault.event)
+            self._hooks.append(fault)
+
+    def clear(self) -> None:
+        """Forget the faults that are still waiting."""
+        self._waiting.clear()
+        self._hooks.clear()
+
+    def take(self, method: str, path: str) -> Fault | None:
+        """Return the fault for this call, used up by one."""
+        for at, fault in enumerate(self._waiting):
+            if not fault.matches(method, path):
+                continue
+            if fault.skip:
+                self._waiting[at] = replace(fault, skip=fault.skip - 1)
+                continue
+            if fault.times > 1:
+                self._waiting[at] = replace(fault, times=fault.times - 1)
+            else:
+                del self._waiting[at]
+            return fault
+        return None
+
+    def take_hook(self, event: str) -> HookFault:
+        """Return what happens to this delivery; usually nothing out of the ordinary."""
+        for at, fault in enumerate(self._hooks):
+            if fault.matches(event):
+                if fault.times > 1:
+                    self._hooks[at] = replace(fault, times=fault.times - 1)
+                else:
+                    del self._hooks[at]
+                return fault
+        return HookFault()
+
+
+async def suffer(fault: Fault, request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer a call the way its fault says."""
+    if fault.stall:
+        await asyncio.sleep(fault.stall)
+    if fault.lose:
+        await handler(request)
+        return _failed(fault) if fault.status is not None else _cut(request)
+    if fault.cut:
+        return _cut(request)
+    if fault.status is not None:
+        return _failed(fault)
+    response = await handler(request)
+    return await _truncated(request, response) if fault.truncate else response
+
+
+def _failed(fault: Fault) -> web.Response:
+    body = {"message": fault.message, "documentation_url": "https://docs.github.com/rest"}
+    return web.json_response(body, status=fault.status or 500, headers=fault.headers)
+
+
+def _cut(request: web.Request) -> web.Response:
+    if request.transport is not None:
+        request.transport.abort()
+    # aiohttp wants an answer; with the connection gone nobody reads it.
+    return web.Response(status=500)
+
+
+async def _truncated(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+    if not isinstance(response, web.Response) or not isinstance(response.body, bytes):
+        return response
+    whole = response.body
+    headers = dict(response.headers) | {"Content-Length": str(len(whole))}
+    half = web.StreamResponse(status=response.status, headers=headers)
+    await half.prepare(request)
+    await half.write(whole[: len(whole) // 2])
+    if request.transport is not None:
+        request.transport.close()
+    return half

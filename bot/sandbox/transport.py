@@ -1,0 +1,204 @@
+"""Git over smart HTTP: `git http-backend` behind a token, pushes noticed by what moved."""
+
+import asyncio
+import contextlib
+import os
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import IO, Any
+
+from aiohttp import web
+
+from bot.sandbox.git import environment
+
+_CHUNK = 1 << 16
+_MOST_COMMANDS = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One line of a push: a ref, where it stood, where it shall stand."""
+
+    old: str
+    new: str
+    ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """What a push asks for, read from the head of its body."""
+
+    commands: tuple[Command, ...]
+    capabilities: frozenset[str]
+
+
+def read_push(body: IO[bytes]) -> Push:
+    """Read a push's commands and go back to the start; raises ValueError."""
+    commands: list[Command] = []
+    capabilities: frozenset[str] = frozenset()
+    while body.tell() < _MOST_COMMANDS:
+        size = int(body.read(4) or b"0", 16)
+        if size < 4:
+            break
+        line, _, extra = body.read(size - 4).partition(b"\0")
+        if extra:
+            capabilities = frozenset(extra.decode(errors="replace").split())
+        if line.startswith((b"shallow ", b"push-cert")):
+            continue
+        old, new, ref = line.decode(errors="surrogateescape").rstrip("\n").split(" ", 2)
+        commands.append(Command(old, new, ref))
+    body.seek(0)
+    return Push(tuple(commands), capabilities)
+
+
+def declined(push: Push, reasons: Mapping[str, str]) -> bytes:
+    """Return the answer that declines a push, with the reason of each ref."""
+    lines = [b"unpack ok\n"]
+    for command in push.commands:
+        why = "protected branch hook declined" if command.ref in reasons else "declined with others"
+        lines.append(f"ng {command.ref} {why}\n".encode(errors="surrogateescape"))
+    report = b"".join(_packet(line) for line in lines) + b"0000"
+    if "side-band-64k" not in push.capabilities:
+        return report
+    said = "".join(
+        f"error: GH006: Protected branch update failed for {ref}.\nerror: {why}\n"
+        for ref, why in reasons.items()
+    )
+    return _packet(b"\x02" + said.encode(errors="replace")) + _packet(b"\x01" + report) + b"0000"
+
+
+def _packet(content: bytes) -> bytes:
+    return f"{len(content) + 4:04x}".encode() + content
+
+
+def allowed_config(*, force: bool, delete: bool) -> dict[str, str]:
+    """Return the variables that make git itself refuse what a protected branch forbids."""
+    pairs = [
+        ("receive.denyNonFastForwards", "false" if force else "true"),
+        ("receive.denyDeletes", "false" if delete else "true"),
+        ("receive.denyDeleteCurrent", "ignore"),
+    ]
+    found = {"GIT_CONFIG_COUNT": str(len(pairs))}
+    for at, (name, value) in enumerate(pairs):
+        found |= {f"GIT_CONFIG_KEY_{at}": name, f"GIT_CONFIG_VALUE_{at}": value}
+    return found
+
+
+async def spool(request: web.Request) -> IO[bytes]:
+    """Take a request's body to a temporary file, so that no slow client holds anything up."""
+    body: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+    async for chunk in request.content.iter_chunked(_CHUNK):
+        body.write(chunk)
+    body.seek(0)
+    return body
+
+
+async def backend(
+    request: web.Request,
+    repository: os.PathLike[str],
+    service_path: str,
+    user: str | None,
+    extra: Mapping[str, str],
+    body: IO[bytes] | None,
+) -> web.StreamResponse:
+    """Run git's own CGI for a request and stream its answer; with `body` the answer is kept back.
+
+    Kept back, because what a push moved is announced before its pusher hears of it: the caller
+    then sends the response that this prepared.
+    """
+    env = environment(
+        {
+            "GIT_PROJECT_ROOT": str(repository),
+            "PATH_INFO": service_path,
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "REQUEST_METHOD": request.method,
+            "QUERY_STRING": request.query_string,
+            "CONTENT_TYPE": request.headers.get("Content-Type", ""),
+            "GIT_PROTOCOL": request.headers.get("Git-Protocol", ""),
+            "REMOTE_ADDR": "127.0.0.1",
+            **({"REMOTE_USER": user} if user else {}),
+            **extra,
+        }
+    )
+    process = await asyncio.create_subprocess_exec(
+        "git",
+        "http-backend",
+        stdin=body if body is not None else asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env=env,
+    )
+    try:
+        if body is not None:
+            return await _kept(process)
+        return await _streamed(request, process)
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+        await process.wait()
+
+
+async def _kept(process: asyncio.subprocess.Process) -> web.Response:
+    output, _ = await process.communicate()
+    head, _, content = output.partition(b"\r\n\r\n")
+    status, headers = _cgi_head(head)
+    return web.Response(status=status, headers=headers, body=content)
+
+
+async def _streamed(
+    request: web.Request, process: asyncio.subprocess.Process
+) -> web.StreamResponse:
+    feeding = asyncio.create_task(_feed(request, process))
+    try:
+        chunks = _read(process)
+        raw = b""
+        async for chunk in chunks:
+            raw += chunk
+            if b"\r\n\r\n" in raw:
+                break
+        head, _, rest = raw.partition(b"\r\n\r\n")
+        status, headers = _cgi_head(head)
+        response = web.StreamResponse(status=status, headers=headers)
+        await response.prepare(request)
+        if rest:
+            await response.write(rest)
+        async for chunk in chunks:
+            await response.write(chunk)
+        await response.write_eof()
+        return response
+    finally:
+        feeding.cancel()
+        await asyncio.gather(feeding, return_exceptions=True)
+
+
+async def _feed(request: web.Request, process: asyncio.subprocess.Process) -> None:
+    pipe = process.stdin
+    if pipe is None:
+        return
+    with contextlib.suppress(ConnectionError):
+        async for chunk in request.content.iter_chunked(_CHUNK):
+            pipe.write(chunk)
+            await pipe.drain()
+    pipe.close()
+
+
+async def _read(process: asyncio.subprocess.Process) -> AsyncIterator[bytes]:
+    while process.stdout and (chunk := await process.stdout.read(_CHUNK)):
+        yield chunk
+
+
+def _cgi_head(head: bytes) -> tuple[int, dict[str, str]]:
+    headers: dict[str, str] = {}
+    for line in head.decode(errors="replace").split("\r\n"):
+        name, separator, value = line.partition(":")
+        if separator:
+            headers[name.strip()] = value.strip()
+    status = headers.pop("Status", "200 OK" if headers else "500 no answer from git")
+    return int(status.split()[0]), headers
+
+
+def wants_write(service_path: str, query: Mapping[str, Any]) -> bool:
+    """Say whether a request belongs to a push."""
+    return service_path == "/git-receive-pack" or query.get("service") == "git-receive-pack"
