@@ -1,0 +1,113 @@
+"""Who may give which command: "Who may" of the interface. A refusal names what is missing."""
+
+import difflib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from bot.decisions.commands import Command, Override, Reject, Rollback, SignOff
+from bot.decisions.facts import Permission, Who
+
+# Lowest first.
+_RANKS: tuple[Permission, ...] = get_args(Permission)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """Go on."""
+
+    kind: Literal["allowed"] = "allowed"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Do nothing but reply `reason`, Markdown for the one who asked."""
+
+    reason: str
+    kind: Literal["refused"] = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Do nothing and do not reply: two bots that answer one another never stop."""
+
+    reason: str
+    kind: Literal["ignored"] = "ignored"
+
+
+def roles_held(
+    login: str, active_teams: Collection[str], roles: Mapping[str, Sequence[str]]
+) -> frozenset[str]:
+    """Return the roles of the configuration that `login` holds, by name or through a team.
+
+    Teams are spelled ``org/team``, and only active memberships belong in
+    `active_teams`: a pending one is none.
+    """
+    names = {login.casefold(), *(f"@{team}".casefold() for team in active_teams)}
+    return frozenset(
+        role
+        for role, members in roles.items()
+        if any(member.casefold() in names for member in members)
+    )
+
+
+def may(
+    command: Command,
+    who: Who,
+    roles: Mapping[str, Sequence[str]],
+    trusted_roles: Collection[str] = (),
+) -> Allowed | Refused | Ignored:
+    """Return whether `who` may give `command`.
+
+    `roles` are the configuration's; holders of the `trusted_roles` among them may
+    roll back and override like a maintainer.
+    """
+    if who.is_self or who.is_bot:
+        return Ignored(f"bots give no commands, and {who.login} is one")
+    match command:
+        case SignOff(role) | Reject(role):
+            return _member(command, role, who, roles)
+        case Rollback() | Override():
+            trusted = sorted(set(trusted_roles) & set(roles))
+            if who.roles & set(trusted):
+                return Allowed()
+            return _ranked(command, who, "maintain", trusted)
+        case _:
+            return _ranked(command, who, "write", ())
+
+
+def _member(
+    command: SignOff | Reject, role: str, who: Who, roles: Mapping[str, Sequence[str]]
+) -> Allowed | Refused:
+    if role not in roles:
+        return Refused(_unknown_role(role, roles))
+    if role in who.roles:
+        return Allowed()
+    # Code spans, so that nobody is notified of somebody else's mistake.
+    members = ", ".join(f"`{member}`" for member in roles[role]) or "nobody so far"
+    return Refused(
+        f"`/{command.kind} {role}` needs a member of the role `{role}`, and {who.login} is none; "
+        f"it has {members}."
+    )
+
+
+def _unknown_role(role: str, roles: Mapping[str, Sequence[str]]) -> str:
+    shown = role.replace("`", "'")
+    near = difflib.get_close_matches(role, sorted(roles), n=1)
+    if near:
+        return f"There is no role `{shown}`. Did you mean `{near[0]}`?"
+    known = ", ".join(f"`{name}`" for name in sorted(roles)) or "none"
+    return f"There is no role `{shown}`; `roles:` in `.lockstep.yaml` has {known}."
+
+
+def _ranked(
+    command: Command, who: Who, needed: Permission, roles: Sequence[str]
+) -> Allowed | Refused:
+    if _RANKS.index(who.permission) >= _RANKS.index(needed):
+        return Allowed()
+    also = "".join(f", or the role `{role}`" for role in roles)
+    has = f"only {who.permission}" if who.permission != "none" else "none"
+    return Refused(
+        f"`/{command.kind}` needs {needed} permission for this repository{also}, and {who.login} "
+        f"has {has}; ask somebody who has it to say it."
+    )

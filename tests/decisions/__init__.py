@@ -1,0 +1,1 @@
+"""Decisions: tables of facts, and what must follow."""
