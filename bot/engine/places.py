@@ -1,0 +1,192 @@
+"""The places of one file, each judged by the values it has had on either side."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bot.engine.contents import Contents, differing
+from bot.engine.history import Line, Moment, Read, Version, joined, sync_point
+from bot.model import ABSENT, Change, Entry, State, Value
+from config.patterns import covers
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the histories of one place say.
+
+    The moves are the moments after the sync point; `agreed_entry` is the version that
+    held the agreed value in the source.
+    """
+
+    state: State
+    agreed: Value = ABSENT
+    agreed_entry: Entry | None = None
+    source_moves: tuple[Moment, ...] = ()
+    target_moves: tuple[Moment, ...] = ()
+
+
+def judge(source: Sequence[Moment], target: Sequence[Moment]) -> Verdict:
+    """Return which side has moved since both histories last agreed."""
+    point = sync_point([m.value for m in source], [m.value for m in target])
+    if point is None:
+        return Verdict(State.CONFLICT, source_moves=tuple(source), target_moves=tuple(target))
+    ours, theirs = tuple(source[point[0] + 1 :]), tuple(target[point[1] + 1 :])
+    state = State.CONFLICT if ours and theirs else State.PENDING if ours else State.DRIFT
+    agreed = source[point[0]]
+    return Verdict(state, agreed.value, agreed.version.entry, ours, theirs)
+
+
+@dataclass(slots=True)
+class Draft:
+    """A change whose commits are known by id only, newest first.
+
+    `contest` is the version that a text merge starts from, where both sides moved and
+    git may still bring them together.
+    """
+
+    change: Change
+    moved_source: tuple[str, ...] = ()
+    moved_target: tuple[str, ...] = ()
+    contest: Entry | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileHistory:
+    """One path that differs, with its versions on either side for each base."""
+
+    path: str
+    source: Entry | None
+    target: Entry | None
+    contents: Contents
+    lines: Sequence[tuple[Line, Line]]  # the source's and the target's, for each base
+    versions: Sequence[tuple[list[Version], list[Version]]]
+
+    @property
+    def keyed(self) -> bool:
+        """Whether both sides parse, so that changes are by key."""
+        return (
+            self.contents.values(self.source) is not None
+            and self.contents.values(self.target) is not None
+        )
+
+    def drafts(self) -> list[Draft]:
+        """Return the changes of this file, by key where both sides parse, null first."""
+        return self._by_key() if self.keyed else [self._whole()]
+
+    def _by_key(self) -> list[Draft]:
+        contents, kept = self.contents, self.contents.kept
+        source = contents.values(self.source) or {}
+        target = contents.values(self.target) or {}
+        keys = differing(source, target)
+        drafts, owned = [], []
+        for key, common in sorted(keys.items()):
+            mine, yours = source.get(key, ABSENT), target.get(key, ABSENT)
+            if key in kept:
+                owned.append(Draft(Change(self.path, key, State.KEPT, mine, yours)))
+            else:
+                drafts.append(self._judged(key, contents.at_key(key, common), mine, yours))
+        drafts = settle_overlaps(drafts, source, target)
+        # Layout is looked at only where no value differs, and can be only where the kept
+        # places that are to be left out stand in both texts.
+        same_shape = all(d.change.source.exists and d.change.target.exists for d in owned)
+        null_place = self._null_place(may_be_layout=not drafts and same_shape)
+        return null_place + sorted(drafts + owned, key=lambda draft: draft.change.place)
+
+    def _null_place(self, *, may_be_layout: bool) -> list[Draft]:
+        contents = self.contents
+        mine, yours = contents.as_blob(self.source), contents.as_blob(self.target)
+        if contents.as_mode(self.source) != contents.as_mode(self.target):
+            return [replace(self._judged(None, contents.as_mode, mine, yours), contest=None)]
+        if may_be_layout and contents.as_layout(self.source) != contents.as_layout(self.target):
+            draft = self._judged(None, contents.as_layout, mine, yours)
+            note = "only comments or layout differ"
+            # Where git cannot merge them the target's stay: they never block.
+            state = State.DRIFT if draft.change.state is State.CONFLICT else draft.change.state
+            return [replace(draft, change=replace(draft.change, state=state, note=note))]
+        return []
+
+    def _whole(self) -> Draft:
+        contents = self.contents
+        mine, yours = contents.as_blob(self.source), contents.as_blob(self.target)
+        one_sided = self.source is None or self.target is None
+        if one_sided and contents.values(self.source or self.target) is not None:
+            return replace(self._judged(None, contents.as_whole, mine, yours), contest=None)
+        draft = self._judged(None, contents.as_blob, mine, yours)
+        mergeable = (
+            self.source is not None
+            and self.target is not None
+            and self.source.is_file
+            and self.source.mode == self.target.mode
+        )
+        return draft if mergeable else replace(draft, contest=None)
+
+    def _judged(self, key: str | None, read: Read, source: Value, target: Value) -> Draft:
+        verdicts = [
+            judge(joined(ours, read), joined(theirs, read)) for ours, theirs in self.versions
+        ]
+        verdict, state = verdicts[0], verdicts[0].state
+        if any((v.state, v.agreed) != (state, verdict.agreed) for v in verdicts):
+            state = State.CONFLICT  # several merge bases tell different stories
+        ours, theirs = self.lines[0]
+
+        def origins(line: Line, moves: Sequence[Moment]) -> tuple[str, ...]:
+            return tuple(
+                dict.fromkeys(
+                    line.origin(m.version.commit, self.path, m.value, read)
+                    for m in reversed(moves)
+                    if m.version.commit is not None
+                )
+            )
+
+        return Draft(
+            Change(self.path, key, state, source, target, verdict.agreed),
+            origins(ours, verdict.source_moves),
+            origins(theirs, verdict.target_moves),
+            verdict.agreed_entry if state is State.CONFLICT and key is None else None,
+        )
+
+
+def settle_overlaps(
+    drafts: Sequence[Draft], source: dict[str, Value], target: dict[str, Value]
+) -> list[Draft]:
+    """Make one conflict, at the shorter key, of overlapping places that both sides moved.
+
+    They overlap where one side turned a scalar into a mapping, or back.
+    """
+    settled: list[Draft] = []
+    for draft in sorted(drafts, key=lambda d: d.change.place):
+        upper = next((d for d in settled if _overlap(d, draft)), None)
+        if upper is None:
+            settled.append(draft)
+            continue
+        moved_source = tuple(dict.fromkeys(upper.moved_source + draft.moved_source))
+        moved_target = tuple(dict.fromkeys(upper.moved_target + draft.moved_target))
+        key = upper.change.key or ""
+        if {upper.change.state, draft.change.state} in ({State.PENDING}, {State.DRIFT}):
+            settled.append(draft)
+            continue
+        settled[settled.index(upper)] = Draft(
+            replace(
+                upper.change,
+                state=State.CONFLICT,
+                source=subtree(source, key),
+                target=subtree(target, key),
+            ),
+            moved_source,
+            moved_target,
+        )
+    return settled
+
+
+def _overlap(upper: Draft, lower: Draft) -> bool:
+    return covers(upper.change.key or "", lower.change.key or "")
+
+
+def subtree(values: dict[str, Value], key: str) -> Value:
+    """Return the value at `key`, or all below it as one value, by relative key path."""
+    if key in values:
+        return values[key]
+    below = {k[len(key) :].removeprefix("."): v for k, v in values.items() if covers(key, k)}
+    if not below:
+        return ABSENT
+    token = "{" + ",".join(f"{k}={v.token}" for k, v in sorted(below.items())) + "}"
+    return Value(token, {k: v.data for k, v in sorted(below.items())})

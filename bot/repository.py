@@ -1,0 +1,514 @@
+"""One repository's objects, read and written by git's plumbing; the only home of GitPython.
+
+Nothing is ever checked out. Branch names, paths and refs are data: they follow ``--`` or
+go in by standard input, never where git looks for options.
+"""
+
+import os
+import tempfile
+import threading
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from subprocess import PIPE
+from types import TracebackType
+from typing import IO, Any, Self, cast
+
+from git import Git
+from git.exc import GitCommandNotFound
+
+from bot.engine.objects import LoggedCommit, Merge, MissingObject, Record
+from bot.engine.trees import NewObjects, text_path
+from bot.model import Entry
+
+# What a user's taste may have set and plumbing must not see. Only literal paths are given.
+_ENVIRONMENT = {
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
+    "GIT_LITERAL_PATHSPECS": "1",
+    "GIT_NAMESPACE": "",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C.UTF-8",
+}
+_SETTINGS = (
+    "color.ui=false",
+    "core.commitGraph=true",
+    "diff.renames=false",
+    "gc.auto=0",
+    "log.follow=false",
+    "log.mailmap=false",
+    "log.showRoot=true",
+    "log.showSignature=false",
+    "maintenance.auto=false",
+    "merge.renames=false",
+    "trailer.separators=:",
+)
+_GIT = ["git", *(part for setting in _SETTINGS for part in ("-c", setting))]
+_TIMEOUT_SECONDS = 600.0
+
+# Git compares each tree entry with each path: past this many, every change is read and
+# those of other paths are dropped here.
+_FEW_PATHS = 64
+# How many objects are asked for before their answers are read: bounds git's queue.
+_BATCH = 20_000
+
+
+class RepositoryError(Exception):
+    """What git could not do, in one line that says why and what helps."""
+
+
+def run_git(
+    *arguments: str,
+    directory: Path | str = ".",
+    stdin: bytes = b"",
+    environment: Mapping[str, str] | None = None,
+) -> bytes:
+    """Run git in `directory` and return what it prints. Raises `RepositoryError`."""
+    status, output, complaint = _execute(
+        arguments, directory=directory, stdin=stdin, environment=environment or {}
+    )
+    if status != 0:
+        raise RepositoryError(_reason(complaint))
+    return output
+
+
+def _execute(
+    arguments: Sequence[str],
+    *,
+    directory: Path | str,
+    environment: Mapping[str, str],
+    stdin: bytes = b"",
+) -> tuple[int, bytes, str]:
+    """Run git and return its status, output and complaint; for some, a status is an answer."""
+    with tempfile.TemporaryFile() as given:
+        given.write(stdin)
+        given.seek(0)
+        try:
+            answer: Any = Git(str(directory)).execute(
+                [*_GIT, *arguments],
+                istream=cast("Any", given),
+                kill_after_timeout=_TIMEOUT_SECONDS,
+                stdout_as_string=False,
+                strip_newline_in_stdout=False,
+                with_exceptions=False,
+                with_extended_output=True,
+                env={**_ENVIRONMENT, **environment},
+            )
+        except GitCommandNotFound as error:
+            raise RepositoryError("git is not installed, or not on the PATH") from error
+    return cast("tuple[int, bytes, str]", answer)
+
+
+def _reason(stderr: str) -> str:
+    """Return the line of git's complaint that says what is wrong."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    telling = [line for line in lines if line.startswith(("fatal:", "error:"))]
+    return (telling or lines or ["git failed and did not say why"])[0]
+
+
+class _CatFile:
+    """A `git cat-file` that stays open: reads many objects in one go, in order."""
+
+    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
+        # Buffered, git queues what it is asked until told to flush: no deadlock, few writes.
+        self._process: Any = Git(str(directory)).execute(
+            [*_GIT, f"--git-dir={directory}", "cat-file", "--batch-command", "--buffer"],
+            istream=PIPE,
+            as_process=True,
+            env={**_ENVIRONMENT, **environment},
+        )
+        self._given: IO[bytes] = self._process.stdin
+        self._answers: IO[bytes] = self._process.stdout
+
+    def ask(self, command: str, names: Sequence[str]) -> Iterator[tuple[str, bytes | None]]:
+        """Yield header and, for `contents`, body of each object; a missing one has no body."""
+        for start in range(0, len(names), _BATCH):
+            batch = names[start : start + _BATCH]
+            asked = "".join([f"{command} {name}\n" for name in batch])
+            try:
+                self._given.write(asked.encode("utf-8", "surrogateescape") + b"flush\n")
+                self._given.flush()
+                for name in batch:
+                    yield self._answer(command, name)
+            except (BrokenPipeError, ValueError) as error:
+                raise MissingObject(self.complaint()) from error
+
+    def _answer(self, command: str, name: str) -> tuple[str, bytes | None]:
+        line = self._answers.readline()
+        if not line.endswith(b"\n"):
+            raise MissingObject(self.complaint())
+        header = line[:-1].decode("utf-8", "surrogateescape")
+        if header.endswith((" missing", " ambiguous")) or header.count(" ") != 2:
+            return name, None
+        if command == "info":
+            return header, b""
+        size = int(header.rsplit(" ", 1)[1])
+        body = self._answers.read(size + 1)
+        if len(body) != size + 1:
+            raise MissingObject(self.complaint())
+        return header, body[:-1]
+
+    def complaint(self) -> str:
+        """Return what git said before it went away."""
+        with suppress(BrokenPipeError, ValueError):
+            self._given.close()
+        stderr = self._process.stderr.read().decode("utf-8", "replace")
+        return _reason(stderr)
+
+    def close(self) -> None:
+        """End the process."""
+        with suppress(BrokenPipeError, ValueError):
+            self._given.close()
+        with suppress(ValueError):
+            self._answers.close()
+        self._process.stderr.close()
+        self._process.proc.wait()
+
+
+class Repository:
+    """A git repository on this disk, as `bot.engine.objects.Objects` and a little more.
+
+    Safe to use from several threads. Close it, or use it as a context manager.
+    """
+
+    def __init__(self, directory: Path, objects: Path | None = None) -> None:
+        self.directory = directory
+        self.object_directory = objects or directory / "objects"
+        self._environment = {"GIT_OBJECT_DIRECTORY": str(self.object_directory)}
+        self._lock = threading.RLock()
+        self._cat_file: _CatFile | None = None
+
+    @classmethod
+    def find(cls, path: Path | str) -> Self:
+        """Return the repository that `path` is in.
+
+        Raises `RepositoryError` where there is none, and for a shallow clone, whose
+        histories would tell half the story.
+        """
+        if not Path(path).is_dir():
+            raise RepositoryError(f"{path} is not a directory")
+        try:
+            answer = run_git(
+                "rev-parse",
+                "--is-shallow-repository",
+                "--absolute-git-dir",
+                "--git-path",
+                "objects",
+                directory=path,
+            )
+        except RepositoryError as error:
+            if "not a git repository" in str(error):
+                raise RepositoryError(
+                    f"{path} is not a git repository; give the path of a clone"
+                ) from error
+            raise
+        shallow, directory, objects = os.fsdecode(answer).rstrip("\n").split("\n")
+        if shallow == "true":
+            raise RepositoryError(
+                f"{path} is a shallow clone, whose histories are cut off; "
+                "run `git fetch --unshallow` in it and try again"
+            )
+        return cls(Path(directory), (Path(path) / objects).absolute())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the processes behind this repository."""
+        with self._lock:
+            if self._cat_file is not None:
+                self._cat_file.close()
+                self._cat_file = None
+
+    def git(
+        self,
+        *arguments: str,
+        stdin: bytes = b"",
+        environment: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """Run one git command on this repository. Raises `RepositoryError`."""
+        return run_git(
+            f"--git-dir={self.directory}",
+            *arguments,
+            directory=self.directory,
+            stdin=stdin,
+            environment={**self._environment, **(environment or {})},
+        )
+
+    def _answer(
+        self, *arguments: str, environment: Mapping[str, str] | None = None
+    ) -> tuple[int, bytes]:
+        """Run a git command that says no by status 1. Raises `RepositoryError` for others."""
+        status, output, complaint = _execute(
+            [f"--git-dir={self.directory}", *arguments],
+            directory=self.directory,
+            environment={**self._environment, **(environment or {})},
+        )
+        if status not in (0, 1):
+            raise RepositoryError(_reason(complaint))
+        return status, output
+
+    # Reading
+
+    def _ask(self, command: str, names: Sequence[str]) -> list[tuple[str, bytes | None]]:
+        with self._lock:
+            if self._cat_file is None:
+                self._cat_file = _CatFile(self.directory, self._environment)
+            try:
+                return list(self._cat_file.ask(command, names))
+            except MissingObject:
+                self.close()
+                raise
+
+    def read(self, oids: Sequence[str]) -> list[bytes]:
+        """Return the contents of objects, in order. Raises `MissingObject`."""
+        found = []
+        for oid, (_, body) in zip(oids, self._ask("contents", oids), strict=True):
+            if body is None:
+                raise MissingObject(f"the object {oid} is missing; `git fsck` tells more")
+            found.append(body)
+        return found
+
+    def sizes(self, oids: Sequence[str]) -> list[int]:
+        """Return the sizes of objects in bytes, in order. Raises `MissingObject`."""
+        found = []
+        for oid, (header, body) in zip(oids, self._ask("info", oids), strict=True):
+            if body is None:
+                raise MissingObject(f"the object {oid} is missing; `git fsck` tells more")
+            found.append(int(header.rsplit(" ", 1)[1]))
+        return found
+
+    def missing(self, oids: Sequence[str]) -> list[str]:
+        """Return those of the objects that are not here."""
+        answers = zip(oids, self._ask("info", oids), strict=True)
+        return [oid for oid, (_, body) in answers if body is None]
+
+    def prefetch(self, oids: Sequence[str]) -> None:
+        """Do nothing: a clone has all its objects. A mirror fetches here."""
+
+    def commit(self, ref: str) -> str | None:
+        """Return the commit that a full ref (`refs/heads/main`, `HEAD`) is at, None for none."""
+        ((header, body),) = self._ask("info", [ref])
+        return None if body is None or header.split(" ")[1] != "commit" else header.split(" ")[0]
+
+    def branch(self, name: str) -> str | None:
+        """Return the commit of a branch: the local one, else the one of `origin`."""
+        return self.commit(f"refs/heads/{name}") or self.commit(f"refs/remotes/origin/{name}")
+
+    def branches(self) -> dict[str, str]:
+        """Return all branches by name, without their remote, and their commits."""
+        lines = self.git(
+            "for-each-ref", "--format=%(refname)%00%(objectname)", "refs/remotes/origin", "refs/heads"
+        )
+        found = {}
+        for line in os.fsdecode(lines).splitlines():
+            ref, oid = line.split("\0")
+            name = ref.removeprefix("refs/remotes/origin/").removeprefix("refs/heads/")
+            if ref != "refs/remotes/origin/HEAD":
+                found[name] = oid
+        return found
+
+    def default_ref(self) -> str:
+        """Return the ref of the default branch: that of `origin`, else the current one."""
+        origin = "refs/remotes/origin/HEAD"
+        return origin if self.commit(origin) else "HEAD"
+
+    def file(self, ref: str, path: str) -> bytes | None:
+        """Return a file's contents at a ref, None where there is none."""
+        ((header, body),) = self._ask("contents", [f"{ref}:{path}"])
+        return body if body is not None and header.split(" ")[1] == "blob" else None
+
+    def log(
+        self, head: str, since: Sequence[str], paths: Sequence[str], *, first_parent: bool = False
+    ) -> dict[str, LoggedCommit]:
+        """Return the commits that `head` has and `since` have not, with what they did to `paths`.
+
+        All of them, also those that touched none of the paths: histories walk from
+        parent to parent.
+        """
+        few = 0 < len(paths) <= _FEW_PATHS
+        output = self.git(
+            "log",
+            "-z",
+            "--raw",
+            "--no-abbrev",
+            "--no-renames",
+            "--diff-merges=first-parent",
+            "--full-history",
+            "--sparse",
+            "--format=%H %P",
+            *(["--first-parent"] if first_parent else []),
+            head,
+            *(f"^{commit}" for commit in since),
+            "--",
+            *(paths if few else ()),
+        )
+        return _parse_log(output, None if few else frozenset(paths))
+
+    def merge_bases(self, one: str, other: str) -> tuple[str, ...]:
+        """Return the best common ancestors of two commits: none, one, or several."""
+        _, output = self._answer("merge-base", "--all", one, other)
+        return tuple(output.decode().split())
+
+    def contains(self, head: str, commit: str) -> bool:
+        """Whether `commit` exists and is `head` or an ancestor of it."""
+        if self.commit(commit) is None:
+            return False
+        status, _ = self._answer("merge-base", "--is-ancestor", commit, head)
+        return status == 0
+
+    def records(self, head: str, environment: str) -> Iterator[Record]:
+        """Yield the records of promotions into `environment`, newest first.
+
+        Only real trailers count, as git reads them: what stands elsewhere in a message
+        is prose.
+        """
+        process: Any = Git(str(self.directory)).execute(
+            [
+                *_GIT,
+                f"--git-dir={self.directory}",
+                "log",
+                "-z",
+                "--first-parent",
+                "--fixed-strings",
+                "--grep=Lockstep-Source: ",
+                "--format=%H"
+                "%x01%(trailers:key=Lockstep-Source,valueonly,separator=%x02)"
+                "%x01%(trailers:key=Lockstep-Environment,valueonly,separator=%x02)",
+                head,
+                "--",
+            ],
+            as_process=True,
+            env={**_ENVIRONMENT, **self._environment},
+        )
+        try:
+            for record in _split(process.stdout):
+                commit, sources, environments = record.decode("utf-8", "replace").split("\x01")
+                source = sources.split("\x02")[-1].strip()
+                if environment in environments.split("\x02") and _is_oid(source, len(head)):
+                    yield Record(commit, source)
+        finally:
+            process.proc.kill()
+            process.proc.communicate()
+
+    def merge_texts(self, merges: Sequence[Merge]) -> list[bytes | None]:
+        """Return each merge's text, None where git's three-way merge is not clean.
+
+        One `git merge-tree` for all of them, in an object directory that goes away
+        afterwards: a repository that is only looked at is not written to.
+        """
+        if not merges:
+            return []
+        with tempfile.TemporaryDirectory(prefix="lockstep-") as directory:
+            environment = {
+                "GIT_OBJECT_DIRECTORY": directory,
+                "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(self.object_directory),
+            }
+            new = NewObjects(len(merges[0].base))
+            base = _commit_of(new, [merge.base for merge in merges])
+            ours = _commit_of(new, [merge.ours for merge in merges], base)
+            theirs = _commit_of(new, [merge.theirs for merge in merges], base)
+            write_loose(Path(directory), new)
+            options = ("--write-tree", "-z", "--name-only", "--no-messages")
+            _, answer = self._answer("merge-tree", *options, ours, theirs, environment=environment)
+            tree, *conflicted = answer.decode().split("\0")
+            cat_file = _CatFile(self.directory, environment)
+            try:
+                wanted = [f"{tree}:{index}" for index in range(len(merges))]
+                texts = [body for _, body in cat_file.ask("contents", wanted)]
+            finally:
+                cat_file.close()
+        return [None if str(i) in conflicted else text for i, text in enumerate(texts)]
+
+    # Writing
+
+    def write(self, new: NewObjects) -> None:
+        """Write objects that are not there yet. Raises `RepositoryError` on a full disk."""
+        try:
+            write_loose(self.object_directory, new)
+        except OSError as error:
+            raise RepositoryError(
+                f"cannot write objects to {self.object_directory}: {error.strerror}"
+            ) from error
+
+    def update_ref(self, ref: str, commit: str, reason: str) -> None:
+        """Point a ref at a commit. Raises `RepositoryError` where git refuses its name."""
+        command = f"update {ref}\0{commit}\0\0".encode("utf-8", "surrogateescape")
+        self.git("update-ref", "-m", reason, "--stdin", "-z", stdin=command)
+
+
+def _parse_log(output: bytes, wanted: frozenset[str] | None) -> dict[str, LoggedCommit]:
+    commits: dict[str, LoggedCommit] = {}
+    touched: dict[str, tuple[Entry | None, Entry | None]] = {}
+    parts = iter(output.split(b"\0"))
+    for part in parts:
+        if part.startswith((b":", b"\n:")):
+            path = text_path(next(parts))
+            if wanted is None or path in wanted:
+                before, after, old, new, _ = part.lstrip(b"\n:").decode().split(" ")
+                touched[path] = (_logged_entry(before, old), _logged_entry(after, new))
+        elif part.strip():
+            sha, *parents = part.decode().split()
+            touched = {}
+            commits[sha] = LoggedCommit(sha, tuple(parents), touched)
+    return commits
+
+
+def _logged_entry(mode: str, oid: str) -> Entry | None:
+    return None if mode == "000000" else Entry(mode, oid)
+
+
+def _split(stream: IO[bytes]) -> Iterator[bytes]:
+    """Yield what stands between null bytes, as it arrives."""
+    rest = b""
+    while chunk := stream.read1(65536):  # type: ignore[attr-defined] # a BufferedReader
+        *whole, rest = (rest + chunk).split(b"\0")
+        yield from (part for part in whole if part)
+    if rest:
+        yield rest
+
+
+def _is_oid(text: str, width: int) -> bool:
+    return len(text) == width and all(character in "0123456789abcdef" for character in text)
+
+
+def _quoted(path: Path) -> str:
+    """Return a path as one element of a list of object directories."""
+    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _commit_of(new: NewObjects, blobs: Sequence[str], *parents: str) -> str:
+    """Return a commit whose files are named by number: no path's attributes apply."""
+    entries = sorted((str(index).encode(), bytes.fromhex(oid)) for index, oid in enumerate(blobs))
+    tree = new.add("tree", b"".join(b"100644 %s\0%s" % entry for entry in entries))
+    lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
+    who = "Lockstep <lockstep@localhost> 0 +0000"
+    lines += [f"author {who}", f"committer {who}", "", ""]
+    return new.add("commit", "\n".join(lines).encode())
+
+
+def write_loose(directory: Path, new: NewObjects) -> None:
+    """Write objects as git's loose ones: each appears whole or not at all."""
+    for oid, (kind, content) in new.objects.items():
+        path = directory / oid[:2] / oid[2:]
+        if path.exists():
+            continue
+        path.parent.mkdir(exist_ok=True)
+        packed = zlib.compress(f"{kind} {len(content)}\0".encode() + content, level=1)
+        temporary = path.with_name(f"tmp_obj_{oid[2:12]}_{os.getpid()}_{threading.get_ident()}")
+        try:
+            temporary.write_bytes(packed)
+            temporary.chmod(0o444)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
