@@ -172,7 +172,8 @@ class _PullRequest(_Part):
     number: ForgeId
     head: _Head
     base: _Base
-    merged: bool = False
+    # Absent in a review's delivery, and null where GitHub has not looked yet.
+    merged: bool | None = None
 
     def from_fork(self, repository: _Repository) -> bool:
         return self.head.repo is None or self.head.repo.id != repository.id
@@ -219,7 +220,7 @@ class _PullRequestHook(_AtRepository):
             head_branch=found.head.ref,
             head_sha=found.head.sha,
             base_branch=found.base.ref,
-            merged=found.merged,
+            merged=bool(found.merged),
             from_fork=found.from_fork(self.repository),
             by=self.by,
         )
@@ -227,7 +228,6 @@ class _PullRequestHook(_AtRepository):
 
 class _Review(_Part):
     state: str
-    user: _Account | None = None
 
 
 class _ReviewHook(_AtRepository):

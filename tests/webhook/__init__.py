@@ -1,0 +1,1 @@
+"""The receiver: what is believed, what is taken, what is answered."""
