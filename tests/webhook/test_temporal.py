@@ -1,6 +1,8 @@
 """The receiver against a real Temporal server, without a worker."""
 
 import asyncio
+import itertools
+import signal
 import socket
 import subprocess
 import sys
@@ -9,17 +11,20 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientError, ClientSession, web
 from aiohttp.test_utils import TestClient, TestServer
 from temporalio.api.enums.v1 import EventType
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import RPCError
 
 from tests.webhook.builders import SECRET, encode, headers, numbered_push, push_hook
 from webhook import app as receiver
 from webhook.dispatch import Dispatcher, TemporalSignals
 from webhook.events import Delivery, RepositoryRef
 
+ROOT = Path(__file__).parents[2]
 TEMPORAL = Path(sys.executable).with_name("temporal")
 
 
@@ -73,15 +78,17 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 async def connected(server: Server) -> Client:
-    """Return a client of a server whose port is open but whose namespace may still be coming."""
+    """Return a client; the port of a server opens before its namespace is there."""
     for _ in range(100):
         try:
             client = await Client.connect(server.address, data_converter=pydantic_data_converter)
-            if await client.service_client.check_health():
-                return client
-        except RuntimeError:
-            pass
-        await asyncio.sleep(0.1)
+            await client.workflow_service.describe_namespace(
+                DescribeNamespaceRequest(namespace=client.namespace)
+            )
+        except (RPCError, RuntimeError):
+            await asyncio.sleep(0.1)
+        else:
+            return client
     raise TimeoutError("the Temporal server did not become healthy")
 
 
@@ -173,3 +180,48 @@ async def test_a_client_that_connects_later_refuses_until_it_can() -> None:
         status, said = await deliver(github, "d-1")
 
     assert (status, said["error"]) == (503, "Temporal cannot be reached")
+
+
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 0)])
+async def test_what_was_answered_202_is_kept_whatever_becomes_of_the_receiver(
+    server: Server, how: signal.Signals, code: int
+) -> None:
+    client = await connected(server)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.webhook.receiver_process", server.address),
+        stdout=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+    )
+    assert process.stdout is not None
+    url = f"http://127.0.0.1:{int(await process.stdout.readline())}/webhooks/github"
+    accepted: list[str] = []
+    enough = asyncio.Event()
+    names = (f"d-{n}" for n in itertools.count())
+
+    async def deliver_until_it_is_gone() -> None:
+        async with ClientSession() as session:
+            for name in names:
+                body = encode(push_hook(after=numbered_push(name).after))
+                try:
+                    given = headers(body, delivery=name)
+                    async with session.post(url, data=body, headers=given) as answer:
+                        if answer.status == 202:
+                            accepted.append(name)
+                except (ClientError, OSError):
+                    return
+                if len(accepted) >= 200:
+                    enough.set()
+
+    senders = [asyncio.create_task(deliver_until_it_is_gone()) for _ in range(16)]
+    try:
+        await asyncio.wait_for(enough.wait(), 60)
+        process.send_signal(how)
+        await asyncio.gather(*senders)
+    except BaseException:
+        process.kill()
+        raise
+
+    assert await process.wait() == code
+    _, deliveries, _ = await history(client)
+    kept = {d.id for d in deliveries}
+    assert [name for name in accepted if name not in kept] == []
