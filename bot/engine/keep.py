@@ -34,6 +34,11 @@ class Keep:
             for rule in self._rules
         ]
 
+    @property
+    def has_keys(self) -> bool:
+        """Whether any rule keeps keys inside files."""
+        return any(keys for _, keys in self._compiled)
+
     def whole(self, path: str) -> bool:
         """Whether the file itself is the environment's own."""
         return any(not keys and paths.fullmatch(path) for paths, keys in self._compiled)

@@ -36,8 +36,8 @@ class Unreadable(ValueError):
 class Node:
     """A part of a document; `start` and `end` are offsets in characters, -1 where unknown.
 
-    Just one of `value`, `pairs` and `items` is set. An alias has the offsets of its own
-    text and the contents of what it points to.
+    Just one of `value`, `pairs` and `items` is set. An `alias` has the offsets of its own
+    text and the contents of the node it points to.
     """
 
     start: int = -1
@@ -47,7 +47,7 @@ class Node:
     items: "list[Node] | None" = None
     flow: bool = False  # written in brackets
     block_scalar: bool = False  # written with | or >
-    alias: bool = False
+    alias: "Node | None" = None
     tag: str = ""  # a tag of somebody's own; the whole node is one value then
 
 

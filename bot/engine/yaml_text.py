@@ -126,7 +126,7 @@ class _Builder:
                 target.pairs,
                 target.items,
                 flow=target.flow,
-                alias=True,
+                alias=target,
                 tag=target.tag,
             )
         tag = event.tag or ""

@@ -1,0 +1,348 @@
+"""The commit that a promotion would make, built without a work tree and without a clock.
+
+The target's tree with every pending place set to the source's value: kept and drifted
+places stay the target's, a conflict blocks. The same inputs give the same commit on every
+machine.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from bot.engine.commits import committed_at
+from bot.engine.drift import Comparison, FileComparison
+from bot.engine.keep import Keep
+from bot.engine.nodes import Unreadable, is_order
+from bot.engine.objects import Merge, Objects
+from bot.engine.splice import CannotSplice, Expected, splice
+from bot.engine.trees import NewObjects, TreeReader, rewrite
+from bot.engine.values import Text, decode, format_of, read_values
+from bot.model import ABSENT, Change, Commit, Entry, State, Value
+
+AUTHOR = "Lockstep <lockstep@users.noreply.localhost>"
+
+
+class MergeMethod(StrEnum):
+    """How a promotion lands on its target."""
+
+    MERGE = "merge"
+    SQUASH = "squash"
+    REBASE = "rebase"
+    FAST_FORWARD = "fast-forward"
+
+    @property
+    def keeps_ancestry(self) -> bool:
+        """Whether the candidate names the source head as its second parent."""
+        return self in (MergeMethod.MERGE, MergeMethod.FAST_FORWARD)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A commit that is proposed, and the objects that it needs to be written."""
+
+    sha: str
+    tree: str
+    parents: tuple[str, ...]
+    message: str
+    objects: NewObjects
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a promotion would do. `candidate` is None where nothing is pending, or blocked."""
+
+    comparison: Comparison
+    candidate: Candidate | None
+    promoted: tuple[Change, ...] = ()
+    held_back: tuple[Change, ...] = ()
+    commits: tuple[Commit, ...] = ()
+
+    @property
+    def state(self) -> State:
+        """The hop's state; a text that cannot be made is a conflict that drift does not see."""
+        blocked = any(change.state is State.CONFLICT for change in self.held_back)
+        return State.CONFLICT if blocked else self.comparison.state
+
+
+def plan_promotion(
+    objects: Objects, comparison: Comparison, keep: Keep, method: MergeMethod = MergeMethod.MERGE
+) -> Plan:
+    """Return the candidate of a hop, or what blocks it. Nothing is written."""
+    return _Builder(objects, comparison, keep).plan(method)
+
+
+def promotion_id(environment: str, source_sha: str) -> str:
+    """Return the id of the promotion of a source commit, the same after every rebuild."""
+    return f"{environment}/{source_sha[:12]}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Making:
+    """One file whose text is to be made: what it is made from, and what it must say."""
+
+    file: FileComparison
+    source: Text
+    target: Text
+    expected: Expected
+
+    @property
+    def is_layout(self) -> bool:
+        """Whether no value changes, only comments and layout."""
+        return all(c.key is None for c in self.file.changes if c.state is State.PENDING)
+
+
+class _Builder:
+    def __init__(self, objects: Objects, comparison: Comparison, keep: Keep) -> None:
+        self.objects, self.comparison, self.keep = objects, comparison, keep
+        self.new = NewObjects(len(comparison.source.sha))
+        self.reader = TreeReader(objects)
+        self.entries: dict[str, Entry | None] = {}
+        self.refused: dict[str, str] = {}  # by path, why no text could be made
+        self.notes: dict[str, str] = {}  # by path, what the reviewer should look at
+
+    def plan(self, method: MergeMethod) -> Plan:
+        pending = [file for file in self.comparison.files if _has(file, State.PENDING)]
+        if self.comparison.state is not State.CONFLICT:
+            self._make(pending)
+        promoted, held_back = self._sorted_out()
+        blocked = any(change.state is State.CONFLICT for change in held_back)
+        commits = tuple({c.sha: c for change in promoted for c in change.commits}.values())
+        candidate = None
+        if self.entries and not blocked:
+            candidate = self._commit(method, promoted, commits)
+        return Plan(self.comparison, candidate, promoted, held_back, commits)
+
+    def _sorted_out(self) -> tuple[tuple[Change, ...], tuple[Change, ...]]:
+        """Return what is promoted and what is held back, each with its note."""
+        promoted, held_back = [], []
+        for change in self.comparison.changes:
+            refusal = self.refused.get(change.path)
+            if change.state is not State.PENDING:
+                held_back.append(change)
+            elif refusal is None:
+                note = self.notes.get(change.path, "") if change.key is None else ""
+                promoted.append(replace(change, note=note or change.note))
+            else:
+                # Comments and layout never block; a value that cannot be written does.
+                state = State.PENDING if change.key is None else State.CONFLICT
+                held_back.append(replace(change, state=state, note=refusal))
+        return tuple(promoted), tuple(held_back)
+
+    # The tree
+
+    def _make(self, files: Sequence[FileComparison]) -> None:
+        to_make = []
+        for file in files:
+            if not file.keyed:
+                self.entries[file.path] = file.source
+            elif file.source_had and all(c.state is State.PENDING for c in file.changes):
+                self.entries[file.path] = file.source
+            else:
+                to_make.append(file)
+        self._look_at_new_files(files)
+        self._merge_plain([file for file in files if not file.keyed and _has(file, State.DRIFT)])
+        makings = self._makings(to_make)
+        for making, merged in zip(makings, self._merged(to_make), strict=True):
+            self._make_text(making, merged)
+
+    def _merge_plain(self, files: Sequence[FileComparison]) -> None:
+        """Take git's merge of plain texts that both sides changed in different lines."""
+        for file, text in zip(files, self._merged(files), strict=True):
+            if text is not None and file.target is not None:
+                oid = self.new.add("blob", text)
+                self.entries[file.path] = Entry(file.target.mode, oid)
+
+    def _merged(self, files: Sequence[FileComparison]) -> list[bytes | None]:
+        """Return git's three-way merge of each file, None where it is not clean."""
+        merges = {
+            file.path: Merge(file.base.oid, file.target.oid, file.source.oid)
+            for file in files
+            if file.base and file.base.is_file and file.source and file.target
+        }
+        texts = dict(
+            zip(merges, self.objects.merge_texts(list(merges.values())), strict=True)
+        )
+        return [texts.get(file.path) for file in files]
+
+    def _makings(self, files: Sequence[FileComparison]) -> list[_Making]:
+        entries = [entry for file in files for entry in (file.source, file.target) if entry]
+        texts = iter(self.objects.read([entry.oid for entry in entries]))
+        return [
+            _making(file, decode(next(texts)), decode(next(texts))) for file in files
+        ]
+
+    def _make_text(self, making: _Making, merged: bytes | None) -> None:
+        file, expected = making.file, making.expected
+        if file.source is None or file.target is None:
+            return
+        try:
+            if merged is not None and _says(file.path, merged, expected):
+                data = merged
+            elif making.is_layout:
+                # The source's text with what the target keeps, since nothing else differs.
+                text = splice(file.path, making.source.characters, making.target.characters, expected)
+                data = Text(text, making.source.marked).encode()
+            else:
+                text = splice(file.path, making.target.characters, making.source.characters, expected)
+                data = Text(text, making.target.marked).encode()
+        except (CannotSplice, Unreadable) as error:
+            self.refused[file.path] = (
+                "comments or layout could not be merged; the target's stay"
+                if making.is_layout
+                else f"the value cannot be written into the target's text: {error}"
+            )
+            return
+        mode = file.source.mode if _moves_mode(file) else file.target.mode
+        entry = Entry(mode, self.new.add("blob", data))
+        if entry != file.target:
+            self.entries[file.path] = entry
+
+    # Kept values in files that are new to the target
+
+    def _look_at_new_files(self, files: Sequence[FileComparison]) -> None:
+        """Let renamed files carry the target's kept values; say which new ones bring their own."""
+        arriving = self._with_values([f for f in files if f.target is None])
+        leaving = self._with_values([f for f in files if f.source is None])
+        for path, (entry, text, values) in arriving.items():
+            kept = self.keep.keys(path)
+            own = [key for key in values if key in kept and not is_order(key)]
+            if not own:
+                continue
+            old = max(leaving, key=lambda o: _likeness(values, leaving[o][2]), default=None)
+            if old is None or _likeness(values, leaving[old][2]) < _ALIKE:
+                self.notes[path] = f"new file: brings the source's own {', '.join(sorted(own))}"
+                continue
+            _, old_text, old_values = leaving.pop(old)
+            carried = {key: old_values[key] for key in own if key in old_values}
+            expected = Expected({**values, **carried}, {})
+            try:
+                made = splice(path, text.characters, old_text.characters, expected)
+            except (CannotSplice, Unreadable) as error:
+                self.notes[path] = f"renamed from {old}: kept values could not be carried: {error}"
+                continue
+            self.notes[path] = f"renamed from {old}: carries the target's {', '.join(sorted(carried))}"
+            oid = self.new.add("blob", Text(made, text.marked).encode())
+            self.entries[path] = Entry(entry.mode, oid)
+
+    def _with_values(
+        self, files: Sequence[FileComparison]
+    ) -> dict[str, tuple[Entry, Text, dict[str, Value]]]:
+        """Return those files that have keys and parse, with what they hold."""
+        candidates = [
+            (file.path, entry)
+            for file in files
+            if (entry := file.source or file.target) and entry.is_file and format_of(file.path)
+            and self.keep.has_keys
+        ]
+        texts = self.objects.read([entry.oid for _, entry in candidates])
+        found = {}
+        for (path, entry), data in zip(candidates, texts, strict=True):
+            with suppress(Unreadable):
+                found[path] = (entry, decode(data), read_values(path, data))
+        return found
+
+    # The commit
+
+    def _commit(
+        self, method: MergeMethod, promoted: Sequence[Change], commits: Sequence[Commit]
+    ) -> Candidate:
+        source, target = self.comparison.source, self.comparison.target
+        tree = rewrite(self.reader, self.reader.root(target.sha), self.entries, self.new)
+        parents = (target.sha, source.sha) if method.keeps_ancestry else (target.sha,)
+        message = _message(self.comparison, promoted, commits)
+        time = max(map(committed_at, self.objects.read([source.sha, target.sha])))
+        lines = [
+            f"tree {tree}",
+            *(f"parent {parent}" for parent in parents),
+            f"author {AUTHOR} {time} +0000",
+            f"committer {AUTHOR} {time} +0000",
+            "",
+            message,
+        ]
+        sha = self.new.add("commit", "\n".join(lines).encode("utf-8", "surrogateescape"))
+        return Candidate(sha, tree, parents, message, self.new)
+
+
+# From this share of equal values on, a file that went and one that came are one, renamed.
+_ALIKE = 0.5
+_MOST_COMMITS_LISTED = 100
+
+
+def _has(file: FileComparison, state: State) -> bool:
+    return any(change.state is state for change in file.changes)
+
+
+def _moves_mode(file: FileComparison) -> bool:
+    """Whether the file's mode is among what is pending."""
+    return any(c.key is None and c.state is State.PENDING for c in file.changes)
+
+
+def _making(file: FileComparison, source: Text, target: Text) -> _Making:
+    """Return what the candidate's text must say: the target's values, the pending ones set."""
+    theirs = read_values(file.path, source.encode())
+    mine = read_values(file.path, target.encode())
+    values = {key: value for key, value in mine.items() if not is_order(key)}
+    moved = {c.key: c.state for c in file.changes if c.key is not None}
+    for change in file.changes:
+        if change.state is State.PENDING and change.key is not None and not is_order(change.key):
+            if change.source.exists:
+                values[change.key] = change.source
+            else:
+                values.pop(change.key, None)
+    orders: dict[str, list[Value]] = {}
+    for key in filter(is_order, theirs.keys() | mine.keys()):
+        # What is not in dispute holds for both; a pending order is the source's alone.
+        if moved.get(key) in (None, State.PENDING) and key in theirs:
+            orders.setdefault(key, []).append(theirs[key])
+        if moved.get(key) is not State.PENDING and key in mine:
+            orders.setdefault(key, []).append(mine[key])
+    return _Making(file, source, target, Expected(values, orders))
+
+
+def _says(path: str, data: bytes, expected: Expected) -> bool:
+    """Whether a text parses to exactly what is expected."""
+    try:
+        return not expected.wrong(read_values(path, data))
+    except Unreadable:
+        return False
+
+
+def _likeness(one: Mapping[str, Value], other: Mapping[str, Value]) -> float:
+    """Return the share of places that two files have in common with equal values."""
+    equal = sum(1 for key, value in one.items() if other.get(key, ABSENT) == value)
+    return equal / max(len(one), len(other), 1)
+
+
+def _message(
+    comparison: Comparison, promoted: Sequence[Change], commits: Sequence[Commit]
+) -> str:
+    source, target = comparison.source, comparison.target
+    count, files = len(promoted), len({change.path for change in promoted})
+    lines = [
+        f"Promote {source.environment} to {target.environment}",
+        "",
+        f"{count} {'change' if count == 1 else 'changes'} in "
+        f"{files} {'file' if files == 1 else 'files'}, from {source.branch} into {target.branch}:",
+        "",
+    ]
+    lines += [f"- {_one_line(c.subject)} ({c.sha[:10]}, {_one_line(c.author)})" for c in commits][
+        :_MOST_COMMITS_LISTED
+    ]
+    if len(commits) > _MOST_COMMITS_LISTED:
+        lines.append(f"- and {len(commits) - _MOST_COMMITS_LISTED} more")
+    pull_requests = dict.fromkeys(number for c in commits for number in c.pull_requests)
+    if pull_requests:
+        lines += ["", "Pull requests: " + ", ".join(f"#{number}" for number in pull_requests)]
+    lines += [
+        "",
+        f"Lockstep-Promotion: {promotion_id(target.environment, source.sha)}",
+        f"Lockstep-Source: {source.sha}",
+        f"Lockstep-Environment: {target.environment}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
