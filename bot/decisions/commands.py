@@ -4,7 +4,6 @@ Which lines count and what each command takes: "On the forge" in the interface. 
 may give a command, and whether its environment or role exists, is decided elsewhere.
 """
 
-import difflib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass
@@ -12,13 +11,14 @@ from typing import Literal
 
 from bot.decisions.comments import own_lines
 from config.patterns import PatternError, quote, segments
+from config.suggest import closest
 
 # So that neither a history nor a reply grows with what somebody pastes.
 LONGEST_COMMAND = 1_000  # characters
 MOST_COMMANDS = 25  # in one comment
 
-# Below this, difflib's ratio finds likeness in other programs' commands (`/rebase`, `/lgtm`).
-_NEAR = 0.75
+# Below this other programs' commands, such as `/rebase`, would look like typing errors.
+_LIKENESS = 0.75
 
 # `kind` tells the members of a union apart where they cross into Temporal and back.
 
@@ -277,11 +277,10 @@ def _parse_line(line: str) -> Command | Unclear | None:
 
 
 def _near_miss(written: str, name: str, *, prefixed: bool) -> Unclear | None:
-    near = [_OTHER_WORDS[name]] if name in _OTHER_WORDS else []
-    near = near or difflib.get_close_matches(name[:40].lower(), _COMMANDS, n=1, cutoff=_NEAR)
+    near = _OTHER_WORDS.get(name) or closest(name, _COMMANDS, likeness=_LIKENESS)
     prefix = _prefix(prefixed=prefixed)
     if near:
-        meant = f"{prefix}{near[0]} {_COMMANDS[near[0]][0]}".rstrip()
+        meant = f"{prefix}{near} {_COMMANDS[near][0]}".rstrip()
         return Unclear(written, f"I know no `{written}`. Did you mean `{meant}`?")
     if prefixed:
         return Unclear(written, f"I know no `{written}`. `{prefix}help` lists what I know.")

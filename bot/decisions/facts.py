@@ -29,6 +29,8 @@ CheckState = Literal[
 
 ReviewState = Literal["approved", "changes_requested", "commented", "dismissed"]
 
+MergeMethod = Literal["merge", "squash", "rebase", "fast-forward"]
+
 PullRequestState = Literal["open", "closed", "merged"]
 
 
@@ -108,13 +110,14 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """What gates judge, as far as it was observed.
+class GateFacts:
+    """What gates judge.
 
     `authors` wrote or co-wrote the promoted commits. `members` are the people of each
     role, teams resolved; a role whose people could not be read is left out.
     """
 
+    candidate: Candidate
     checks: tuple[Check, ...] = ()
     reviews: tuple[Review, ...] = ()
     sign_offs: tuple[SignedOff, ...] = ()
@@ -122,3 +125,52 @@ class Evidence:
     overrides: tuple[Overridden, ...] = ()
     authors: frozenset[str] = frozenset()
     members: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """A promotion's pull request (GitLab: merge request) as it was last seen.
+
+    `head` is the commit that its branch is at, or was last; `base` a branch. `by`
+    closed or merged it, empty while it is open; `by_self` where that was the bot.
+    """
+
+    head: str
+    base: str
+    state: PullRequestState = "open"
+    by: str = ""
+    by_self: bool = False
+    branch_deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Something a person said with a command, and why; the reason is empty where none is asked."""
+
+    person: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PromotionFacts:
+    """What was observed of one promotion.
+
+    Of the branches the heads, None where a branch is gone, and whether the source
+    still has the promoted commit; of the plan for it and the target's head, whether
+    anything is pending and which places conflict; the candidate with its evidence and
+    the pull request, None until there are such; what people said and is in force.
+    `refusal` is the forge's, to merge this candidate, until something that could
+    matter has changed or somebody said ``/retry``.
+    """
+
+    source_head: str | None
+    target_head: str | None
+    source_kept: bool = True
+    pending: bool = True
+    conflicts: tuple[tuple[str, str | None], ...] = ()
+    evidence: GateFacts | None = None
+    pull_request: PullRequest | None = None
+    hold: Said | None = None
+    cancel: Said | None = None
+    retry: Said | None = None
+    refusal: str = ""

@@ -1,12 +1,13 @@
 """Who may give which command: "Who may" of the interface. A refusal names what is missing."""
 
-import difflib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from bot.decisions.commands import Command, Override, Reject, Rollback, SignOff
 from bot.decisions.facts import Permission, Who
+from config.schema import Role
+from config.suggest import named, suggest
 
 # Lowest first.
 _RANKS: tuple[Permission, ...] = get_args(Permission)
@@ -36,25 +37,27 @@ class Ignored:
 
 
 def roles_held(
-    login: str, active_teams: Collection[str], roles: Mapping[str, Sequence[str]]
+    login: str, active_teams: Collection[str], roles: Mapping[str, Role]
 ) -> frozenset[str]:
     """Return the roles of the configuration that `login` holds, by name or through a team.
 
     Teams are spelled ``org/team``, and only active memberships belong in
     `active_teams`: a pending one is none.
     """
-    names = {login.casefold(), *(f"@{team}".casefold() for team in active_teams)}
+    user = login.casefold()
+    teams = {team.casefold() for team in active_teams}
     return frozenset(
-        role
-        for role, members in roles.items()
-        if any(member.casefold() in names for member in members)
+        name
+        for name, role in roles.items()
+        if any(member.casefold() == user for member in role.users)
+        or any(team.casefold() in teams for team in role.teams)
     )
 
 
 def may(
     command: Command,
     who: Who,
-    roles: Mapping[str, Sequence[str]],
+    roles: Mapping[str, Role],
     trusted_roles: Collection[str] = (),
 ) -> Allowed | Refused | Ignored:
     """Return whether `who` may give `command`.
@@ -77,27 +80,27 @@ def may(
 
 
 def _member(
-    command: SignOff | Reject, role: str, who: Who, roles: Mapping[str, Sequence[str]]
+    command: SignOff | Reject, role: str, who: Who, roles: Mapping[str, Role]
 ) -> Allowed | Refused:
     if role not in roles:
         return Refused(_unknown_role(role, roles))
     if role in who.roles:
         return Allowed()
     # Code spans, so that nobody is notified of somebody else's mistake.
-    members = ", ".join(f"`{member}`" for member in roles[role]) or "nobody so far"
+    members = ", ".join(f"`{member}`" for member in roles[role].root)
     return Refused(
         f"`/{command.kind} {role}` needs a member of the role `{role}`, and {who.login} is none; "
         f"it has {members}."
     )
 
 
-def _unknown_role(role: str, roles: Mapping[str, Sequence[str]]) -> str:
-    shown = role.replace("`", "'")
-    near = difflib.get_close_matches(role, sorted(roles), n=1)
-    if near:
-        return f"There is no role `{shown}`. Did you mean `{near[0]}`?"
+def _unknown_role(role: str, roles: Mapping[str, Role]) -> str:
     known = ", ".join(f"`{name}`" for name in sorted(roles)) or "none"
-    return f"There is no role `{shown}`; `roles:` in `.lockstep.yaml` has {known}."
+    shown = named(role.replace("`", "'"))
+    return (
+        f"There is no role {shown}; "
+        f"`roles:` in `.lockstep.yaml` has {known}{suggest(role, roles) or '.'}"
+    )
 
 
 def _ranked(
