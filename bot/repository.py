@@ -308,7 +308,9 @@ class Repository:
     def branches(self) -> dict[str, str]:
         """Return all branches by name, without their remote, and their commits."""
         lines = self.git(
-            "for-each-ref", "--format=%(refname)%00%(objectname)", "refs/remotes/origin", "refs/heads"
+            "for-each-ref",
+            "--format=%(refname)%00%(objectname)",
+            *("refs/remotes/origin", "refs/heads"),
         )
         found = {}
         for line in os.fsdecode(lines).splitlines():
@@ -382,9 +384,7 @@ class Repository:
                 "--first-parent",
                 "--fixed-strings",
                 "--grep=Lockstep-Source: ",
-                "--format=%H"
-                "%x01%(trailers:key=Lockstep-Source,valueonly,separator=%x02)"
-                "%x01%(trailers:key=Lockstep-Environment,valueonly,separator=%x02)",
+                f"--format=%H%x01{_trailer('Source')}%x01{_trailer('Environment')}",
                 head,
                 "--",
             ],
@@ -476,6 +476,10 @@ def _split(stream: IO[bytes]) -> Iterator[bytes]:
         yield from (part for part in whole if part)
     if rest:
         yield rest
+
+
+def _trailer(name: str) -> str:
+    return f"%(trailers:key=Lockstep-{name},valueonly,separator=%x02)"
 
 
 def _is_oid(text: str, width: int) -> bool:

@@ -134,12 +134,11 @@ class _Builder:
     def _make(self, files: Sequence[FileComparison]) -> None:
         to_make = []
         for file in files:
-            if not file.keyed:
-                self.entries[file.path] = file.source
-            elif file.source_had and all(c.state is State.PENDING for c in file.changes):
-                self.entries[file.path] = file.source
-            else:
+            pending_only = all(change.state is State.PENDING for change in file.changes)
+            if file.keyed and not (file.source_had and pending_only):
                 to_make.append(file)
+            else:
+                self.entries[file.path] = file.source
         self._look_at_new_files(files)
         self._merge_plain([file for file in files if not file.keyed and _has(file, State.DRIFT)])
         makings = self._makings(to_make)
@@ -160,17 +159,13 @@ class _Builder:
             for file in files
             if file.base and file.base.is_file and file.source and file.target
         }
-        texts = dict(
-            zip(merges, self.objects.merge_texts(list(merges.values())), strict=True)
-        )
+        texts = dict(zip(merges, self.objects.merge_texts(list(merges.values())), strict=True))
         return [texts.get(file.path) for file in files]
 
     def _makings(self, files: Sequence[FileComparison]) -> list[_Making]:
         entries = [entry for file in files for entry in (file.source, file.target) if entry]
         texts = iter(self.objects.read([entry.oid for entry in entries]))
-        return [
-            _making(file, decode(next(texts)), decode(next(texts))) for file in files
-        ]
+        return [_making(file, decode(next(texts)), decode(next(texts))) for file in files]
 
     def _make_text(self, making: _Making, merged: bytes | None) -> None:
         file, expected = making.file, making.expected
@@ -181,11 +176,9 @@ class _Builder:
                 data = merged
             elif making.is_layout:
                 # The source's text with what the target keeps, since nothing else differs.
-                text = splice(file.path, making.source.characters, making.target.characters, expected)
-                data = Text(text, making.source.marked).encode()
+                data = _spliced(file.path, making.source, making.target, expected)
             else:
-                text = splice(file.path, making.target.characters, making.source.characters, expected)
-                data = Text(text, making.target.marked).encode()
+                data = _spliced(file.path, making.target, making.source, expected)
         except (CannotSplice, Unreadable) as error:
             self.refused[file.path] = (
                 "comments or layout could not be merged; the target's stay"
@@ -217,13 +210,13 @@ class _Builder:
             carried = {key: old_values[key] for key in own if key in old_values}
             expected = Expected({**values, **carried}, {})
             try:
-                made = splice(path, text.characters, old_text.characters, expected)
+                made = _spliced(path, text, old_text, expected)
             except (CannotSplice, Unreadable) as error:
                 self.notes[path] = f"renamed from {old}: kept values could not be carried: {error}"
                 continue
-            self.notes[path] = f"renamed from {old}: carries the target's {', '.join(sorted(carried))}"
-            oid = self.new.add("blob", Text(made, text.marked).encode())
-            self.entries[path] = Entry(entry.mode, oid)
+            names = ", ".join(sorted(carried))
+            self.notes[path] = f"renamed from {old}: carries the target's {names}"
+            self.entries[path] = Entry(entry.mode, self.new.add("blob", made))
 
     def _with_values(
         self, files: Sequence[FileComparison]
@@ -232,7 +225,9 @@ class _Builder:
         candidates = [
             (file.path, entry)
             for file in files
-            if (entry := file.source or file.target) and entry.is_file and format_of(file.path)
+            if (entry := file.source or file.target)
+            and entry.is_file
+            and format_of(file.path)
             and self.keep.has_keys
         ]
         texts = self.objects.read([entry.oid for _, entry in candidates])
@@ -308,22 +303,25 @@ def _says(path: str, data: bytes, expected: Expected) -> bool:
         return False
 
 
+def _spliced(path: str, onto: Text, source: Text, expected: Expected) -> bytes:
+    text = splice(path, onto.characters, source.characters, expected)
+    return Text(text, onto.marked).encode()
+
+
 def _likeness(one: Mapping[str, Value], other: Mapping[str, Value]) -> float:
     """Return the share of places that two files have in common with equal values."""
     equal = sum(1 for key, value in one.items() if other.get(key, ABSENT) == value)
     return equal / max(len(one), len(other), 1)
 
 
-def _message(
-    comparison: Comparison, promoted: Sequence[Change], commits: Sequence[Commit]
-) -> str:
+def _message(comparison: Comparison, promoted: Sequence[Change], commits: Sequence[Commit]) -> str:
     source, target = comparison.source, comparison.target
     count, files = len(promoted), len({change.path for change in promoted})
+    what = f"{_counted(count, 'change')} in {_counted(files, 'file')}"
     lines = [
         f"Promote {source.environment} to {target.environment}",
         "",
-        f"{count} {'change' if count == 1 else 'changes'} in "
-        f"{files} {'file' if files == 1 else 'files'}, from {source.branch} into {target.branch}:",
+        f"{what}, from {source.branch} into {target.branch}:",
         "",
     ]
     lines += [f"- {_one_line(c.subject)} ({c.sha[:10]}, {_one_line(c.author)})" for c in commits][
@@ -342,6 +340,10 @@ def _message(
         "",
     ]
     return "\n".join(lines)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _one_line(text: str) -> str:

@@ -14,15 +14,13 @@ def read_commits(objects: Objects, shas: Iterable[str]) -> dict[str, Commit]:
     """Return commits by their id, read in one batch."""
     wanted = list(dict.fromkeys(shas))
     contents = objects.read(wanted) if wanted else []
-    return {
-        sha: parse_commit(sha, content) for sha, content in zip(wanted, contents, strict=True)
-    }
+    return {sha: parse_commit(sha, content) for sha, content in zip(wanted, contents, strict=True)}
 
 
 def parse_commit(sha: str, content: bytes) -> Commit:
     """Return what a commit object says; what cannot be decoded is replaced, never an error."""
     head, _, message = content.partition(b"\n\n")
-    headers = {}
+    headers: dict[bytes, bytes] = {}
     for line in head.split(b"\n"):
         name, _, value = line.partition(b" ")
         headers.setdefault(name, value)
@@ -32,8 +30,9 @@ def parse_commit(sha: str, content: bytes) -> Commit:
     person = _PERSON.fullmatch(author)
     if person is None:
         return Commit(sha, author, "", "", subject.strip(), body.strip())
-    name, email, seconds, sign, hours, minutes = person.groups()
-    return Commit(sha, name, email, _date(int(seconds), sign, int(hours), int(minutes)), subject.strip(), body.strip())
+    who, email, seconds, sign, hours, minutes = person.groups()
+    date = _date(int(seconds), sign, int(hours), int(minutes))
+    return Commit(sha, who, email, date, subject.strip(), body.strip())
 
 
 def _decode(data: bytes, encoding: str) -> str:

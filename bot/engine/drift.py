@@ -190,7 +190,7 @@ class _Comparer:
 
 
 def settled(draft: Draft, merged: Value | None) -> tuple[State, ...]:
-    """Return the state of a change; two where a clean merge finds one side's next to the other's."""
+    """Return a change's state; two where a clean merge finds both sides' lines."""
     if draft.change.key is not None or draft.contest is None or merged is None:
         return (draft.change.state,)
     if merged == draft.change.target:

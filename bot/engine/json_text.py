@@ -2,7 +2,7 @@
 
 import re
 from json import JSONDecodeError
-from json.decoder import scanstring
+from json.decoder import scanstring  # type: ignore[attr-defined] # undocumented, and fast
 from typing import NoReturn
 
 from bot.engine.nodes import MAX_DEPTH, Node, Pair, Unreadable, flatten, place, scalar
@@ -48,7 +48,9 @@ class _Parser:
             except ValueError:
                 self.fail("a number of more digits than can be read", offset)
             return Node(offset, match.end(), scalar(number))
-        self.fail("a value is missing" if first else "the text ends where a value is due", offset)
+        return self.fail(
+            "a value is missing" if first else "the text ends where a value is due", offset
+        )
 
     def string(self, offset: int) -> tuple[str, int]:
         try:

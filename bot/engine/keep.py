@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from config.patterns import key_pattern, path_pattern
-
+from config.schema import KeepRule
 
 
 class KeptKeys:
@@ -17,14 +17,14 @@ class KeptKeys:
     def __bool__(self) -> bool:
         return bool(self._patterns)
 
-    def __contains__(self, key: str) -> bool:
-        return any(pattern.fullmatch(key) for pattern in self._patterns)
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and any(pattern.fullmatch(key) for pattern in self._patterns)
 
 
 class Keep:
     """The `keep` rules of a configuration, compiled."""
 
-    def __init__(self, rules: Sequence["KeepRule"] = ()) -> None:
+    def __init__(self, rules: Sequence[KeepRule] = ()) -> None:
         self._rules = rules
 
     @cached_property

@@ -66,21 +66,22 @@ def scalar(data: str | float | bytes | date | datetime | time | None) -> Value:
     """Return the value of a Python scalar, as the parsers give them."""
     match data:
         case str():
-            return Value("s" + data, data)
+            value = Value("s" + data, data)
         case None:
-            return Value("null", None)
+            value = Value("null", None)
         case bool():
-            return Value("true" if data else "false", data)
+            value = Value("true" if data else "false", data)
         case int():
             # Python refuses to print longer ones in decimal.
             fits = data.bit_length() <= _LONGEST_INT_IN_BITS
-            return Value(f"i{data:x}", data if fits else hex(data))
+            value = Value(f"i{data:x}", data if fits else hex(data))
         case float():
-            return Value(f"f{data!r}", data if math.isfinite(data) else _NOT_IN_JSON[repr(data)])
+            value = Value(f"f{data!r}", data if math.isfinite(data) else _NOT_IN_JSON[repr(data)])
         case bytes():
-            return Value("y" + data.hex(), base64.b64encode(data).decode())
+            value = Value("y" + data.hex(), base64.b64encode(data).decode())
         case _:
-            return Value("t" + data.isoformat(), data.isoformat())
+            value = Value("t" + data.isoformat(), data.isoformat())
+    return value
 
 
 def scalar_text(value: Value) -> str:
@@ -119,57 +120,54 @@ def flatten(root: Node, prefix: str = "") -> dict[str, Value]:
 
     Raises `Unreadable` where aliases expand to more than a person would write.
     """
-    values: dict[str, Value] = {}
-    visits = 0
+    flattening = _Flattening()
+    flattening.walk(root, prefix, 0)
+    return flattening.values
 
-    def one_value(node: Node, depth: int) -> Value:
-        """The whole node as one value; lengths keep tokens of different shape apart."""
-        nonlocal visits
-        visits += 1
-        guard(visits, depth)
+
+class _Flattening:
+    def __init__(self) -> None:
+        self.values: dict[str, Value] = {}
+        self._visits = 0
+
+    def walk(self, node: Node, key: str, depth: int) -> None:
+        self._visit(depth)
+        if node.tag:
+            self.values[key] = self._one_value(node, depth)
+        elif node.value is not None:
+            self.values[key] = node.value
+        elif node.pairs:
+            for pair in node.pairs:
+                self.walk(pair.node, child(key, pair.key), depth + 1)
+        elif (known := identities(node)) is not None:
+            name, found = known
+            for element, identity in zip(node.items or (), found, strict=True):
+                self.walk(element, item(key, name, identity), depth + 1)
+            self.values[order(key)] = Value("o" + repr(found), found)
+        else:
+            self.values[key] = self._one_value(node, depth)
+
+    def _one_value(self, node: Node, depth: int) -> Value:
+        """Return a whole node as one value; lengths keep tokens of different shape apart."""
+        self._visit(depth)
         if node.items is not None:
-            parts = [one_value(element, depth + 1) for element in node.items]
-            token = "[" + ",".join(f"{len(part.token)}:{part.token}" for part in parts) + "]"
-            found = Value(token, [part.data for part in parts])
+            parts = [self._one_value(element, depth + 1) for element in node.items]
+            joined = ",".join(f"{len(part.token)}:{part.token}" for part in parts)
+            found = Value(f"[{joined}]", [part.data for part in parts])
         elif node.pairs is not None:
-            pairs = sorted((pair.key, one_value(pair.node, depth + 1)) for pair in node.pairs)
-            token = ",".join(
-                f"{len(key)}:{key}={len(part.token)}:{part.token}" for key, part in pairs
-            )
-            found = Value("{" + token + "}", {key: part.data for key, part in pairs})
+            pairs = sorted((p.key, self._one_value(p.node, depth + 1)) for p in node.pairs)
+            joined = ",".join(f"{len(k)}:{k}={len(v.token)}:{v.token}" for k, v in pairs)
+            found = Value("{" + joined + "}", {key: part.data for key, part in pairs})
         else:
             found = node.value or scalar(None)
         return Value(f"!{node.tag} {found.token}", {node.tag: found.data}) if node.tag else found
 
-    def walk(node: Node, key: str, depth: int) -> None:
-        nonlocal visits
-        visits += 1
-        guard(visits, depth)
-        if node.tag:
-            values[key] = one_value(node, depth)
-        elif node.value is not None:
-            values[key] = node.value
-        elif node.pairs:
-            for pair in node.pairs:
-                walk(pair.node, child(key, pair.key), depth + 1)
-        elif (known := identities(node)) is not None:
-            name, found = known
-            for element, identity in zip(node.items or (), found, strict=True):
-                walk(element, item(key, name, identity), depth + 1)
-            values[order(key)] = Value("o" + repr(found), found)
-        else:
-            values[key] = one_value(node, depth)
-
-    walk(root, prefix, 0)
-    return values
-
-
-def guard(visits: int, depth: int) -> None:
-    """Raise `Unreadable` past the limits on size and nesting."""
-    if depth > MAX_DEPTH:
-        raise Unreadable(f"nested more than {MAX_DEPTH} levels deep")
-    if visits > MAX_VALUES:
-        raise Unreadable(f"holds more than {MAX_VALUES:,} values once its aliases are expanded")
+    def _visit(self, depth: int) -> None:
+        self._visits += 1
+        if depth > MAX_DEPTH:
+            raise Unreadable(f"nested more than {MAX_DEPTH} levels deep")
+        if self._visits > MAX_VALUES:
+            raise Unreadable(f"holds more than {MAX_VALUES:,} values once its aliases are expanded")
 
 
 def place(text: str, offset: int) -> tuple[int, int]:

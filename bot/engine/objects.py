@@ -10,7 +10,7 @@ from typing import Protocol
 from bot.model import Entry
 
 
-class MissingObject(Exception):  # noqa: N818 -- house style: errors are named for what is wrong
+class MissingObject(Exception):
     """An object that git cannot give: the repository is damaged or incomplete."""
 
 
@@ -58,13 +58,16 @@ class Objects(Protocol):
     def log(
         self, head: str, since: Sequence[str], paths: Sequence[str], *, first_parent: bool = False
     ) -> dict[str, LoggedCommit]:
-        """Return the commits that `head` has and `since` have not, with what they did to `paths`."""
+        """Return the commits `head` has and `since` have not, with what they did to `paths`."""
 
     def merge_bases(self, one: str, other: str) -> tuple[str, ...]:
         """Return the best common ancestors of two commits: none, one, or several."""
 
     def records(self, head: str, environment: str) -> Iterator[Record]:
-        """Yield the records of promotions into `environment` on the first-parent line, newest first."""
+        """Yield the records of promotions into `environment`, newest first.
+
+        They stand on the first-parent line of `head`.
+        """
 
     def contains(self, head: str, commit: str) -> bool:
         """Whether `commit` exists and is `head` or an ancestor of it."""

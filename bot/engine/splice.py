@@ -20,7 +20,7 @@ from config.patterns import child, covers, item
 _MOST_ROUNDS = 8
 
 
-class CannotSplice(Exception):  # noqa: N818 -- named for what is wrong, as everywhere
+class CannotSplice(Exception):
     """No text was found that says exactly what is expected."""
 
 
@@ -289,7 +289,7 @@ class _Splicer:
         end = self.target.content_end(node)
         start, source_start = self.target.after_colon(pair), self.source.after_colon(other)
         if other.node.alias is not None:
-            raise CannotSplice("a value that stands elsewhere, behind an alias, is more than a line")
+            raise CannotSplice("a value behind an alias is longer than a line")
         later = self.target.line_start(node.start), self.source.line_start(source.start)
         if later[0] > pair.key_end and later[1] > other.key_end:
             # Both begin on a line of their own: a comment behind the key stays.
@@ -350,7 +350,8 @@ class _Splicer:
         text = _shifted(text, column - self.source.column(other.key_start))
         if parent.flow:
             separator = self._separator(parent, [(p.key_start, p.node) for p in own])
-            self._insert_in_brackets(previous.node if previous else None, first.key_start, separator, text)
+            before = previous.node if previous else None
+            self._insert_in_brackets(before, first.key_start, separator, text)
         elif previous is not None:
             self._insert_line(self.target.content_end(previous.node), " " * column + text)
         else:

@@ -88,7 +88,8 @@ def _dumped(document: Any) -> str:
 
 def _names(value: list[Any]) -> tuple[str, list[str]] | None:
     """Return how the items of a list are known, as `nodes.identities` says."""
-    return identities(plain([getattr(element, "unwrap", lambda e=element: e)() for element in value]))
+    # A table unwraps to plain Python; a scalar among the items has nothing to unwrap.
+    return identities(plain([e.unwrap() if hasattr(e, "unwrap") else e for e in value]))
 
 
 def _children(value: Any, key: str) -> Iterator[tuple[Any, str]]:

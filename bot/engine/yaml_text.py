@@ -112,7 +112,8 @@ class _Builder:
         return root
 
     def begin(self, event: Any) -> Node:
-        start, end = event.start_mark.index, event.end_mark.index
+        start: int = event.start_mark.index
+        end: int = event.end_mark.index
         if isinstance(event, yaml.AliasEvent):
             target = self.anchors.get(event.anchor)
             if target is None:

@@ -1,0 +1,185 @@
+"""A mirror of one remote repository: bare, without blobs until they are needed.
+
+Commits and trees are fetched for the environment branches only; the blobs of a hop come
+in one round trip when the engine asks for them. A mirror that is damaged is cloned anew:
+it holds nothing that the remote does not.
+"""
+
+import base64
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from bot.engine.objects import MissingObject
+from bot.engine.trees import TreeReader
+from bot.repository import Repository, RepositoryError, run_git
+
+# What a server says when the fault is the network's or its own, and a new clone would not help.
+_NOT_OURS = (
+    "Could not resolve",
+    "Couldn't connect",
+    "Failed to connect",
+    "unable to access",
+    "Authentication failed",
+    "Repository not found",
+    "does not appear to be a git repository",
+    "couldn't find remote ref",
+    "could not read Username",
+)
+
+
+class Mirror:
+    """The mirror of `url` in `directory`. Safe for several processes and threads at once.
+
+    `token` authenticates over HTTP; it goes to git by the environment, so it stands in no
+    command line, URL or file.
+    """
+
+    def __init__(self, url: str, directory: Path, token: str | None = None) -> None:
+        self.url, self.directory, self._token = url, directory, token
+
+    def fetch(self, branches: Sequence[str]) -> "MirroredRepository":
+        """Bring the branches up to date and return the repository to read them from.
+
+        A branch that is gone from the remote is gone here too. Raises `RepositoryError`
+        where the remote cannot be reached or a mirror cannot be made.
+        """
+        with self._locked():
+            try:
+                return self._fetched(branches)
+            except (RepositoryError, MissingObject) as error:
+                if any(words in str(error) for words in _NOT_OURS):
+                    raise
+            self._remove()
+            return self._fetched(branches)
+
+    def renew(self, branches: Sequence[str]) -> None:
+        """Clone a damaged mirror anew. Raises `RepositoryError`."""
+        with self._locked():
+            self._remove()
+            self._fetched(branches).close()
+
+    def fetch_blobs(self, oids: Sequence[str]) -> None:
+        """Fetch blobs in one round trip. Raises `RepositoryError`."""
+        with self._locked():
+            self._git(
+                *("-c", "fetch.negotiationAlgorithm=noop", "fetch", "--quiet", "origin"),
+                *("--no-tags", "--no-write-fetch-head", "--recurse-submodules=no"),
+                *("--filter=blob:none", "--stdin"),
+                stdin="".join(f"{oid}\n" for oid in oids).encode(),
+            )
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the mirror's lock, which ends with its process, however that ends."""
+        self.directory.parent.mkdir(parents=True, exist_ok=True)
+        with self.directory.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _git(self, *arguments: str, stdin: bytes = b"") -> bytes:
+        return run_git(
+            f"--git-dir={self._store}",
+            *arguments,
+            directory=self.directory,
+            stdin=stdin,
+            environment=self._authorization(),
+        )
+
+    def _authorization(self) -> Mapping[str, str]:
+        if self._token is None:
+            return {}
+        basic = base64.b64encode(f"x-access-token:{self._token}".encode()).decode()
+        return {
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": "http.extraHeader",
+            "GIT_CONFIG_VALUE_0": f"Authorization: Basic {basic}",
+        }
+
+    @property
+    def _store(self) -> Path:
+        """The partial clone: it knows its remote, and git would fetch from it one by one."""
+        return self.directory / "store"
+
+    @property
+    def _view(self) -> Path:
+        """A repository over the same objects that knows no remote: what is missing is said."""
+        return self.directory / "view"
+
+    def _fetched(self, branches: Sequence[str]) -> "MirroredRepository":
+        if not (self._view / "HEAD").exists():
+            self._remove()
+            self._initialise()
+        heads = self._remote_heads(branches)
+        repository = MirroredRepository(self, self._view, self._store / "objects", heads)
+        absent = set(repository.missing(list(heads.values())))
+        changed = [name for name, oid in heads.items() if oid in absent]
+        if changed:
+            self._git(
+                *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head"),
+                *("--recurse-submodules=no", "--filter=blob:none", "--stdin", "origin"),
+                stdin="".join(f"+refs/heads/{n}:refs/heads/{n}\n" for n in changed).encode(),
+            )
+        for oid in heads.values():
+            # A mirror whose newest commits and trees cannot be read is damaged.
+            reader = TreeReader(repository)
+            reader.tree(reader.root(oid))
+        return repository
+
+    def _remote_heads(self, branches: Sequence[str]) -> dict[str, str]:
+        """Ask the remote, which costs it little, so that nothing is fetched where nothing moved."""
+        wanted = [f"refs/heads/{name}" for name in branches]
+        lines = os.fsdecode(self._git("ls-remote", "origin", *wanted)).splitlines()
+        found = {ref: oid for oid, ref in (line.split("\t") for line in lines)}
+        return {
+            name: found[ref] for name, ref in zip(branches, wanted, strict=True) if ref in found
+        }
+
+    def _initialise(self) -> None:
+        for directory in (self._store, self._view):
+            directory.mkdir(parents=True)
+            run_git("init", "--quiet", "--bare", directory=directory)
+        for name, value in (
+            ("remote.origin.url", self.url),
+            ("remote.origin.promisor", "true"),
+            ("remote.origin.partialclonefilter", "blob:none"),
+            ("core.repositoryFormatVersion", "1"),
+            ("extensions.partialClone", "origin"),
+        ):
+            self._git("config", name, value)
+
+    def _remove(self) -> None:
+        """Take the mirror away at once; who still reads from it has its files open."""
+        if self.directory.exists():
+            doomed = self.directory.with_name(f"{self.directory.name}.{os.getpid()}.gone")
+            shutil.rmtree(doomed, ignore_errors=True)
+            self.directory.rename(doomed)
+            shutil.rmtree(doomed, ignore_errors=True)
+
+
+class MirroredRepository(Repository):
+    """A repository to read from: what it lacks is fetched in one round trip, never one by one."""
+
+    def __init__(self, mirror: Mirror, view: Path, objects: Path, heads: Mapping[str, str]) -> None:
+        super().__init__(view, objects)
+        self.heads = heads
+        self._mirror = mirror
+
+    def branch(self, name: str) -> str | None:
+        """Return the commit that a branch was at when it was fetched."""
+        return self.heads.get(name)
+
+    def prefetch(self, oids: Sequence[str]) -> None:
+        """Fetch what is missing of these. Raises `RepositoryError`."""
+        missing = self.missing(oids)
+        if not missing:
+            return
+        self._mirror.fetch_blobs(missing)
+        if self.missing(missing):
+            # Git believes to have them, from an index whose pack is damaged.
+            self.close()
+            self._mirror.renew(list(self.heads))
+            self._mirror.fetch_blobs(oids)
