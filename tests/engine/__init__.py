@@ -1,0 +1,1 @@
+"""Tests of the engine: on real git, and of its pure parts."""
