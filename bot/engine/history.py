@@ -124,24 +124,27 @@ class Line:
 
     def origin(self, commit: str, path: str, value: Value, read: Read) -> str:
         """Return the commit in which `value` first appeared, back from `commit` through merges."""
-        at, oldest_known = commit, commit
+        at = oldest_known = commit
         while True:
             logged = self._logged(at)
             if logged is None:
                 return oldest_known
             touched = logged.touched.get(path)
             before = read(touched[0]) if touched else value
-            if touched is None or before is None or before == value:
+            # A version that does not parse is passed over, and is never where a value appeared.
+            if touched and read(touched[1]) == value:
+                oldest_known = at
+            if before is None or before == value:
                 if not logged.parents:
-                    return at
+                    return oldest_known
                 at = logged.parents[0]
                 continue
             for parent in logged.parents[1:]:
                 if read(self.reader.entry(self.reader.root(parent), path)) == value:
-                    at, oldest_known = parent, at
+                    at = parent
                     break
             else:
-                return at
+                return oldest_known
 
     def _logged(self, commit: str) -> LoggedCommit | None:
         """Return a commit of the line; before a record, the first-parent line goes on."""
