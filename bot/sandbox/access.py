@@ -34,12 +34,15 @@ class Actor:
         return f"app {self.app.id}" if self.app else "anonymous"
 
     def missing(self, needs: str) -> str | None:
-        """Return the permission (`contents=write`) that the token lacks, or None."""
-        name, _, level = needs.partition("=")
-        if self.token is None or self.token.permissions is None or name == "metadata":
+        """Return what the token lacks (`contents=write`, `;` between choices), or None."""
+        if self.token is None or self.token.permissions is None:
             return None
-        held = _LEVELS.get(self.token.permissions.get(name, ""), 0)
-        return None if held >= _LEVELS[level] else needs
+        for wanted in needs.split("; "):
+            name, _, level = wanted.partition("=")
+            held = _LEVELS.get(self.token.permissions.get(name, ""), 0)
+            if name == "metadata" or held >= _LEVELS[level]:
+                return None
+        return needs
 
 
 def identify(world: World, header: str | None) -> Actor:

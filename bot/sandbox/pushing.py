@@ -7,7 +7,7 @@ a start after a kill announces what the kill swallowed.
 from collections.abc import Iterable
 from dataclasses import replace
 
-from bot.sandbox.git import ZERO, Git
+from bot.sandbox.git import ZERO
 from bot.sandbox.pulls import close_pull, conversation, finish_merge, pulls, save_head
 from bot.sandbox.records import Account, Pull, Repository, Review
 from bot.sandbox.world import Event, World
@@ -81,8 +81,7 @@ def _head_moved(world: World, base: Repository, pull: Pull, actor: Account, new:
     _dismiss_stale(world, base, moved)
     detail = {"before": pull.head_sha, "after": new}
     world.tell(Event("pull_request", "synchronize", base.id, actor.id, pull.number, detail))
-    git: Git = world.git(base)
-    if git.is_ancestor(new, moved.base_sha):
+    if world.git(base).is_ancestor(new, moved.base_sha):
         # Nothing is left to merge: the forge closes it.
         close_pull(world, base, moved, actor)
 
@@ -91,9 +90,11 @@ def _base_moved(world: World, base: Repository, pull: Pull, actor: Account, new:
     if new == ZERO:
         close_pull(world, base, pull, actor)
         return
-    moved = world.store.put(replace(pull, base_sha=new))
     if world.git(base).is_ancestor(pull.head_sha, new):
-        finish_merge(world, base, moved, actor, new)
+        # The old base stays on record: what the pull request brought is counted from it.
+        finish_merge(world, base, pull, actor, new)
+    else:
+        world.store.put(replace(pull, base_sha=new))
 
 
 def _dismiss_stale(world: World, base: Repository, pull: Pull) -> None:

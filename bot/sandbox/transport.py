@@ -72,11 +72,10 @@ def _packet(content: bytes) -> bytes:
     return f"{len(content) + 4:04x}".encode() + content
 
 
-def allowed_config(*, force: bool, delete: bool) -> dict[str, str]:
-    """Return the variables that make git itself refuse what a protected branch forbids."""
+def allowed_config(*, force: bool) -> dict[str, str]:
+    """Return the variables that make git itself refuse to force a protected branch."""
     pairs = [
         ("receive.denyNonFastForwards", "false" if force else "true"),
-        ("receive.denyDeletes", "false" if delete else "true"),
         ("receive.denyDeleteCurrent", "ignore"),
     ]
     found = {"GIT_CONFIG_COUNT": str(len(pairs))}
@@ -87,7 +86,8 @@ def allowed_config(*, force: bool, delete: bool) -> dict[str, str]:
 
 async def spool(request: web.Request) -> IO[bytes]:
     """Take a request's body to a temporary file, so that no slow client holds anything up."""
-    body: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+    # Unbuffered: git reads by the descriptor, whose place a buffer would have moved on.
+    body: IO[bytes] = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - the caller closes it
     async for chunk in request.content.iter_chunked(_CHUNK):
         body.write(chunk)
     body.seek(0)

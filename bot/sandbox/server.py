@@ -1,0 +1,197 @@
+"""Start and stop the sandbox forge: one loopback address, one directory that holds all of it."""
+
+import inspect
+import json
+import re
+import secrets
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from bot.sandbox import (
+    github_accounts,
+    github_checks,
+    github_git,
+    github_hooks,
+    github_issues,
+    github_pulls,
+    github_repos,
+)
+from bot.sandbox.api import PREFIX, Api, Observe
+from bot.sandbox.controls import Controls
+from bot.sandbox.errors import Refusal
+from bot.sandbox.faults import Faults
+from bot.sandbox.github import GitHub
+from bot.sandbox.githttp import GitHttp
+from bot.sandbox.hooks import Courier
+from bot.sandbox.limits import Limits
+from bot.sandbox.pages import Pages
+from bot.sandbox.payloads import Webhooks
+from bot.sandbox.pushing import catch_up
+from bot.sandbox.shapes_pulls import PullShapes
+from bot.sandbox.store import Store
+from bot.sandbox.thread import StoreThread
+from bot.sandbox.world import World
+
+P = ParamSpec("P")
+T = TypeVar("T")
+LOOPBACK = "127.0.0.1"
+_LARGEST_BODY = 64 << 20
+ROUTES = (
+    *github_repos.ROUTES,
+    *github_git.ROUTES,
+    *github_pulls.ROUTES,
+    *github_issues.ROUTES,
+    *github_checks.ROUTES,
+    *github_hooks.ROUTES,
+    *github_accounts.ROUTES,
+    *github_repos.LAST_ROUTES,
+)
+
+
+class Sandbox:
+    """A running sandbox: its addresses, its control token and its controls.
+
+    `call` runs one of `controls`' methods (or anything else on the store):
+    `await sandbox.call(sandbox.controls.add_user, "alice")`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        control_token: str,
+        controls: Controls,
+        thread: StoreThread,
+        courier: Courier,
+        close: Callable[[], Awaitable[None]],
+    ) -> None:
+        self.url = url
+        self.api_url = f"{url}{PREFIX}"
+        self.control_token = control_token
+        self.controls = controls
+        self._thread = thread
+        self._courier = courier
+        self._close = close
+
+    async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a function on the store's thread, wholly or not at all."""
+        return await self._thread.call(function, *args, **kwargs)
+
+    async def delivered(self) -> None:
+        """Wait until every webhook that is not held has been sent."""
+        await self._courier.idle()
+
+    async def close(self) -> None:
+        """Stop; everything stays under the root."""
+        await self._close()
+
+
+async def start(
+    root: Path,
+    port: int = 0,
+    *,
+    host: str = LOOPBACK,
+    clock: Callable[[], float] = time.time,
+    observe: Observe | None = None,
+) -> Sandbox:
+    """Start a sandbox on what `root` holds; port 0 takes a free one. Raises ValueError for a
+    host that is not loopback: whoever reaches the sandbox may act as anybody in it.
+    """
+    if host != LOOPBACK:
+        raise ValueError(f"the sandbox binds to {LOOPBACK} alone, not to {host!r}")
+    root.mkdir(parents=True, exist_ok=True)
+    store = Store(root / "sandbox.db", clock)
+    thread = StoreThread(store)
+    world = World(root, store)
+    faults, limits = Faults(), Limits(clock)
+    courier = Courier(store, faults, thread.call)
+    thread.after = courier.wake
+    controls = Controls(world, faults, limits, lambda held: courier.hold(held=held))
+    token = _control_token(root)
+
+    app = web.Application(client_max_size=_LARGEST_BODY, middlewares=[_guard])
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    listener = _listen(port)
+    url = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
+    shapes = PullShapes(world, url)
+    world.listeners.append(Webhooks(world, shapes).listen)
+    api = Api(world, GitHub(world, shapes, ROUTES), faults, limits, thread, url, observe)
+    git = GitHttp(world, faults, thread)
+    app.router.add_route("*", "/_sandbox/{name}", _control_handler(controls, thread, token))
+    app.router.add_route("*", PREFIX + "/{rest:.*}", api.handle)
+    app.router.add_route("*", "/{owner}/{name}.git/{service:.+}", git.handle)
+    Pages(world, controls, thread, url).add_to(app.router)
+    await thread.call(lambda: _begin(world))
+    await runner.setup()
+    await web.SockSite(runner, listener).start()
+
+    async def close() -> None:
+        await runner.cleanup()
+        await courier.close()
+        thread.close()
+        store.close()
+
+    return Sandbox(url, token, controls, thread, courier, close)
+
+
+def _begin(world: World) -> None:
+    world.forge()
+    catch_up(world)
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((LOOPBACK, port))
+    return listener
+
+
+def _control_token(root: Path) -> str:
+    path = root / "control-token"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(32))
+    return path.read_text()
+
+
+@web.middleware
+async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse what comes by another name: a page elsewhere must not reach the sandbox."""
+    name = request.host.partition(":")[0]
+    if name not in {LOOPBACK, "localhost"}:
+        raise web.HTTPForbidden(text="the sandbox answers on 127.0.0.1 only\n")
+    origin = request.headers.get("Origin")
+    if origin is not None and origin != f"{request.scheme}://{request.host}":
+        raise web.HTTPForbidden(text="the sandbox takes no requests from other sites\n")
+    return await handler(request)
+
+
+def _control_handler(controls: Controls, thread: StoreThread, token: str) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        given = request.headers.get("Authorization", "")
+        if not secrets.compare_digest(given.encode(), f"Bearer {token}".encode()):
+            said = "the control API wants `Authorization: Bearer` with the token in control-token"
+            return web.json_response({"message": said}, status=401)
+        name = request.match_info["name"]
+        method = None if name.startswith("_") else getattr(controls, name, None)
+        if method is None or request.method != "POST":
+            said = f"there is no control {name}: POST to one of {', '.join(_names(controls))}"
+            return web.json_response({"message": said}, status=404)
+        try:
+            arguments = json.loads(await request.read() or b"{}")
+            inspect.signature(method).bind(**arguments)
+            result = await thread.call(lambda: method(**arguments))
+        except (TypeError, ValueError, re.error, Refusal) as error:
+            return web.json_response({"message": f"{name}: {error}"}, status=400)
+        return web.json_response({"result": result})
+
+    return handle
+
+
+def _names(controls: Controls) -> list[str]:
+    return [name for name in dir(controls) if not name.startswith("_")]

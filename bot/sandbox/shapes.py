@@ -1,0 +1,469 @@
+"""Records as GitHub's JSON: accounts, repositories, commits and files."""
+
+import base64
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote
+
+from bot.sandbox.git import Commit, Entry, FileChange, Person
+from bot.sandbox.records import Account, App, Installation, Issue, Repository, Team, at_least
+from bot.sandbox.store import stamp
+from bot.sandbox.world import World
+
+Json = dict[str, Any]
+
+_USER_URLS = {
+    "followers_url": "/followers",
+    "following_url": "/following{/other_user}",
+    "gists_url": "/gists{/gist_id}",
+    "starred_url": "/starred{/owner}{/repo}",
+    "subscriptions_url": "/subscriptions",
+    "organizations_url": "/orgs",
+    "repos_url": "/repos",
+    "events_url": "/events{/privacy}",
+    "received_events_url": "/received_events",
+}
+_REPO_URLS = {
+    "archive_url": "/{archive_format}{/ref}",
+    "assignees_url": "/assignees{/user}",
+    "blobs_url": "/git/blobs{/sha}",
+    "branches_url": "/branches{/branch}",
+    "collaborators_url": "/collaborators{/collaborator}",
+    "comments_url": "/comments{/number}",
+    "commits_url": "/commits{/sha}",
+    "compare_url": "/compare/{base}...{head}",
+    "contents_url": "/contents/{+path}",
+    "contributors_url": "/contributors",
+    "deployments_url": "/deployments",
+    "downloads_url": "/downloads",
+    "events_url": "/events",
+    "forks_url": "/forks",
+    "git_commits_url": "/git/commits{/sha}",
+    "git_refs_url": "/git/refs{/sha}",
+    "git_tags_url": "/git/tags{/sha}",
+    "hooks_url": "/hooks",
+    "issue_comment_url": "/issues/comments{/number}",
+    "issue_events_url": "/issues/events{/number}",
+    "issues_url": "/issues{/number}",
+    "keys_url": "/keys{/key_id}",
+    "labels_url": "/labels{/name}",
+    "languages_url": "/languages",
+    "merges_url": "/merges",
+    "milestones_url": "/milestones{/number}",
+    "notifications_url": "/notifications{?since,all,participating}",
+    "pulls_url": "/pulls{/number}",
+    "releases_url": "/releases{/id}",
+    "stargazers_url": "/stargazers",
+    "statuses_url": "/statuses/{sha}",
+    "subscribers_url": "/subscribers",
+    "subscription_url": "/subscription",
+    "tags_url": "/tags",
+    "teams_url": "/teams",
+    "trees_url": "/git/trees{/sha}",
+}
+
+
+@lru_cache(maxsize=50_000)
+def node_id(kind: str, key: int | str) -> str:
+    """Return an opaque global id, as GitHub gives one to everything."""
+    return base64.b64encode(f"{kind}:{key}".encode()).decode()
+
+
+class Shapes:
+    """Turns records into JSON whose addresses lie under `web`."""
+
+    def __init__(self, world: World, web: str) -> None:
+        self.world = world
+        self.web = web
+        self.api = f"{web}/api/v3"
+
+    def repo_api(self, repo: Repository) -> str:
+        """Return a repository's address in the API."""
+        return f"{self.api}/repos/{self.world.full_name(repo)}"
+
+    def repo_web(self, repo: Repository) -> str:
+        """Return a repository's page."""
+        return f"{self.web}/{self.world.full_name(repo)}"
+
+    # Accounts
+
+    def user(self, account: Account) -> Json:
+        """Return a `simple-user`."""
+        url = f"{self.api}/users/{quote(account.login)}"
+        return {
+            "login": account.login,
+            "id": account.id,
+            "node_id": node_id("User", account.id),
+            "avatar_url": f"{self.web}/_sandbox/style.css?{account.id}",
+            "gravatar_id": "",
+            "url": url,
+            "html_url": f"{self.web}/{quote(account.login)}",
+            **{name: url + path for name, path in _USER_URLS.items()},
+            "type": account.type,
+            "site_admin": False,
+        }
+
+    def user_of(self, key: int | None) -> Json | None:
+        """Return the user of an id, or None."""
+        return None if key is None else self.user(self.world.account(key))
+
+    def full_user(self, account: Account) -> Json:
+        """Return a `public-user`."""
+        owned = [r for r in self.world.repositories() if r.owner_id == account.id]
+        return {
+            **self.user(account),
+            "name": account.name,
+            "company": None,
+            "blog": "",
+            "location": None,
+            "email": account.email,
+            "hireable": None,
+            "bio": None,
+            "twitter_username": None,
+            "public_repos": len(owned),
+            "public_gists": 0,
+            "followers": 0,
+            "following": 0,
+            "created_at": account.created_at,
+            "updated_at": account.created_at,
+        }
+
+    def private_user(self, account: Account) -> Json:
+        """Return a `private-user`: what a token is told of its own account."""
+        return {
+            **self.full_user(account),
+            "private_gists": 0,
+            "total_private_repos": 0,
+            "owned_private_repos": 0,
+            "disk_usage": 0,
+            "collaborators": 0,
+            "two_factor_authentication": False,
+        }
+
+    def organization(self, org: Account) -> Json:
+        """Return an `organization-full`."""
+        url = f"{self.api}/orgs/{quote(org.login)}"
+        return {
+            "login": org.login,
+            "id": org.id,
+            "node_id": node_id("Organization", org.id),
+            "url": url,
+            "repos_url": f"{url}/repos",
+            "events_url": f"{url}/events",
+            "hooks_url": f"{url}/hooks",
+            "issues_url": f"{url}/issues",
+            "members_url": f"{url}/members{{/member}}",
+            "public_members_url": f"{url}/public_members{{/member}}",
+            "avatar_url": f"{self.web}/_sandbox/style.css?{org.id}",
+            "description": None,
+            "name": org.name,
+            "has_organization_projects": False,
+            "has_repository_projects": False,
+            "public_repos": len([r for r in self.world.repositories() if r.owner_id == org.id]),
+            "public_gists": 0,
+            "followers": 0,
+            "following": 0,
+            "html_url": f"{self.web}/{quote(org.login)}",
+            "type": "Organization",
+            "created_at": org.created_at,
+            "updated_at": org.created_at,
+            "archived_at": None,
+        }
+
+    def team(self, team: Team, *, full: bool = False) -> Json:
+        """Return a `team`, or a `team-full`."""
+        org = self.world.account(team.org_id)
+        url = f"{self.api}/organizations/{org.id}/team/{team.id}"
+        shape: Json = {
+            "id": team.id,
+            "node_id": node_id("Team", team.id),
+            "url": url,
+            "html_url": f"{self.web}/orgs/{org.login}/teams/{team.slug}",
+            "name": team.name,
+            "slug": team.slug,
+            "description": None,
+            "privacy": "closed",
+            "notification_setting": "notifications_enabled",
+            "permission": "pull",
+            "members_url": f"{url}/members{{/member}}",
+            "repositories_url": f"{url}/repos",
+            "type": "organization",
+            "parent": None,
+        }
+        if full:
+            active = [role for role, state in team.members.values() if state == "active"]
+            repos = [r for r in self.world.repositories() if team.slug in r.teams]
+            shape |= {
+                "members_count": len(active),
+                "repos_count": len([r for r in repos if r.owner_id == org.id]),
+                "created_at": team.created_at,
+                "updated_at": team.created_at,
+                "organization": self.organization(org),
+            }
+        return shape
+
+    def app(self, app: App) -> Json:
+        """Return an `integration`."""
+        return {
+            "id": app.id,
+            "slug": app.slug,
+            "client_id": f"Iv1.{app.id}",
+            "node_id": node_id("App", app.id),
+            "owner": self.user(self.world.account(app.owner_id)),
+            "name": app.name,
+            "description": None,
+            "external_url": self.web,
+            "html_url": f"{self.web}/apps/{app.slug}",
+            "created_at": app.created_at,
+            "updated_at": app.created_at,
+            "permissions": dict(app.permissions),
+            "events": list(app.events),
+        }
+
+    def app_of(self, key: int | None) -> Json | None:
+        """Return the App of an id, or None."""
+        found = self.world.store.get(App, key) if key is not None else None
+        return self.app(found) if found else None
+
+    def installation(self, installation: Installation) -> Json:
+        """Return an `installation`."""
+        account = self.world.account(installation.account_id)
+        app = self.world.store.get(App, installation.app_id)
+        url = f"{self.api}/app/installations/{installation.id}"
+        return {
+            "id": installation.id,
+            "account": self.user(account),
+            "repository_selection": "all" if installation.repository_ids is None else "selected",
+            "access_tokens_url": f"{url}/access_tokens",
+            "repositories_url": f"{self.api}/installation/repositories",
+            "html_url": f"{self.web}/settings/installations/{installation.id}",
+            "app_id": installation.app_id,
+            "app_slug": app.slug if app else "",
+            "target_id": account.id,
+            "target_type": account.type,
+            "permissions": dict(installation.permissions),
+            "events": list(app.events) if app else [],
+            "created_at": installation.created_at,
+            "updated_at": installation.created_at,
+            "single_file_name": None,
+            "has_multiple_single_files": False,
+            "single_file_paths": [],
+            "suspended_by": None,
+            "suspended_at": installation.suspended_at,
+        }
+
+    # Repositories
+
+    def repository(self, repo: Repository, role: str | None = None) -> Json:
+        """Return a `full-repository`, which is a `repository` too; `role` is the asker's."""
+        owner = self.world.account(repo.owner_id)
+        url, web = self.repo_api(repo), self.repo_web(repo)
+        counts = self._open_issues(repo)
+        permissions = {} if role is None else {"permissions": role_flags(role)}
+        return {
+            "id": repo.id,
+            "node_id": node_id("Repository", repo.id),
+            "name": repo.name,
+            "full_name": self.world.full_name(repo),
+            "private": repo.private,
+            "owner": self.user(owner),
+            "html_url": web,
+            "description": repo.description,
+            "fork": repo.fork_of is not None,
+            "url": url,
+            **{name: url + path for name, path in _REPO_URLS.items()},
+            "git_url": f"git:{web.partition(':')[2]}.git",
+            # GitHub's shape; the sandbox has no SSH, and nothing answers there.
+            "ssh_url": f"git@localhost:{self.world.full_name(repo)}.git",
+            "clone_url": f"{web}.git",
+            "svn_url": web,
+            "mirror_url": None,
+            "homepage": None,
+            "language": None,
+            "license": None,
+            "topics": [],
+            "visibility": "private" if repo.private else "public",
+            "size": 0,
+            "default_branch": repo.default_branch,
+            "stargazers_count": 0,
+            "watchers_count": 0,
+            "watchers": 0,
+            "subscribers_count": 0,
+            "network_count": 0,
+            "forks_count": self._forks(repo),
+            "forks": self._forks(repo),
+            "open_issues_count": counts,
+            "open_issues": counts,
+            "has_issues": True,
+            "has_projects": False,
+            "has_wiki": False,
+            "has_pages": False,
+            "has_downloads": False,
+            "has_discussions": False,
+            "is_template": False,
+            "archived": repo.archived,
+            "disabled": False,
+            "allow_forking": True,
+            "web_commit_signoff_required": False,
+            "allow_merge_commit": "merge" in repo.merge_methods,
+            "allow_squash_merge": "squash" in repo.merge_methods,
+            "allow_rebase_merge": "rebase" in repo.merge_methods,
+            "allow_auto_merge": False,
+            "allow_update_branch": True,
+            "delete_branch_on_merge": repo.delete_branch_on_merge,
+            "pushed_at": repo.pushed_at,
+            "created_at": repo.created_at,
+            "updated_at": repo.updated_at,
+            **permissions,
+        }
+
+    def _open_issues(self, repo: Repository) -> int:
+        return sum(issue.state == "open" for issue in self.world.store.all(Issue, repo.id))
+
+    def _forks(self, repo: Repository) -> int:
+        return sum(other.fork_of == repo.id for other in self.world.repositories())
+
+    def association(self, repo: Repository, account: Account) -> str:
+        """Return how somebody belongs to a repository, in GitHub's word."""
+        owner = self.world.account(repo.owner_id)
+        if owner.id == account.id:
+            return "OWNER"
+        if account.login in owner.members:
+            return "MEMBER"
+        return "COLLABORATOR" if account.login in repo.collaborators else "NONE"
+
+    # Commits
+
+    def commit(self, repo: Repository, sha: str) -> Json:
+        """Return a `commit` as lists show it."""
+        found = self.world.git(repo).commit(sha)
+        url, web = self.repo_api(repo), self.repo_web(repo)
+        inner = self.git_commit(repo, found)
+        return {
+            "sha": sha,
+            "node_id": node_id("Commit", sha),
+            "commit": {
+                **{name: inner[name] for name in ("author", "committer", "message", "tree")},
+                "url": inner["url"],
+                "comment_count": 0,
+                "verification": inner["verification"],
+            },
+            "url": f"{url}/commits/{sha}",
+            "html_url": f"{web}/commit/{sha}",
+            "comments_url": f"{url}/commits/{sha}/comments",
+            "author": self._committer(found.author),
+            "committer": self._committer(found.committer),
+            "parents": [
+                {"sha": p, "url": f"{url}/commits/{p}", "html_url": f"{web}/commit/{p}"}
+                for p in found.parents
+            ],
+        }
+
+    def full_commit(self, repo: Repository, sha: str) -> Json:
+        """Return a `commit` with its files."""
+        found = self.world.git(repo).commit(sha)
+        empty = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+        changes = self.world.git(repo).changes(found.parents[0] if found.parents else empty, sha)
+        plus, minus = sum(c.additions for c in changes), sum(c.deletions for c in changes)
+        return {
+            **self.commit(repo, sha),
+            "stats": {"total": plus + minus, "additions": plus, "deletions": minus},
+            "files": [self.file(repo, sha, change) for change in changes],
+        }
+
+    def git_commit(self, repo: Repository, found: Commit) -> Json:
+        """Return a `git-commit`."""
+        url, web = self.repo_api(repo), self.repo_web(repo)
+        return {
+            "sha": found.sha,
+            "node_id": node_id("Commit", found.sha),
+            "url": f"{url}/git/commits/{found.sha}",
+            "html_url": f"{web}/commit/{found.sha}",
+            "author": person(found.author),
+            "committer": person(found.committer),
+            "message": found.message,
+            "tree": {"sha": found.tree, "url": f"{url}/git/trees/{found.tree}"},
+            "parents": [
+                {"sha": p, "url": f"{url}/git/commits/{p}", "html_url": f"{web}/commit/{p}"}
+                for p in found.parents
+            ],
+            "verification": {
+                "verified": False,
+                "reason": "unsigned",
+                "signature": None,
+                "payload": None,
+                "verified_at": None,
+            },
+        }
+
+    def simple_commit(self, found: Commit) -> Json:
+        """Return a `simple-commit`."""
+        return {
+            "id": found.sha,
+            "tree_id": found.tree,
+            "message": found.message,
+            "timestamp": stamp(found.committer.when),
+            "author": {"name": found.author.name, "email": found.author.email},
+            "committer": {"name": found.committer.name, "email": found.committer.email},
+        }
+
+    def _committer(self, who: Person) -> Json | None:
+        account = self.world.account_of_email(who.email)
+        return self.user(account) if account else None
+
+    def file(self, repo: Repository, sha: str, change: FileChange) -> Json:
+        """Return a `diff-entry`."""
+        path = quote(change.path)
+        shape: Json = {
+            "sha": change.sha,
+            "filename": change.path,
+            "status": change.status,
+            "additions": change.additions,
+            "deletions": change.deletions,
+            "changes": change.additions + change.deletions,
+            "blob_url": f"{self.repo_web(repo)}/blob/{sha}/{path}",
+            "raw_url": f"{self.repo_web(repo)}/raw/{sha}/{path}",
+            "contents_url": f"{self.repo_api(repo)}/contents/{path}?ref={sha}",
+        }
+        if change.patch is not None:
+            shape["patch"] = change.patch
+        if change.old_path is not None:
+            shape["previous_filename"] = change.old_path
+        return shape
+
+    def entry(self, repo: Repository, ref: str, entry: Entry) -> Json:
+        """Return what `contents` says of one file or directory, its text left out."""
+        kinds = {"tree": "dir", "commit": "submodule"}
+        kind = "symlink" if entry.mode == "120000" else kinds.get(entry.type, "file")
+        url, web = self.repo_api(repo), self.repo_web(repo)
+        path = quote(entry.path)
+        own = f"{url}/contents/{path}?ref={quote(ref, safe='')}"
+        what = "trees" if kind == "dir" else "blobs"
+        git = f"{url}/git/{what}/{entry.sha}"
+        html = f"{web}/{'tree' if kind == 'dir' else 'blob'}/{quote(ref)}/{path}"
+        raw = None if kind == "dir" else f"{web}/raw/{quote(ref)}/{path}"
+        return {
+            "type": kind,
+            "size": entry.size or 0,
+            "name": entry.path.rpartition("/")[2],
+            "path": entry.path,
+            "sha": entry.sha,
+            "url": own,
+            "git_url": git,
+            "html_url": html,
+            "download_url": raw,
+            "_links": {"self": own, "git": git, "html": html},
+        }
+
+
+def person(who: Person) -> Json:
+    """Return an author or committer as git names them."""
+    return {"name": who.name, "email": who.email, "date": stamp(who.when)}
+
+
+def role_flags(role: str) -> dict[str, bool]:
+    """Return a role as the five flags of GitHub's `permissions`."""
+    names = {"admin": "admin", "maintain": "maintain", "push": "write"}
+    names |= {"triage": "triage", "pull": "read"}
+    return {flag: at_least(role, needed) for flag, needed in names.items()}
+

@@ -1,0 +1,475 @@
+"""Records as GitHub's JSON: issues, pull requests, reviews, statuses, checks, hooks."""
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+from bot.sandbox.checks import combined, latest_statuses, suite_runs
+from bot.sandbox.git import FileChange
+from bot.sandbox.merge import merge_state, mergeable
+from bot.sandbox.pulls import conversation, pulls, reviews
+from bot.sandbox.records import (
+    CheckRun,
+    CheckSuite,
+    Comment,
+    Delivery,
+    Hook,
+    Issue,
+    Label,
+    Protection,
+    Pull,
+    Reaction,
+    Repository,
+    Review,
+    Status,
+)
+from bot.sandbox.shapes import Json, Shapes, node_id
+
+_EMOJI = ("+1", "-1", "laugh", "confused", "heart", "hooray", "eyes", "rocket")
+
+
+class PullShapes(Shapes):
+    """Adds what concerns conversations and checks."""
+
+    def label(self, repo: Repository, label: Label) -> Json:
+        """Return a `label`."""
+        return {
+            "id": label.id,
+            "node_id": node_id("Label", label.id),
+            "url": f"{self.repo_api(repo)}/labels/{quote(label.name, safe='')}",
+            "name": label.name,
+            "color": label.color,
+            "default": False,
+            "description": label.description,
+        }
+
+    def labels(self, repo: Repository, issue: Issue) -> list[Json]:
+        """Return the labels of an issue."""
+        found = [self.world.label(repo, name) for name in issue.labels]
+        return [self.label(repo, label) for label in found if label]
+
+    def reactions(self, repo: Repository, subject: str, url: str) -> Json:
+        """Return a `reaction-rollup`."""
+        given = [r.content for r in self.world.store.all(Reaction, repo.id) if r.subject == subject]
+        counts: Json = {name: given.count(name) for name in _EMOJI}
+        return {"url": f"{url}/reactions", "total_count": len(given), **counts}
+
+    def reaction(self, reaction: Reaction) -> Json:
+        """Return a `reaction`."""
+        return {
+            "id": reaction.id,
+            "node_id": node_id("Reaction", reaction.id),
+            "user": self.user_of(reaction.author_id),
+            "content": reaction.content,
+            "created_at": reaction.created_at,
+        }
+
+    def assignees(self, issue: Issue) -> list[Json]:
+        """Return who an issue is assigned to."""
+        found = [self.world.find_account(login) for login in issue.assignees]
+        return [self.user(account) for account in found if account]
+
+    def issue(self, repo: Repository, issue: Issue) -> Json:
+        """Return an `issue`; a pull request's conversation says so."""
+        kind = "pull" if issue.is_pull else "issues"
+        url = f"{self.repo_api(repo)}/issues/{issue.number}"
+        html = f"{self.repo_web(repo)}/{kind}/{issue.number}"
+        assignees = self.assignees(issue)
+        comments = [c for c in self.world.store.all(Comment, repo.id) if c.number == issue.number]
+        author = self.world.account(issue.author_id)
+        shape: Json = {
+            "id": issue.id,
+            "node_id": node_id("Issue", issue.id),
+            "url": url,
+            "repository_url": self.repo_api(repo),
+            "labels_url": f"{url}/labels{{/name}}",
+            "comments_url": f"{url}/comments",
+            "events_url": f"{url}/events",
+            "timeline_url": f"{url}/timeline",
+            "html_url": html,
+            "number": issue.number,
+            "title": issue.title,
+            "body": issue.body,
+            "user": self.user(author),
+            "labels": self.labels(repo, issue),
+            "state": issue.state,
+            "state_reason": issue.state_reason,
+            "locked": False,
+            "active_lock_reason": None,
+            "assignee": assignees[0] if assignees else None,
+            "assignees": assignees,
+            "milestone": None,
+            "comments": len(comments),
+            "created_at": issue.created_at,
+            "updated_at": issue.updated_at,
+            "closed_at": issue.closed_at,
+            "closed_by": self.user_of(issue.closed_by),
+            "author_association": self.association(repo, author),
+            "performed_via_github_app": self.app_of(issue.app_id),
+            "reactions": self.reactions(repo, f"issue/{issue.number}", url),
+        }
+        if issue.is_pull:
+            at = f"{self.repo_api(repo)}/pulls/{issue.number}"
+            pull = next(p for p in pulls(self.world, repo) if p.number == issue.number)
+            shape["draft"] = pull.draft
+            shape["pull_request"] = {
+                "url": at,
+                "html_url": html,
+                "diff_url": f"{html}.diff",
+                "patch_url": f"{html}.patch",
+                "merged_at": pull.merged_at,
+            }
+        return shape
+
+    def comment(self, repo: Repository, comment: Comment) -> Json:
+        """Return an `issue-comment`."""
+        url = f"{self.repo_api(repo)}/issues/comments/{comment.id}"
+        author = self.world.account(comment.author_id)
+        about = f"{self.repo_api(repo)}/issues/{comment.number}"
+        return {
+            "id": comment.id,
+            "node_id": node_id("IssueComment", comment.id),
+            "url": url,
+            "html_url": f"{self.repo_web(repo)}/issues/{comment.number}#issuecomment-{comment.id}",
+            "issue_url": about,
+            "body": comment.body,
+            "user": self.user(author),
+            "created_at": comment.created_at,
+            "updated_at": comment.updated_at,
+            "author_association": self.association(repo, author),
+            "performed_via_github_app": self.app_of(comment.app_id),
+            "reactions": self.reactions(repo, f"comment/{comment.id}", url),
+        }
+
+    # Pull requests
+
+    def changes(self, repo: Repository, pull: Pull) -> tuple[FileChange, ...]:
+        """Return what a pull request changes, counted from where it left its base."""
+        git = self.world.git(repo)
+        start = git.merge_base(pull.base_sha, pull.head_sha) or pull.base_sha
+        return git.changes(start, pull.head_sha)
+
+    def pull(self, repo: Repository, pull: Pull, *, full: bool = False) -> Json:
+        """Return a `pull-request-simple`, or a `pull-request`."""
+        issue = conversation(self.world, pull)
+        url = f"{self.repo_api(repo)}/pulls/{pull.number}"
+        html = f"{self.repo_web(repo)}/pull/{pull.number}"
+        issue_url = f"{self.repo_api(repo)}/issues/{pull.number}"
+        links = {
+            "self": url,
+            "html": html,
+            "issue": issue_url,
+            "comments": f"{issue_url}/comments",
+            "review_comments": f"{url}/comments",
+            "review_comment": f"{self.repo_api(repo)}/pulls/comments{{/number}}",
+            "commits": f"{url}/commits",
+            "statuses": f"{self.repo_api(repo)}/statuses/{pull.head_sha}",
+        }
+        author = self.world.account(issue.author_id)
+        assignees = self.assignees(issue)
+        found = [self.world.find_account(login) for login in pull.reviewers]
+        owner = self.world.account(repo.owner_id)
+        teams = [self.world.team(owner, slug) for slug in pull.team_reviewers]
+        shape: Json = {
+            "id": pull.id,
+            "node_id": node_id("PullRequest", pull.id),
+            "url": url,
+            "html_url": html,
+            "diff_url": f"{html}.diff",
+            "patch_url": f"{html}.patch",
+            "issue_url": issue_url,
+            "commits_url": links["commits"],
+            "review_comments_url": links["review_comments"],
+            "review_comment_url": links["review_comment"],
+            "comments_url": links["comments"],
+            "statuses_url": links["statuses"],
+            "number": pull.number,
+            "state": issue.state,
+            "locked": False,
+            "active_lock_reason": None,
+            "title": issue.title,
+            "body": issue.body,
+            "user": self.user(author),
+            "labels": self.labels(repo, issue),
+            "milestone": None,
+            "created_at": issue.created_at,
+            "updated_at": issue.updated_at,
+            "closed_at": issue.closed_at,
+            "merged_at": pull.merged_at,
+            "merge_commit_sha": pull.merge_sha,
+            "assignee": assignees[0] if assignees else None,
+            "assignees": assignees,
+            "requested_reviewers": [self.user(account) for account in found if account],
+            "requested_teams": [self.team(team) for team in teams if team],
+            "head": self._side(pull.head_repo_id, pull.head_ref, pull.head_sha),
+            "base": self._side(repo.id, pull.base_ref, pull.base_sha),
+            "_links": {name: {"href": address} for name, address in links.items()},
+            "author_association": self.association(repo, author),
+            "auto_merge": None,
+            "draft": pull.draft,
+        }
+        return shape | self._pull_details(repo, pull, issue) if full else shape
+
+    def _side(self, repo_id: int, ref: str, sha: str) -> Json:
+        repo = self.world.repository(repo_id)
+        owner = self.world.account(repo.owner_id)
+        return {
+            "label": f"{owner.login}:{ref}",
+            "ref": ref,
+            "sha": sha,
+            "user": self.user(owner),
+            "repo": self.repository(repo),
+        }
+
+    def _pull_details(self, repo: Repository, pull: Pull, issue: Issue) -> Json:
+        changes = self.changes(repo, pull)
+        is_open = issue.state == "open"
+        comments = [c for c in self.world.store.all(Comment, repo.id) if c.number == pull.number]
+        can = mergeable(self.world, repo, pull) if is_open else None
+        return {
+            "merged": pull.merged_at is not None,
+            "mergeable": can,
+            "rebaseable": can,
+            "mergeable_state": merge_state(self.world, repo, pull) if is_open else "unknown",
+            "merged_by": self.user_of(pull.merged_by),
+            "comments": len(comments),
+            "review_comments": 0,
+            "maintainer_can_modify": pull.maintainer_can_modify,
+            "commits": self.world.git(repo).count(f"{pull.base_sha}..{pull.head_sha}"),
+            "additions": sum(change.additions for change in changes),
+            "deletions": sum(change.deletions for change in changes),
+            "changed_files": len(changes),
+        }
+
+    def review(self, repo: Repository, review: Review) -> Json:
+        """Return a `pull-request-review`."""
+        url = f"{self.repo_api(repo)}/pulls/{review.number}"
+        html = f"{self.repo_web(repo)}/pull/{review.number}#pullrequestreview-{review.id}"
+        author = self.world.account(review.author_id)
+        shape: Json = {
+            "id": review.id,
+            "node_id": node_id("PullRequestReview", review.id),
+            "user": self.user(author),
+            "body": review.body,
+            "state": review.state,
+            "html_url": html,
+            "pull_request_url": url,
+            "author_association": self.association(repo, author),
+            "_links": {"html": {"href": html}, "pull_request": {"href": url}},
+            "commit_id": review.commit_sha,
+        }
+        if review.submitted_at:
+            shape["submitted_at"] = review.submitted_at
+        return shape
+
+    def pull_reviews(self, repo: Repository, number: int) -> list[Review]:
+        """Return the reviews that others may see."""
+        return [r for r in reviews(self.world, repo, number) if r.state != "PENDING"]
+
+    # Statuses and checks
+
+    def status(self, repo: Repository, status: Status, *, simple: bool = False) -> Json:
+        """Return a `status`, or a `simple-commit-status`."""
+        creator = self.user_of(status.author_id)
+        shape: Json = {
+            "url": f"{self.repo_api(repo)}/statuses/{status.sha}",
+            "avatar_url": creator["avatar_url"] if creator else None,
+            "id": status.id,
+            "node_id": node_id("StatusContext", status.id),
+            "state": status.state,
+            "description": status.description,
+            "target_url": status.target_url,
+            "context": status.context,
+            "created_at": status.created_at,
+            "updated_at": status.created_at,
+        }
+        return shape if simple else shape | {"creator": creator}
+
+    def combined_status(self, repo: Repository, sha: str, shown: list[Status]) -> Json:
+        """Return a `combined-commit-status` with these of its statuses."""
+        found = latest_statuses(self.world, repo, sha)
+        url = f"{self.repo_api(repo)}/commits/{sha}"
+        return {
+            "state": combined(found),
+            "statuses": [self.status(repo, status, simple=True) for status in shown],
+            "sha": sha,
+            "total_count": len(found),
+            "repository": self.repository(repo),
+            "commit_url": url,
+            "url": f"{url}/status",
+        }
+
+    def _pulls_of(self, repo: Repository, sha: str) -> list[Json]:
+        found = [
+            pull
+            for pull in pulls(self.world, repo)
+            if pull.head_sha == sha and conversation(self.world, pull).state == "open"
+        ]
+        own = {"id": repo.id, "url": self.repo_api(repo), "name": repo.name}
+        return [
+            {
+                "url": f"{self.repo_api(repo)}/pulls/{pull.number}",
+                "id": pull.id,
+                "number": pull.number,
+                "head": {"ref": pull.head_ref, "sha": pull.head_sha, "repo": own},
+                "base": {"ref": pull.base_ref, "sha": pull.base_sha, "repo": own},
+            }
+            for pull in found
+            if pull.head_repo_id == repo.id
+        ]
+
+    def check_run(self, repo: Repository, run: CheckRun) -> Json:
+        """Return a `check-run`."""
+        url = f"{self.repo_api(repo)}/check-runs/{run.id}"
+        html = f"{self.repo_web(repo)}/commit/{run.sha}"
+        return {
+            "id": run.id,
+            "node_id": node_id("CheckRun", run.id),
+            "head_sha": run.sha,
+            "external_id": run.external_id,
+            "url": url,
+            "html_url": html,
+            "details_url": run.details_url or html,
+            "status": run.status,
+            "conclusion": run.conclusion,
+            "started_at": run.started_at,
+            "completed_at": run.completed_at,
+            "output": {
+                "title": run.title,
+                "summary": run.summary,
+                "text": run.text,
+                "annotations_count": 0,
+                "annotations_url": f"{url}/annotations",
+            },
+            "name": run.name,
+            "check_suite": {"id": run.suite_id},
+            "app": self.app_of(run.app_id),
+            "pull_requests": self._pulls_of(repo, run.sha),
+        }
+
+    def check_suite(self, repo: Repository, suite: CheckSuite) -> Json:
+        """Return a `check-suite`."""
+        url = f"{self.repo_api(repo)}/check-suites/{suite.id}"
+        found = self.world.git(repo).commit(suite.sha)
+        return {
+            "id": suite.id,
+            "node_id": node_id("CheckSuite", suite.id),
+            "head_branch": suite.branch,
+            "head_sha": suite.sha,
+            "status": suite.status,
+            "conclusion": suite.conclusion,
+            "url": url,
+            "before": found.parents[0] if found.parents else "0" * 40,
+            "after": suite.sha,
+            "pull_requests": self._pulls_of(repo, suite.sha),
+            "app": self.app_of(suite.app_id),
+            "repository": self.repository(repo),
+            "created_at": suite.created_at,
+            "updated_at": suite.updated_at,
+            "head_commit": self.simple_commit(found),
+            "latest_check_runs_count": len(suite_runs(self.world, repo, suite)),
+            "check_runs_url": f"{url}/check-runs",
+        }
+
+    # Protection and hooks
+
+    def protection(self, repo: Repository, rule: Protection) -> Json:
+        """Return a `branch-protection`; what is not asked for is absent."""
+        branch = quote(rule.branch, safe="")
+        url = f"{self.repo_api(repo)}/branches/{branch}/protection"
+        shape: Json = {
+            "url": url,
+            "required_signatures": {"url": f"{url}/required_signatures", "enabled": False},
+            "enforce_admins": {"url": f"{url}/enforce_admins", "enabled": rule.enforce_admins},
+            "required_linear_history": {"enabled": rule.linear},
+            "allow_force_pushes": {"enabled": rule.allow_force_pushes},
+            "allow_deletions": {"enabled": rule.allow_deletions},
+            "block_creations": {"enabled": False},
+            "required_conversation_resolution": {"enabled": False},
+            "lock_branch": {"enabled": False},
+            "allow_fork_syncing": {"enabled": False},
+        }
+        if rule.checks is not None:
+            shape["required_status_checks"] = self.required_checks(repo, rule)
+        if rule.approvals is not None:
+            shape["required_pull_request_reviews"] = self.required_reviews(repo, rule)
+        return shape
+
+    def required_checks(self, repo: Repository, rule: Protection) -> Json:
+        """Return a `status-check-policy`."""
+        branch = quote(rule.branch, safe="")
+        url = f"{self.repo_api(repo)}/branches/{branch}/protection/required_status_checks"
+        names = list(rule.checks or ())
+        return {
+            "url": url,
+            "strict": rule.strict,
+            "contexts": names,
+            "contexts_url": f"{url}/contexts",
+            "checks": [{"context": name, "app_id": None} for name in names],
+        }
+
+    def required_reviews(self, repo: Repository, rule: Protection) -> Json:
+        """Return a `protected-branch-pull-request-review`."""
+        branch = quote(rule.branch, safe="")
+        url = f"{self.repo_api(repo)}/branches/{branch}/protection"
+        return {
+            "url": f"{url}/required_pull_request_reviews",
+            "dismiss_stale_reviews": rule.dismiss_stale,
+            "require_code_owner_reviews": rule.code_owners,
+            "require_last_push_approval": False,
+            "required_approving_review_count": rule.approvals or 0,
+        }
+
+    def hook(self, repo: Repository, hook: Hook) -> Json:
+        """Return a `hook`; its secret is never shown."""
+        url = f"{self.repo_api(repo)}/hooks/{hook.id}"
+        secret = {"secret": "********"} if hook.secret else {}
+        config = {"url": hook.url, "content_type": hook.content_type, "insecure_ssl": "0"}
+        return {
+            "type": "Repository",
+            "id": hook.id,
+            "name": "web",
+            "active": hook.active,
+            "events": list(hook.events),
+            "config": config | secret,
+            "updated_at": hook.updated_at,
+            "created_at": hook.created_at,
+            "url": url,
+            "test_url": f"{url}/tests",
+            "ping_url": f"{url}/pings",
+            "deliveries_url": f"{url}/deliveries",
+            "last_response": {
+                "code": hook.last_code,
+                "status": hook.last_message or "unused",
+                "message": hook.last_message,
+            },
+        }
+
+    def delivery(self, hook: Hook, delivery: Delivery, *, full: bool = False) -> Json:
+        """Return a `hook-delivery-item`, or a `hook-delivery`."""
+        shape: Json = {
+            "id": delivery.id,
+            "guid": delivery.guid,
+            "delivered_at": delivery.delivered_at,
+            "redelivery": delivery.redelivery,
+            "duration": delivery.duration,
+            "status": delivery.status,
+            "status_code": delivery.status_code,
+            "event": delivery.event,
+            "action": delivery.action,
+            "installation_id": delivery.installation_id,
+            "repository_id": hook.repo_id or None,
+            "throttled_at": None,
+        }
+        if not full:
+            return shape
+        payload: Any = None
+        if hook.content_type == "json":
+            payload = json.loads(delivery.body)
+        headers = dict(delivery.request_headers)
+        answer = dict(delivery.response_headers)
+        return shape | {
+            "url": hook.url,
+            "request": {"headers": headers, "payload": payload},
+            "response": {"headers": answer, "payload": delivery.response_body},
+        }
