@@ -320,6 +320,14 @@ class Repository:
                 found[name] = oid
         return found
 
+    def checked_out(self) -> str | None:
+        """Return the full ref of the branch that a work tree has checked out, None for none."""
+        status, bare = self._answer("rev-parse", "--is-bare-repository")
+        if status != 0 or bare.strip() == b"true":
+            return None
+        status, ref = self._answer("symbolic-ref", "--quiet", "HEAD")
+        return os.fsdecode(ref).strip() if status == 0 else None
+
     def default_ref(self) -> str:
         """Return the ref of the default branch: that of `origin`, else the current one."""
         origin = "refs/remotes/origin/HEAD"

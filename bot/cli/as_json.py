@@ -1,0 +1,92 @@
+"""The JSON that other programs rely on; its shape is documented and stays.
+
+A value that does not exist is left out: absent is not null.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bot.decisions.gates import GateResult
+from bot.engine.candidate import Plan
+from bot.engine.drift import Comparison
+from bot.model import Change, Commit, Head
+
+VERSION = 1
+
+
+def drift_document(repository: Path, comparisons: Sequence[Comparison]) -> str:
+    """Return the document of `lockstep drift --json`."""
+    return _dumped(
+        {
+            "version": VERSION,
+            "repository": str(repository.resolve()),
+            "hops": [
+                {
+                    "source": _head(comparison.source),
+                    "target": _head(comparison.target),
+                    "state": comparison.state,
+                    "counts": comparison.counts,
+                    "changes": [_change(change) for change in comparison.changes],
+                }
+                for comparison in comparisons
+            ],
+        }
+    )
+
+
+def plan_document(plan: Plan, gates: Sequence[GateResult]) -> str:
+    """Return the document of `lockstep plan --json`."""
+    candidate = plan.candidate
+    return _dumped(
+        {
+            "version": VERSION,
+            "source": _head(plan.comparison.source),
+            "target": _head(plan.comparison.target),
+            "state": plan.state,
+            "candidate": candidate
+            and {
+                "sha": candidate.sha,
+                "tree": candidate.tree,
+                "parents": list(candidate.parents),
+                "message": candidate.message,
+            },
+            "promoted": [_change(change) for change in plan.promoted],
+            "held_back": [_change(change) for change in plan.held_back],
+            "commits": [_commit(commit) for commit in plan.commits],
+            "gates": [
+                {"gate": g.gate, "state": g.verdict.state, "reason": g.verdict.reason}
+                for g in gates
+            ],
+        }
+    )
+
+
+def _dumped(document: dict[str, Any]) -> str:
+    # ASCII, so that a path which is not UTF-8 survives as its surrogate escapes.
+    return json.dumps(document, indent=2, ensure_ascii=True)
+
+
+def _head(head: Head) -> dict[str, str]:
+    return {"environment": head.environment, "branch": head.branch, "sha": head.sha}
+
+
+def _change(change: Change) -> dict[str, Any]:
+    sides = (("source", change.source), ("target", change.target), ("agreed", change.agreed))
+    return {
+        "path": change.path,
+        "key": change.key,
+        "state": change.state,
+        **{name: value.data for name, value in sides if value.exists},
+        "commits": [_commit(commit) for commit in change.commits],
+    }
+
+
+def _commit(commit: Commit) -> dict[str, str]:
+    return {
+        "sha": commit.sha,
+        "author": commit.author,
+        "date": commit.date,
+        "subject": commit.subject,
+    }

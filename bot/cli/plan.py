@@ -1,0 +1,93 @@
+"""`lockstep plan`: what a promotion would do, what it holds back and why, and its gates."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from bot.cli.as_json import plan_document
+from bot.cli.drift import say_notes
+from bot.cli.local import Local, config_option, json_option, opened, repository_argument
+from bot.cli.main import Failure
+from bot.decisions.gates import GateResult
+from bot.decisions.outlook import outlook
+from bot.decisions.policy import gates_for
+from bot.engine.candidate import MergeMethod, Plan, plan_promotion
+from bot.engine.drift import compare
+from bot.engine.keep import Keep
+from bot.model import State
+from config.schema import Environment
+
+
+@click.command()
+@click.argument("environment")
+@repository_argument
+@config_option
+@json_option
+@click.option(
+    "--commit-to",
+    "ref",
+    metavar="REF",
+    help="Write the candidate commit and point REF, a branch or a full ref, at it.",
+)
+def plan(
+    environment: str, repository: str, config_file: Path | None, *, as_json: bool, ref: str | None
+) -> int:
+    """Show the promotion into ENVIRONMENT of REPO (here, if left out).
+
+    Exits with 0 where there is nothing to promote, with 2 where there is something,
+    with 3 where a conflict blocks it, and with 1 on any error.
+    """
+    with opened(repository, config_file) as local:
+        target = local.environment(environment)
+        source = local.config.source_of(target)
+        if source is None:
+            raise Failure(f"`{target.name}` is where changes begin: nothing is promoted into it")
+        heads = local.heads([source, target])
+        keep = Keep(local.config.keep)
+        comparison = compare(local.repository, heads[source.name], heads[target.name], keep)
+        planned = plan_promotion(local.repository, comparison, keep, MergeMethod(target.merge))
+        gates = _gates(local, target, planned)
+        say_notes([comparison])
+        if ref is not None:
+            _commit_to(local, ref, planned)
+        if as_json:
+            click.echo(plan_document(planned, gates))
+        else:
+            from bot.cli.tables import console  # noqa: PLC0415 -- JSON has no use for it
+            from bot.cli.plan_table import print_plan  # noqa: PLC0415 -- as above
+
+            print_plan(console(), planned, gates)
+    if planned.state is State.CONFLICT:
+        return 3
+    return 2 if planned.candidate is not None else 0
+
+
+def _gates(local: Local, target: Environment, planned: Plan) -> tuple[GateResult, ...]:
+    places = [(change.path, change.key) for change in planned.promoted]
+    gates = gates_for(local.config, target, places)
+    now = datetime.now(UTC)  # noqa: TID251 -- the command line is where time comes in
+    return outlook(gates, target.freezes, local.config.roles, now)
+
+
+def _commit_to(local: Local, ref: str, planned: Plan) -> None:
+    candidate = planned.candidate
+    if candidate is None:
+        click.echo(f"lockstep: there is no candidate to write to {ref}", err=True)
+        return
+    repository = local.repository
+    full = ref if ref.startswith("refs/") else f"refs/heads/{ref}"
+    if full == repository.checked_out():
+        raise Failure(
+            f"{ref} is checked out, and its files would not follow; "
+            "choose another ref, or check out another branch first"
+        )
+    own = {f"refs/heads/{e.branch}": e for e in local.config.environments}
+    if full in own and repository.commit(full) != planned.comparison.target.sha:
+        raise Failure(
+            f"{ref} is the branch of `{own[full].name}`, and this candidate is for "
+            f"`{planned.comparison.target.environment}`; choose another ref"
+        )
+    repository.write(candidate.objects)
+    repository.update_ref(full, candidate.sha, "lockstep plan")
+    click.echo(f"lockstep: {full} is now at the candidate {candidate.sha}", err=True)

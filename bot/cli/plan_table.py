@@ -1,0 +1,75 @@
+"""A plan for people: what goes, what stays and why, what it waits for."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bot.cli.tables import changes_table, coloured, printable
+from bot.decisions.gates import GateResult
+from bot.engine.candidate import Plan
+from bot.model import State
+
+_WHY = {
+    State.CONFLICT: "both sides moved; it blocks the promotion until one side agrees",
+    State.DRIFT: "the target's own since both last agreed; the promotion leaves it alone",
+    State.KEPT: "differs on purpose, by a `keep:` rule",
+    State.PENDING: "only comments or layout, which could not be merged; the target's stay",
+}
+_GATE_COLOURS = {"open": "green", "closed": "yellow", "failed": "red"}
+
+
+def print_plan(out: Console, plan: Plan, gates: Sequence[GateResult]) -> None:
+    """Print one plan."""
+    source, target = plan.comparison.source, plan.comparison.target
+    out.print(
+        Text.assemble(
+            (f"{source.environment} → {target.environment}", "bold"), "  ", coloured(plan.state)
+        )
+    )
+    out.print()
+    _print_verdict(out, plan)
+    if plan.promoted:
+        title = "Promoted" if plan.candidate else "Pending"
+        out.print(Text(f"\n{title}", style="bold"))
+        out.print(changes_table(plan.promoted, source, target))
+    if plan.held_back:
+        out.print(Text("\nHeld back", style="bold"))
+        out.print(changes_table(plan.held_back, source, target))
+        for state in _WHY:
+            if any(change.state is state for change in plan.held_back):
+                out.print(Text.assemble(coloured(state), f": {_WHY[state]}"))
+    if plan.commits:
+        out.print(Text("\nCommits", style="bold"))
+        for commit in plan.commits:
+            line = f"  {commit.sha[:10]} {commit.date[:10]} {commit.author}: {commit.subject}"
+            out.print(Text(printable(line)), overflow="ellipsis", no_wrap=True)
+    if gates and plan.promoted:
+        out.print(Text("\nGates", style="bold"))
+        out.print(_gates_table(gates))
+
+
+def _print_verdict(out: Console, plan: Plan) -> None:
+    candidate = plan.candidate
+    if candidate is not None:
+        out.print(Text(f"The candidate is {candidate.sha}."))
+    elif plan.state is State.CONFLICT:
+        out.print(Text("A conflict blocks the promotion: there is no candidate.", style="red"))
+    else:
+        out.print(Text("There is nothing to promote."))
+
+
+def _gates_table(gates: Sequence[GateResult]) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 1, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for result in gates:
+        verdict = result.verdict
+        table.add_row(
+            Text(f"  {result.gate}"),
+            Text(verdict.state, style=_GATE_COLOURS[verdict.state]),
+            Text(printable(verdict.reason)),
+        )
+    return table
