@@ -11,6 +11,7 @@ from typing import Literal
 
 from bot.decisions.comments import own_lines
 from config.patterns import PatternError, quote, segments
+from config.schema import Gates
 from config.suggest import closest
 
 # So that neither a history nor a reply grows with what somebody pastes.
@@ -237,7 +238,8 @@ def parse_comment(text: str) -> tuple[Command | Unclear, ...]:
 def write(command: Command, *, prefixed: bool = False) -> str:
     """Return the line that asks for `command`; as ``/lockstep …`` where `prefixed`.
 
-    GitLab keeps some names for itself, so the bot shows the prefixed form there.
+    GitLab keeps some names for itself, so the bot shows the prefixed form there. A
+    path or key with a line break in it has no form that could be read again.
     """
     takes, _ = _COMMANDS[command.kind]
     values = iter(astuple(command)[:-1])
@@ -303,6 +305,8 @@ def _arguments(slots: Sequence[str], text: str) -> Iterator[str | None]:
             yield _path(_plain(word))
         elif slot == "[KEY]":
             yield _key(_plain(word)) if word else None
+        elif slot == "GATE":
+            yield _gate(_plain(word))
         elif slot == "source|target":
             if word not in {"source", "target"}:
                 raise _MisreadError(f"says neither `source` nor `target` but `{_shown(word)}`")
@@ -361,6 +365,14 @@ def _key(key: str) -> str:
     if empty:
         raise _MisreadError("names an empty key")
     return key
+
+
+def _gate(word: str) -> str:
+    gates = [*Gates.model_fields, "freezes"]
+    if word not in gates:
+        known = ", ".join(f"`{gate}`" for gate in gates)
+        raise _MisreadError(f"names none of the gates {known}")
+    return word
 
 
 def _plain(word: str) -> str:

@@ -1,6 +1,6 @@
 """Each gate of a promotion, judged on facts: open, closed or failed, and the sentence why."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -26,8 +26,9 @@ _FAILED = {
     "stale": "went stale",
     "startup_failure": "could not start",
 }
-# Of two reports at the same moment the worse counts.
-_WORSE = ("success", "skipped", "neutral", "action_required", "pending", *_FAILED)
+# Of two at the same moment the worse counts, whichever came first.
+_WORSE_CHECK = ("success", "skipped", "neutral", "action_required", "pending", *_FAILED)
+_WORSE_REVIEW = ("commented", "approved", "dismissed", "changes_requested")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def evaluate(
     found: dict[str, Verdict] = {"checks": _checks(gates.checks, facts, now)}
     if gates.soak:
         found["soak"] = _not_yet("soak")
-    if gates.approvals or _objections(counted_reviews(facts)):
+    if gates.approvals or _objections(_counted_reviews(facts)):
         found["approvals"] = _approvals(gates.approvals, facts)
     if gates.sign_offs:
         found["sign_offs"] = _sign_offs(gates.sign_offs, facts)
@@ -91,6 +92,15 @@ def evaluate(
     return tuple(
         GateResult(gate, _overridden(gate, facts) or verdict) for gate, verdict in found.items()
     )
+
+
+def people_agree(gates: Gates, facts: GateFacts) -> bool:
+    """Whether somebody whose word counts agrees to this content already, and nobody says no."""
+    reviews = _counted_reviews(facts)
+    signed = any(_signers(role, facts) for role in gates.sign_offs)
+    approved = gates.approvals and _approving(reviews, facts)
+    refused = _objections(reviews) or _rejections(gates.sign_offs, facts)
+    return bool(signed or approved) and not refused
 
 
 def _not_yet(gate: str) -> Closed:
@@ -108,7 +118,7 @@ def _overridden(gate: str, facts: GateFacts) -> Open | None:
     ]
     if not said:
         return None
-    last = max(said, key=lambda override: override.at)
+    last = max(said, key=lambda override: (override.at, override.person, override.reason))
     return Open(f"overridden by {last.person}: {last.reason}")
 
 
@@ -146,14 +156,15 @@ def _checks(checks: Checks, facts: GateFacts, now: datetime) -> Verdict:
 
 def _states(facts: GateFacts) -> dict[str, CheckState]:
     of_candidate = (check for check in facts.checks if check.sha == facts.candidate.sha)
-    in_order = sorted(of_candidate, key=lambda check: (check.at, _WORSE.index(check.state)))
+    in_order = sorted(of_candidate, key=lambda check: (check.at, _WORSE_CHECK.index(check.state)))
     return {check.name: check.state for check in in_order}
 
 
-def counted_reviews(facts: GateFacts) -> list[Review]:
+def _counted_reviews(facts: GateFacts) -> list[Review]:
     """Return the latest opinion on this content of each person with write access."""
     latest: dict[str, Review] = {}
-    for review in sorted(facts.reviews, key=lambda review: review.at):
+    in_order = sorted(facts.reviews, key=lambda said: (said.at, _WORSE_REVIEW.index(said.state)))
+    for review in in_order:
         # A comment is no opinion and leaves the one before it in force.
         if (
             review.can_write
@@ -169,23 +180,33 @@ def _objections(reviews: Iterable[Review]) -> list[str]:
     return sorted(review.person for review in reviews if review.state == "changes_requested")
 
 
+def _approving(reviews: Iterable[Review], facts: GateFacts) -> list[str]:
+    return sorted(
+        review.person
+        for review in reviews
+        if review.state == "approved" and not _wrote(review.person, facts)
+    )
+
+
 def _approvals(needed: int, facts: GateFacts) -> Verdict:
-    reviews = counted_reviews(facts)
+    reviews = _counted_reviews(facts)
     if objections := _objections(reviews):
         return Closed(f"{_listed(objections)} requested changes")
-    approving = sorted(review.person for review in reviews if review.state == "approved")
-    counted = [person for person in approving if not _wrote(person, facts)]
+    counted = _approving(reviews, facts)
     if len(counted) >= needed:
         return Open(f"approved by {_listed(counted)}")
     missing = needed - len(counted)
     reasons = [f"waiting for {missing}{' more' if counted else ''} approval{'s' * (missing > 1)}"]
-    if own := [person for person in approving if _wrote(person, facts)]:
+    approving = {review.person for review in reviews if review.state == "approved"}
+    if own := sorted(approving.difference(counted)):
         reasons.append(f"{_listed(own)} wrote the change and cannot approve it")
-    seen = {person.casefold() for person in approving}
     stale = {
         review.person
         for review in facts.reviews
-        if review.state == "approved" and review.can_write and review.person.casefold() not in seen
+        if review.state == "approved"
+        and review.can_write
+        and review.digest != facts.candidate.digest
+        and review.person not in approving
     }
     if stale:
         reasons.append(f"{_listed(sorted(stale))} approved content that has changed since")
@@ -198,7 +219,7 @@ def _sign_offs(roles: Iterable[str], facts: GateFacts) -> Verdict:
     missing = [role for role, people in signed.items() if not people]
     if hopeless := [why for role in missing if (why := _hopeless(role, facts))]:
         return Failed("; ".join(hopeless))
-    if rejections := [no for no in facts.rejections if no.role in signed and stands(no, facts)]:
+    if rejections := _rejections(signed, facts):
         said = sorted(f"rejected by {no.person} for {no.role}: {no.reason}" for no in rejections)
         return Closed("; ".join(said))
     if not missing:
@@ -223,15 +244,19 @@ def _signers(role: str, facts: GateFacts) -> list[str]:
     )
 
 
-def stands(no: Rejected, facts: GateFacts) -> bool:
-    """Whether nothing lifted a rejection: later sign-off by the same person, or other content."""
-    return no.digest == facts.candidate.digest and not any(
-        signed.role == no.role
-        and signed.digest == no.digest
-        and signed.person.casefold() == no.person.casefold()
-        and signed.at > no.at
-        for signed in facts.sign_offs
-    )
+def _rejections(roles: Container[str], facts: GateFacts) -> list[Rejected]:
+    """Return the rejections of this content that whoever gave them has not lifted since."""
+    lifted = {
+        (signed.role, signed.person.casefold(), signed.digest): signed.at
+        for signed in sorted(facts.sign_offs, key=lambda signed: signed.at)
+    }
+    return [
+        no
+        for no in facts.rejections
+        if no.role in roles
+        and no.digest == facts.candidate.digest
+        and lifted.get((no.role, no.person.casefold(), no.digest), no.at) <= no.at
+    ]
 
 
 def _hopeless(role: str, facts: GateFacts) -> str:

@@ -14,9 +14,8 @@ from bot.decisions.gates import (
     Failed,
     GateResult,
     Open,
-    counted_reviews,
     evaluate,
-    stands,
+    people_agree,
 )
 from config.schema import Freeze, Gates
 from config.suggest import named
@@ -266,19 +265,10 @@ def _newer(promotion: Promotion, facts: PromotionFacts) -> Supersede | None:
     newer = f"{promotion.source_branch} has moved to {_short(facts.source_head)}"
     if facts.retry:
         return Supersede(facts.source_head, f"{newer}, and {facts.retry.person} said `/retry`")
-    if promotion.automatic and not _being_signed(facts.evidence):
+    signing = facts.evidence is not None and people_agree(promotion.gates, facts.evidence)
+    if promotion.automatic and not signing:
         return Supersede(facts.source_head, newer)
     return None
-
-
-def _being_signed(evidence: GateFacts | None) -> bool:
-    """Whether people have begun to agree to this content, and nobody has said no to it."""
-    if evidence is None or any(stands(no, evidence) for no in evidence.rejections):
-        return False
-    opinions = {review.state for review in counted_reviews(evidence)}
-    digest = evidence.candidate.digest
-    signed = any(signed.digest == digest for signed in evidence.sign_offs)
-    return "changes_requested" not in opinions and (signed or "approved" in opinions)
 
 
 def _gated(results: Sequence[GateResult]) -> Wait | Blocked | None:
