@@ -26,6 +26,6 @@ class NotMergeable(Refusal):
 class Invalid(Refusal):
     """The request makes no sense; `errors` say which field and why."""
 
-    def __init__(self, message: str, *errors: Mapping[str, str]) -> None:
+    def __init__(self, message: str, *errors: Mapping[str, str] | str) -> None:
         super().__init__(message)
         self.errors = errors

@@ -30,12 +30,12 @@ class BadJson(Exception):
     """The body is no JSON; the message is GitHub's."""
 
 
-def problem(status: int, message: str, errors: Sequence[Mapping[str, str]] = ()) -> Answer:
+def problem(status: int, message: str, errors: Sequence[Mapping[str, str] | str] = ()) -> Answer:
     """Return an error as GitHub words one."""
     body: dict[str, Any] = {"message": message, "documentation_url": DOCUMENTATION}
     body["status"] = str(status)
     if errors:
-        body["errors"] = [dict(error) for error in errors]
+        body["errors"] = [error if isinstance(error, str) else dict(error) for error in errors]
     return Answer(body, status)
 
 

@@ -323,9 +323,9 @@ def review(
     author = conversation(world, asked).author_id
     if event in {"APPROVE", "REQUEST_CHANGES"} and author == actor.id:
         word = "approve" if event == "APPROVE" else "request changes on"
-        raise Invalid("Unprocessable Entity", {"message": f"Can not {word} your own pull request"})
+        raise Invalid("Unprocessable Entity", f"Can not {word} your own pull request")
     if event in {"REQUEST_CHANGES", "COMMENT"} and not body.strip():
-        raise Invalid("Unprocessable Entity", {"message": "Review body can not be blank"})
+        raise Invalid("Unprocessable Entity", "Review body can not be blank")
     state = "PENDING" if event is None else VERDICTS.get(event)
     if state is None:
         raise Invalid(f"{event!r} is no review: one of {', '.join(VERDICTS)}")
