@@ -188,6 +188,9 @@ async def _read(request: web.Request) -> bytes | _Answer:
     if (request.content_length or 0) > MAX_BODY:
         return _TOO_LARGE
     try:
+        # A timer costs a fifth of a whole bare request, and most bodies come with their headers.
+        if request.content.is_eof():
+            return await request.read()
         async with asyncio.timeout(_BODY_SECONDS):
             return await request.read()
     except web.HTTPRequestEntityTooLarge:

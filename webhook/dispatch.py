@@ -21,9 +21,8 @@ TASK_QUEUE = "lockstep"
 WORKFLOW = "pipeline"
 SIGNAL = "take"
 
-# GitHub gives up after 10 s: the signal in flight and the next must both end before that.
+# GitHub gives up after 10 s, and a delivery may wait for the signal in flight and for its own.
 _SIGNAL_SECONDS = 4.0
-_PATIENCE_SECONDS = 8.5
 _HEALTH_SECONDS = 2.0
 # The SDK warns from 512 KiB, and the server refuses 2 MiB.
 _MAX_SIGNAL_BYTES = 256 * 1024
@@ -46,8 +45,9 @@ class Signals(Protocol):
         """Return once the deliveries are durable; raises UnavailableError within 5 s if not."""
 
 
-def pipeline_id(repository: RepositoryRef) -> str:
-    """Return the id of the workflow that takes this repository's events."""
+def pipeline_id(delivery: Delivery) -> str:
+    """Return the id of the workflow that takes this delivery's repository's events."""
+    repository = delivery.repository
     return f"pipeline/{repository.forge}/{repository.owner}/{repository.name}"
 
 
@@ -112,26 +112,28 @@ class Dispatcher:
     def __init__(self, signals: Signals, *, most_waiting: int = 10_000) -> None:
         self._signals = signals
         self._most_waiting = most_waiting
+        # A repository has a lane while a signal of its is in flight: what goes with the next.
         self._lanes: dict[str, list[_Waiter]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._quiet = asyncio.Event()
+        self._quiet.set()
         self._closed = False
         self.waiting = 0
 
     async def take(self, deliveries: Sequence[Delivery]) -> None:
         """Return once all are durable; raises UnavailableError if any is not known to be.
 
-        To be cancelled while waiting does not take back what was queued.
+        To be cancelled while waiting takes back nothing that others wait for.
         """
         if self._closed:
             raise UnavailableError(_SHUTTING_DOWN)
         if self.waiting + len(deliveries) > self._most_waiting:
             raise UnavailableError("Too many deliveries are waiting already")
-        waiters = [self._queue(delivery) for delivery in deliveries]
-        try:
-            async with asyncio.timeout(_PATIENCE_SECONDS):
-                failures = [await waiter.done for waiter in waiters]
-        except TimeoutError as error:
-            raise UnavailableError("Temporal did not answer in time") from error
+        if len(deliveries) == 1 and (pipeline := pipeline_id(deliveries[0])) not in self._lanes:
+            failures = [await self._lead(pipeline, deliveries)]
+        else:
+            waiters = [self._queue(delivery) for delivery in deliveries]
+            failures = [await waiter.done for waiter in waiters]
         for failure in failures:
             if failure is not None:
                 raise UnavailableError(failure)
@@ -139,58 +141,80 @@ class Dispatcher:
     async def close(self, limit: float) -> None:
         """Take nothing more, and return when all is sent; after `limit` seconds the rest fails."""
         self._closed = True
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=limit)
-            for task in late:
+        try:
+            async with asyncio.timeout(limit):
+                await self._quiet.wait()
+        except TimeoutError:
+            for lane in self._lanes.values():
+                self._release(lane, _SHUTTING_DOWN)
+                lane.clear()
+            for task in self._tasks:
                 task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _lead(self, pipeline: str, deliveries: Sequence[Delivery]) -> str | None:
+        """Send at once, in the caller's own task: the usual case costs no other."""
+        lane = self._open(pipeline)
+        self.waiting += 1
+        failure = None
+        try:
+            failure = await self._send(pipeline, deliveries)
+        finally:
+            self.waiting -= 1
+            self._go_on(pipeline, lane, failure)
+        return failure
 
     def _queue(self, delivery: Delivery) -> _Waiter:
         waiter = _Waiter(delivery, asyncio.get_running_loop().create_future())
         self.waiting += 1
-        pipeline = pipeline_id(delivery.repository)
+        pipeline = pipeline_id(delivery)
         lane = self._lanes.get(pipeline)
-        if lane is not None:
+        if lane is None:
+            lane = self._open(pipeline)
             lane.append(waiter)
-            return waiter
-        self._lanes[pipeline] = [waiter]
-        task = asyncio.create_task(self._empty(pipeline), name=pipeline)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+            self._go_on(pipeline, lane, None)
+        else:
+            lane.append(waiter)
         return waiter
 
-    async def _empty(self, pipeline: str) -> None:
-        """Send what waits in one lane, until nothing does."""
-        lane = self._lanes[pipeline]
-        batch: list[_Waiter] = []
-        try:
-            while lane:
-                batch = _first(lane)
-                del lane[: len(batch)]
-                failure = await self._send(pipeline, batch)
-                self._release(batch, failure)
-                if failure is not None:
-                    # Who waits behind a failure could not be answered in time by another try.
-                    self._release(lane, failure)
-                    lane.clear()
-        except asyncio.CancelledError:
-            self._release(batch, _SHUTTING_DOWN)
-            self._release(lane, _SHUTTING_DOWN)
-            raise
-        finally:
-            del self._lanes[pipeline]
+    def _open(self, pipeline: str) -> list[_Waiter]:
+        self._quiet.clear()
+        return self._lanes.setdefault(pipeline, [])
 
-    async def _send(self, pipeline: str, batch: Sequence[_Waiter]) -> str | None:
-        news = _news(batch)
+    def _go_on(self, pipeline: str, lane: list[_Waiter], failure: str | None) -> None:
+        """After a signal: send what gathered meanwhile, or close the lane."""
+        if failure is not None:
+            # Who waits behind a failure could not be answered in time by another try.
+            self._release(lane, failure)
+            lane.clear()
+        if lane:
+            task = asyncio.create_task(self._send_next(pipeline, lane), name=pipeline)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        else:
+            del self._lanes[pipeline]
+            if not self._lanes:
+                self._quiet.set()
+
+    async def _send_next(self, pipeline: str, lane: list[_Waiter]) -> None:
+        batch = _first(lane)
+        del lane[: len(batch)]
+        failure: str | None = _SHUTTING_DOWN
+        try:
+            failure = await self._send(pipeline, _news(batch))
+        finally:
+            self._release(batch, failure)
+            self._go_on(pipeline, lane, failure)
+
+    async def _send(self, pipeline: str, news: Sequence[Delivery]) -> str | None:
         try:
             await self._signals.send(pipeline, news[-1].repository, news)
         except UnavailableError as error:
-            _log.warning(
-                "%s: %d deliveries refused: %s (%s)", pipeline, len(batch), error, error.__cause__
-            )
+            cause = error.__cause__
+            _log.warning("%s: %d deliveries refused: %s (%s)", pipeline, len(news), error, cause)
             return str(error)
         except Exception:  # noqa: BLE001 -- whatever it was, nobody may wait for ever
-            _log.exception("%s: %d deliveries failed", pipeline, len(batch))
+            _log.exception("%s: %d deliveries failed", pipeline, len(news))
             return "The receiver failed; its log says how"
         return None
 

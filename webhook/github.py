@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 from urllib.parse import parse_qs
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from webhook.events import (
     MAX_TEXT,
@@ -19,7 +19,6 @@ from webhook.events import (
     ChecksChanged,
     Comment,
     Delivery,
-    DeliveryId,
     Event,
     ForgeId,
     Ignored,
@@ -42,7 +41,6 @@ MAX_REPOSITORIES = 100
 # GitHub names at most this many branches with a status: a full list may have left ours out.
 _BRANCHES_LISTED = 10
 _COMMAND = re.compile(r"^[ \t]*/\S", re.MULTILINE)
-_DELIVERY_ID: TypeAdapter[str] = TypeAdapter(DeliveryId)
 
 
 class Signatures:
@@ -484,7 +482,7 @@ def translate(event: str, delivery: str, body: bytes) -> tuple[Delivery, ...] | 
     if payload is None:
         return Ignored("an event that Lockstep does not use")
     try:
-        return payload.model_validate_json(body).deliveries(_DELIVERY_ID.validate_python(delivery))
+        return payload.model_validate_json(body).deliveries(delivery)
     except ValidationError as error:
         # Without its cause, which holds what people wrote.
         raise NotUnderstoodError(_places(error)) from None

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.webhook.builders import OUTAGE, FakeTemporal, delivery, numbered_push, repository
-from webhook import dispatch
 from webhook.dispatch import Dispatcher, UnavailableError, pipeline_id
 from webhook.events import ChecksChanged, Comment, Delivery
 
@@ -150,31 +149,23 @@ async def test_more_than_may_wait_is_refused_and_nothing_of_it_is_queued() -> No
     assert sorted(d.id for d in temporal.deliveries) == ["1", "2"]
 
 
-async def test_who_waits_too_long_is_refused_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatch, "_PATIENCE_SECONDS", 0.01)
+async def test_a_caller_that_goes_away_takes_back_nothing_that_others_wait_for() -> None:
     temporal = FakeTemporal()
     dispatcher = Dispatcher(temporal)
     temporal.door.clear()
-
-    assert await outcome(take(dispatcher, delivery("1"))) == "Temporal did not answer in time"
-
-    temporal.door.set()
-    await dispatcher.close(1)
-    assert dispatcher.waiting == 0
-
-
-async def test_a_caller_that_goes_away_takes_nothing_back() -> None:
-    temporal = FakeTemporal()
-    dispatcher = Dispatcher(temporal)
-    temporal.door.clear()
-    gone, stays = take(dispatcher, delivery("1")), take(dispatcher, delivery("2"))
+    first = take(dispatcher, delivery("1"))
+    await settle()
+    second, third = take(dispatcher, delivery("2")), take(dispatcher, delivery("3"))
     await settle()
 
-    gone.cancel()
+    first.cancel()
+    second.cancel()
+    await settle()
     temporal.door.set()
 
-    assert await outcome(stays) == "taken"
-    assert [d.id for d in temporal.deliveries] == ["1", "2"]
+    assert await outcome(third) == "taken"
+    assert temporal.sent == [(PIPELINE, ["2", "3"])]
+    assert dispatcher.waiting == 0
 
 
 async def test_hints_that_say_the_same_leave_as_the_last_of_them() -> None:
@@ -187,7 +178,7 @@ async def test_hints_that_say_the_same_leave_as_the_last_of_them() -> None:
     tasks.append(take(dispatcher, delivery("last", checks)))
     await asyncio.gather(*tasks)
 
-    assert temporal.sent == [(PIPELINE, ["push", "last"])]
+    assert temporal.sent == [(PIPELINE, ["0"]), (PIPELINE, ["push", "last"])]
 
 
 async def test_a_signal_stays_below_what_temporal_takes() -> None:
@@ -199,9 +190,10 @@ async def test_a_signal_stays_below_what_temporal_takes() -> None:
     await asyncio.gather(*(dispatcher.take([delivery(str(s.id), s)]) for s in said))
 
     assert [ids for _, ids in temporal.sent] == [
-        ["1", "2", "3", "4", "5"],
-        ["6", "7", "8", "9", "10"],
-        ["11", "12"],
+        ["1"],
+        ["2", "3", "4", "5", "6"],
+        ["7", "8", "9", "10", "11"],
+        ["12"],
     ]
 
 
@@ -243,8 +235,23 @@ async def test_closing_ends_in_time_and_says_taken_of_nothing_that_was_not() -> 
     await settle()
 
     await dispatcher.close(0.01)
+    said = await outcome(second)
+    temporal.door.set()
 
-    assert [await outcome(t) for t in (first, second)] == ["The receiver is shutting down"] * 2
+    assert (said, await outcome(first)) == ("The receiver is shutting down", "taken")
+    assert (temporal.sent, dispatcher.waiting) == ([(PIPELINE, ["1"])], 0)
+
+
+async def test_closing_in_the_middle_of_a_list_fails_all_of_it() -> None:
+    temporal = FakeTemporal()
+    dispatcher = Dispatcher(temporal)
+    temporal.door.clear()
+    tasks = [take(dispatcher, delivery(i), delivery(i + i)) for i in "12"]
+    await settle()
+
+    await dispatcher.close(0.01)
+
+    assert [await outcome(task) for task in tasks] == ["The receiver is shutting down"] * 2
     assert (temporal.sent, dispatcher.waiting) == ([], 0)
 
 
@@ -287,4 +294,4 @@ async def test_taken_is_said_of_exactly_what_temporal_has(script: list[tuple[str
 def test_a_pipeline_is_named_by_its_forge_and_its_repository() -> None:
     nested = repository("shop").model_copy(update={"forge": "gitlab", "owner": "acme/web"})
 
-    assert pipeline_id(nested) == "pipeline/gitlab/acme/web/shop"
+    assert pipeline_id(delivery("1", repository=nested)) == "pipeline/gitlab/acme/web/shop"
