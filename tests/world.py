@@ -91,11 +91,16 @@ class World:
         self.directory = directory
         self._minute = 0
         self._trees: dict[str, _Tree] = {}
+        self.repository = Repository.find(directory)
+
+    @classmethod
+    def new(cls, directory: Path) -> Self:
+        """Make an empty bare repository."""
         for name in ("objects", "refs/heads"):
             (directory / name).mkdir(parents=True)
         (directory / "HEAD").write_text("ref: refs/heads/main\n")
         (directory / "config").write_text("[core]\n\trepositoryformatversion = 0\n\tbare = true\n")
-        self.repository = Repository.find(directory)
+        return cls(directory)
 
     def __enter__(self) -> Self:
         return self
@@ -124,7 +129,11 @@ class World:
 
     def sha(self, name: str) -> str:
         """Return the commit that a branch is at."""
-        return (self._ref(name)).read_text().strip()
+        ref = self._ref(name)
+        if ref.exists():
+            return ref.read_text().strip()
+        # A clone packs its refs.
+        return self.git("rev-parse", "--verify", f"refs/heads/{ref.name}").decode().strip()
 
     def head(self, name: str) -> Head:
         """Return an environment and the commit that its branch is at."""

@@ -16,5 +16,5 @@ def _nobodys_git_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    with World(tmp_path / "repository.git") as world:
+    with World.new(tmp_path / "repository.git") as world:
         yield world

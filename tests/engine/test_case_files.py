@@ -296,8 +296,10 @@ def test_a_key_that_stands_twice_makes_the_file_one_value(world: World) -> None:
     comparison = world.compare()
 
     assert [spelled(change) for change in comparison.changes] == ["pending app.yaml"]
-    assert comparison.notes == (
-        "app.yaml:6:1: the key `image` stands twice (in development); compared as text, as one value",
+    (note,) = comparison.notes
+    assert note == (
+        "app.yaml:6:1: the key `image` stands twice (in development); "
+        "compared as text, as one value"
     )
 
 
