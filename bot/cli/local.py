@@ -96,12 +96,12 @@ def repository_at(path: str) -> Iterator[Repository]:
 
 
 def _config(repository: Repository, config_file: Path | None) -> Config:
-    name, text = pinned(repository) if config_file is None else (str(config_file), None)
     if config_file is not None:
-        text = read_file(config_file)
+        return parsed(str(config_file), read_file(config_file))
+    name, text = pinned(repository)
     if text is None:
         raise Failure(
-            f"there is no {CONFIGURATION} on {name}, the default branch; "
+            f"there is no {name}, which is the default branch's; "
             "`lockstep init` proposes one, and `--config FILE` reads one from elsewhere"
         )
     return parsed(name, text)
@@ -113,7 +113,7 @@ def parsed(name: str, text: bytes) -> Config:
         return load(decoded(name, text))
     except ConfigErrors as errors:
         raise Failure(
-            f"the configuration is not valid\n"
+            "the configuration is not valid\n"
             + "\n".join(f"{name}:{error}" for error in errors.errors)
         ) from errors
 

@@ -54,8 +54,8 @@ def plan(
         if as_json:
             click.echo(plan_document(planned, gates))
         else:
-            from bot.cli.tables import console  # noqa: PLC0415 -- JSON has no use for it
             from bot.cli.plan_table import print_plan  # noqa: PLC0415 -- as above
+            from bot.cli.tables import console  # noqa: PLC0415 -- JSON has no use for it
 
             print_plan(console(), planned, gates)
     if planned.state is State.CONFLICT:

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bot.cli.tables import changes_table, coloured, printable
+from bot.cli.tables import coloured, print_changes, printable
 from bot.decisions.gates import GateResult
 from bot.engine.candidate import Plan
 from bot.model import State
@@ -33,13 +33,14 @@ def print_plan(out: Console, plan: Plan, gates: Sequence[GateResult]) -> None:
     if plan.promoted:
         title = "Promoted" if plan.candidate else "Pending"
         out.print(Text(f"\n{title}", style="bold"))
-        out.print(changes_table(plan.promoted, source, target))
+        print_changes(out, plan.promoted, source, target)
     if plan.held_back:
         out.print(Text("\nHeld back", style="bold"))
-        out.print(changes_table(plan.held_back, source, target))
-        for state in _WHY:
-            if any(change.state is state for change in plan.held_back):
-                out.print(Text.assemble(coloured(state), f": {_WHY[state]}"))
+        print_changes(out, plan.held_back, source, target)
+        states = {change.state for change in plan.held_back}
+        for state, why in _WHY.items():
+            if state in states:
+                out.print(Text.assemble(coloured(state), f": {why}"))
     if plan.commits:
         out.print(Text("\nCommits", style="bold"))
         for commit in plan.commits:

@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -19,6 +19,9 @@ _COLOURS = {
     State.IN_SYNC: "green",
 }
 _LONGEST_VALUE = 60
+_ABSENT = "(absent)"
+# How much of a line each column may take before there is room to spare.
+_SHARES = (0.3, 0.1, 0.18, 0.18, 0.2)
 
 
 def console() -> Console:
@@ -27,14 +30,13 @@ def console() -> Console:
 
 
 def shown(value: Value) -> str:
-    """Return a value in few words; what is absent is a dash."""
+    """Return a value in few words; a string is bare unless it reads as something else."""
     data = value.data
     if not value.exists:
-        return "–"
+        return _ABSENT
     if isinstance(data, dict) and data.keys() == {"blob", "mode"}:
         kinds = {"120000": "link", "160000": "submodule", "100755": "executable"}
         return f"{kinds.get(data['mode'], 'file')} {data['blob'][:10]}"
-    # A string is bare unless it could be taken for something else.
     bare = isinstance(data, str) and value.token == "s" + data and _reads_as_text(data)
     text = data if bare else json.dumps(data, ensure_ascii=False)
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
@@ -44,7 +46,7 @@ def _reads_as_text(data: str) -> bool:
     try:
         json.loads(data)
     except ValueError:
-        return bool(data) and data == data.strip() and data.isprintable() and data != "–"
+        return bool(data) and data == data.strip() and data.isprintable() and data != _ABSENT
     return False
 
 
@@ -78,29 +80,49 @@ def _named(head: Head) -> str:
     )
 
 
-def changes_table(changes: Iterable[Change], source: Head, target: Head) -> Table:
-    """Return changes with their values side by side, grouped by file."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), expand=False)
-    table.add_column("place", overflow="fold", ratio=4)
-    table.add_column("state", no_wrap=True)
-    table.add_column(source.environment, overflow="fold", ratio=3)
-    table.add_column(target.environment, overflow="fold", ratio=3)
-    table.add_column("who, when", overflow="fold", ratio=3)
-    path = None
+def print_changes(out: Console, changes: Sequence[Change], source: Head, target: Head) -> None:
+    """Print changes with their values side by side, below the path of their file."""
+    header = ("", "state", source.environment, target.environment, "who, when")
+    rows = [(change, _row(change)) for change in changes]
+    widths = _widths(out.width, [header, *(row for _, row in rows)])
+    out.print(_grid(widths, [[Text(cell, style="bright_black") for cell in header]]))
+    for path, group in groupby(rows, key=lambda row: row[0].path):
+        out.print(Text(printable(path), style="bold"))
+        cells = []
+        for change, (place, state, *values, who) in group:
+            styled = [Text(place), coloured(change.state, state), *map(Text, values)]
+            cells.append([*styled, Text(who, style="bright_black")])
+        out.print(_grid(widths, cells))
     for change in changes:
-        if change.path != path:
-            path = change.path
-            table.add_row(Text(printable(path), style="bold"))
-        key = "(the file)" if change.key is None else change.key or "(the document)"
-        table.add_row(
-            Text("  " + printable(key)),
-            coloured(change.state),
-            Text(printable(shown(change.source))),
-            Text(printable(shown(change.target))),
-            Text(_who(change), style="bright_black"),
-        )
         if change.note:
-            table.add_row(Text("    " + change.note, style="italic"))
+            out.print(Text(f"{printable(change.path)}: {change.note}", style="italic"))
+
+
+def _row(change: Change) -> tuple[str, ...]:
+    key = "(the file)" if change.key is None else change.key or "(the document)"
+    values = (printable(shown(change.source)), printable(shown(change.target)))
+    return "  " + printable(key), change.state.value, *values, _who(change)
+
+
+def _widths(total: int, rows: Sequence[Sequence[str]]) -> list[int]:
+    """Share out the line: the state whole, and of the rest what each column can use."""
+    longest = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    most = [round(total * share) for share in _SHARES]
+    widths = [min(wanted, limit) for wanted, limit in zip(longest, most, strict=True)]
+    spare = total - sum(widths) - len(widths)
+    for column, wanted in enumerate(longest):
+        more = max(0, min(wanted - widths[column], spare))
+        widths[column] += more
+        spare -= more
+    return widths
+
+
+def _grid(widths: Sequence[int], rows: Iterable[Sequence[Text]]) -> Table:
+    table = Table.grid(padding=(0, 1, 0, 0))
+    for width in widths:
+        table.add_column(width=width, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
     return table
 
 
@@ -141,17 +163,10 @@ def print_hop(out: Console, comparison: Comparison, first: str) -> None:
     out.print(headline(comparison))
     changes = comparison.changes
     if changes:
-        out.print(changes_table(changes, comparison.source, comparison.target))
-        print_lines(
-            out,
-            advice(
-                [change.state for change in changes], comparison.source, comparison.target, first
-            ),
-        )
+        print_changes(out, changes, comparison.source, comparison.target)
+        out.print()
+        for line in advice(
+            [change.state for change in changes], comparison.source, comparison.target, first
+        ):
+            out.print(line)
     out.print()
-
-
-def print_lines(out: Console, lines: Sequence[Text]) -> None:
-    """Print lines, each wrapped under itself."""
-    for line in lines:
-        out.print(line)

@@ -24,6 +24,9 @@ _NOT_IN_JSON = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 _LONGEST_INT_IN_BITS = 8192
 
 
+NULL = Value("null", None)
+
+
 class Unreadable(ValueError):
     """A text that is not what its file name promises; line and column count from 1."""
 
@@ -68,7 +71,7 @@ def scalar(data: str | float | bytes | date | datetime | time | None) -> Value:
         case str():
             value = Value("s" + data, data)
         case None:
-            value = Value("null", None)
+            value = NULL
         case bool():
             value = Value("true" if data else "false", data)
         case int():
@@ -108,7 +111,7 @@ def identities(node: Node) -> tuple[str, list[str]] | None:
             scalar_text(pair.node.value)
             for element in node.items
             for pair in element.pairs or ()
-            if pair.key == name and pair.node.value is not None and pair.node.value.token != "null"
+            if pair.key == name and pair.node.value is not None and pair.node.value != NULL
         ]
         if len(found) == len(node.items) == len(set(found)):
             return name, found

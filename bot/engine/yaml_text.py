@@ -46,6 +46,12 @@ def _plain(text: str) -> tuple[str, Value]:
     return _STR, scalar(text)
 
 
+def _index(mark: Any) -> int:
+    """Return a mark's offset in characters; every event that is parsed from text has its marks."""
+    index: int = mark.index
+    return index
+
+
 class _Builder:
     """Builds the nodes of one text; keeps its own stack, so depth is a number to check."""
 
@@ -90,7 +96,7 @@ class _Builder:
             parent, pending = stack[-1]
             event = parser.get_event()
             if isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
-                parent.end = event.end_mark.index
+                parent.end = _index(event.end_mark)
                 stack.pop()
                 self.open.pop()
                 if parent.pairs is not None:
@@ -112,10 +118,9 @@ class _Builder:
         return root
 
     def begin(self, event: Any) -> Node:
-        start: int = event.start_mark.index
-        end: int = event.end_mark.index
+        start, end = _index(event.start_mark), _index(event.end_mark)
         if isinstance(event, yaml.AliasEvent):
-            target = self.anchors.get(event.anchor)
+            target = self.anchors.get(event.anchor or "")
             if target is None:
                 raise self.fail(f"the alias `*{event.anchor}` names no anchor above it", event)
             if any(target is node for node in self.open):
