@@ -5,19 +5,16 @@ may give a command, and whether its environment or role exists, is decided elsew
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import astuple, dataclass
 from typing import Literal
 
+from bot.decisions.arguments import MisreadError, arguments, shown, spelled, spelled_reason
 from bot.decisions.comments import own_lines
-from config.patterns import PatternError, quote, segments
-from config.schema import Gates
 from config.suggest import closest
 
-# So that neither a history nor a reply grows with what somebody pastes.
-LONGEST_COMMAND = 1_000  # characters
-MOST_COMMANDS = 25  # in one comment
-
+# In one comment, so that replies stay few.
+MOST_COMMANDS = 25
 # Below this other programs' commands, such as `/rebase`, would look like typing errors.
 _LIKENESS = 0.75
 
@@ -196,14 +193,6 @@ _OTHER_WORDS = {"unhold": "resume"}
 USAGES = tuple(f"/{name} {takes}".rstrip() for name, (takes, _) in _COMMANDS.items())
 
 _COMMAND = re.compile(r" {0,3}/(\S++)(.*)", re.DOTALL)
-_QUOTED = r'"(?:[^"\\]|\\.)*+"'
-# Quoted as a whole, or bare; bare ones keep the quotes of a key: labels["example.com/x"].
-_WORD = re.compile(rf"""`[^`]*+`(?!\S)|'[^']*+'(?!\S)|(?!['`])(?:[^\s"]|{_QUOTED})++(?!\S)""")
-_QUOTED_PATH = re.compile(rf"({_QUOTED}|'[^']*+')(?::|$)")
-
-
-class _MisreadError(ValueError):
-    """Why a line cannot be taken; the beginning of the answer."""
 
 
 def parse_comment(text: str) -> tuple[Command | Unclear, ...]:
@@ -218,7 +207,7 @@ def parse_comment(text: str) -> tuple[Command | Unclear, ...]:
         parsed = _parse_line(line.text)
         if parsed is None:
             continue
-        written = _shown(line.text)
+        written = shown(line.text)
         if len(found) == MOST_COMMANDS:
             answer = (
                 f"I take the first {MOST_COMMANDS} commands of a comment; `{written}` and what "
@@ -248,12 +237,12 @@ def write(command: Command, *, prefixed: bool = False) -> str:
         value = next(values)
         if slot == "PATH[:KEY]":
             key = next(values)
-            path = _spelled(value, quote_if=":")
+            path = spelled(value, quote_if=":")
             words.append(path if key is None else f"{path}:{key}")
         elif slot == "REASON":
-            words.append(quote(value) if value[0] in "\"'`" else value)
+            words.append(spelled_reason(value))
         elif value is not None:
-            words.append(_spelled(value))
+            words.append(spelled(value))
     return " ".join(words)
 
 
@@ -267,13 +256,13 @@ def _parse_line(line: str) -> Command | Unclear | None:
         name, rest = [*rest.split(maxsplit=1), "", ""][:2]
         name = name or "help"
     command = _folded(name)
-    written = _shown(line)
+    written = shown(line)
     if command not in _COMMANDS:
         return _near_miss(written, command, prefixed=prefixed)
     takes, build = _COMMANDS[command]
     try:
-        return build(*_arguments(takes.split(), rest))
-    except _MisreadError as why:
+        return build(*arguments(takes.split(), rest))
+    except MisreadError as why:
         usage = f"{_prefix(prefixed=prefixed)}{command} {takes}".rstrip()
         return Unclear(written, f"`{written}` {why}. Write `{usage}`.")
 
@@ -289,106 +278,6 @@ def _near_miss(written: str, name: str, *, prefixed: bool) -> Unclear | None:
     return None
 
 
-def _arguments(slots: Sequence[str], text: str) -> Iterator[str | None]:
-    """Yield what `text` gives for each slot of a usage; raise `_MisreadError` where it does not."""
-    if len(text) > LONGEST_COMMAND:
-        raise _MisreadError(f"has more than {LONGEST_COMMAND} characters")
-    for slot in slots:
-        text = text.strip()
-        if slot == "REASON":
-            yield _reason(text)
-            return
-        word, text = _word(text, slot)
-        if slot == "PATH[:KEY]":
-            yield from _place(word)
-        elif slot == "PATH":
-            yield _path(_plain(word))
-        elif slot == "[KEY]":
-            yield _key(_plain(word)) if word else None
-        elif slot == "GATE":
-            yield _gate(_plain(word))
-        elif slot == "source|target":
-            if word not in {"source", "target"}:
-                raise _MisreadError(f"says neither `source` nor `target` but `{_shown(word)}`")
-            yield word
-        else:
-            yield _plain(word)
-    if text.strip():
-        raise _MisreadError(f"goes on with `{_shown(text)}`, which I cannot place")
-
-
-def _word(text: str, slot: str) -> tuple[str, str]:
-    if not text:
-        if slot.startswith("["):
-            return "", ""
-        raise _MisreadError(f"lacks {slot}")
-    match = _WORD.match(text)
-    if match is None:
-        raise _MisreadError("has a quotation mark without its other half")
-    return match[0], text[match.end() :]
-
-
-def _reason(text: str) -> str:
-    """Return what a person says, on one line and without anything invisible."""
-    match = _WORD.fullmatch(text)
-    if match and text[0] in "\"'`":
-        text = _plain(text)
-    reason = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    if not reason:
-        raise _MisreadError("lacks REASON")
-    return reason
-
-
-def _place(word: str) -> tuple[str, str | None]:
-    if word.startswith("`"):
-        word = word[1:-1]
-    if quoted := _QUOTED_PATH.match(word):
-        path, key = _plain(quoted[1]), word[quoted.end() :]
-        separated = quoted[0].endswith(":")
-    else:
-        path, separator, key = word.partition(":")
-        separated = bool(separator)
-    return _path(path), _key(key) if separated else None
-
-
-def _path(path: str) -> str:
-    if not path or path.startswith("/") or ".." in path.split("/"):
-        raise _MisreadError("needs a path from the repository's root, without `/` in front or `..`")
-    return path
-
-
-def _key(key: str) -> str:
-    try:
-        empty = not list(segments(key))
-    except PatternError as error:
-        raise _MisreadError("names no key path; keys are joined by dots") from error
-    if empty:
-        raise _MisreadError("names an empty key")
-    return key
-
-
-def _gate(word: str) -> str:
-    gates = [*Gates.model_fields, "freezes"]
-    if word not in gates:
-        known = ", ".join(f"`{gate}`" for gate in gates)
-        raise _MisreadError(f"names none of the gates {known}")
-    return word
-
-
-def _plain(word: str) -> str:
-    """Return `word` without the quotation marks around it."""
-    if word[0] in "'`":
-        return word[1:-1]
-    if re.fullmatch(_QUOTED, word):
-        return re.sub(r"\\(.)", r"\1", word[1:-1])
-    return word
-
-
-def _spelled(value: str, quote_if: str = "") -> str:
-    bare = _WORD.fullmatch(value) and value[0] not in "\"'`"
-    return value if bare and not any(c in value for c in quote_if) else quote(value)
-
-
 def _folded(name: str) -> str:
     # Only ASCII: the Kelvin sign folds to a `k`, and a look-alike must never be a command.
     return name.lower() if name.isascii() else name
@@ -396,10 +285,3 @@ def _folded(name: str) -> str:
 
 def _prefix(*, prefixed: bool) -> str:
     return "/lockstep " if prefixed else "/"
-
-
-def _shown(text: str) -> str:
-    """Return `text` fit to be quoted in a reply: one short line that cannot leave its code span."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    line = line.replace("`", "'")
-    return line if len(line) <= 60 else line[:59] + "…"
