@@ -1,0 +1,199 @@
+"""What the bot asks of a forge, in no forge's words; one adapter per SDK answers it.
+
+Every effect is idempotent: asked twice, also after an answer was lost, it leaves one pull
+request, one comment, one merge. Methods are synchronous; whoever calls them from a
+workflow does so in an activity's thread. Pull request means GitLab's merge request too.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+from bot.decisions.facts import Check, MergeMethod, Permission, PullRequestState, ReviewState
+
+StatusState = Literal["pending", "success", "failure"]
+
+# The context of the bot's own commit status.
+STATUS_CONTEXT = "lockstep"
+
+
+class ForgeError(Exception):
+    """What a forge would not or could not do: a line for people, never with a secret in it."""
+
+
+class NotFound(ForgeError):
+    """It is not there, or we may not know that it is."""
+
+
+class Refused(ForgeError):
+    """The forge understood and said no: a rule, a permission, a merge that cannot be."""
+
+
+class Unauthorized(Refused):
+    """The token is not valid, has expired, or lacks a permission, which the message names."""
+
+
+class Conflict(ForgeError):
+    """It is not what we thought it was: the head has moved."""
+
+
+class RateLimited(ForgeError):
+    """Nothing may be asked before `until`."""
+
+    def __init__(self, message: str, until: datetime) -> None:
+        super().__init__(message)
+        self.until = until
+
+
+class Unavailable(ForgeError):
+    """The forge did not answer, or failed; asking again later may help."""
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryInfo:
+    """A repository as the forge has it; `id` survives a rename."""
+
+    owner: str
+    name: str
+    id: int
+    clone_url: str
+    default_branch: str
+    archived: bool
+    can_write: bool
+
+    @property
+    def full_name(self) -> str:
+        """OWNER/NAME, as people write it."""
+        return f"{self.owner}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequestInfo:
+    """A pull request as it is now.
+
+    `by` merged or closed it, empty while it is open or where the forge does not say.
+    `merged_sha` is the commit that the merge made on the base.
+    """
+
+    number: int
+    url: str
+    state: PullRequestState
+    title: str
+    body: str
+    head_branch: str
+    head_sha: str
+    base_branch: str
+    from_fork: bool
+    author: str
+    labels: frozenset[str] = frozenset()
+    by: str = ""
+    merged_sha: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewInfo:
+    """A review: who, what, on which commit, when."""
+
+    person: str
+    state: ReviewState
+    sha: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class IssueInfo:
+    """An issue."""
+
+    number: int
+    url: str
+    open: bool
+    title: str
+    body: str
+
+
+class Forge(Protocol):
+    """One forge, as one account of it. Every method may raise any `ForgeError`."""
+
+    name: Literal["github", "gitlab"]
+
+    def login(self) -> str:
+        """Return the login under which the bot writes."""
+
+    def git_token(self, owner: str, name: str) -> str:
+        """Return a token for git over HTTP, valid for some minutes at least."""
+
+    def repositories(self) -> Iterable[RepositoryInfo]:
+        """Yield the repositories that the account may write to."""
+
+    def repository(self, owner: str, name: str) -> RepositoryInfo:
+        """Return a repository, also by a name that it had before."""
+
+    def open_pull_request(
+        self, repository: str, head: str, base: str, title: str, body: str, labels: Sequence[str]
+    ) -> PullRequestInfo:
+        """Open a pull request between two branches; our own open one between them is adopted."""
+
+    def pull_request(self, repository: str, number: int) -> PullRequestInfo:
+        """Return a pull request."""
+
+    def pull_requests(
+        self, repository: str, *, head: str | None = None, state: Literal["open", "all"] = "open"
+    ) -> Sequence[PullRequestInfo]:
+        """Return the pull requests of a head branch of this repository, or of all, newest first."""
+
+    def update_pull_request(
+        self,
+        repository: str,
+        number: int,
+        *,
+        title: str | None = None,
+        body: str | None = None,
+        closed: bool | None = None,
+    ) -> None:
+        """Change what is given of a pull request."""
+
+    def set_status(self, repository: str, sha: str, state: StatusState, line: str) -> None:
+        """Set the bot's own status on a commit; `line` has at most 140 characters."""
+
+    def checks(self, repository: str, sha: str) -> Sequence[Check]:
+        """Return the newest report of each status and each check run on a commit."""
+
+    def reviews(self, repository: str, number: int) -> Sequence[ReviewInfo]:
+        """Return all reviews of a pull request, oldest first."""
+
+    def merge(
+        self,
+        repository: str,
+        number: int,
+        *,
+        sha: str,
+        method: MergeMethod,
+        title: str,
+        message: str,
+    ) -> str:
+        """Merge a pull request whose head is `sha`, and return the commit on the base.
+
+        One that is merged already is success. Raises `Conflict` where the head has
+        moved, `Refused` where the forge's rules are in the way.
+        """
+
+    def comment(self, repository: str, number: int, marker: str, body: str) -> None:
+        """Write a comment under a pull request or issue, once for each marker."""
+
+    def permission(self, repository: str, login: str) -> Permission:
+        """Return what a person may do in a repository."""
+
+    def members(self, team: str) -> frozenset[str] | None:
+        """Return the active members of a team, `ORG/TEAM`; None where we may not see them."""
+
+    def authors(self, repository: str, shas: Sequence[str]) -> Mapping[str, frozenset[str]]:
+        """Return the logins of the authors and co-authors of commits, as the forge maps them."""
+
+    def issue(self, repository: str, marker: str) -> IssueInfo | None:
+        """Return the bot's own issue that carries `marker`, None where there is none."""
+
+    def write_issue(
+        self, repository: str, marker: str, *, title: str, body: str, open_: bool
+    ) -> IssueInfo | None:
+        """Bring the bot's own issue to this; none is made where it would be closed."""
