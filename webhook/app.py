@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -43,7 +44,7 @@ Ready = Callable[[], Awaitable[Sequence[str]]]
 class _Answer:
     status: int
     outcome: str
-    body: bytes
+    body: bytes | None
     headers: dict[str, str]
 
     def response(self) -> web.Response:
@@ -59,7 +60,8 @@ def _refusal(status: int, outcome: str, error: str, remedy: str, **headers: str)
     return _Answer(status, outcome, _line(error=error, help=remedy), _JSON | named)
 
 
-_ACCEPTED = _Answer(202, "accepted", _line(status="accepted"), _JSON)
+# Said a thousand times a second, and the status says it all.
+_ACCEPTED = _Answer(202, "accepted", None, {})
 _WRONG_TYPE = _refusal(
     415,
     "wrong_type",
@@ -97,12 +99,13 @@ class _Metrics:
 
     def __init__(self, registry: CollectorRegistry, dispatcher: Dispatcher) -> None:
         self._registry = registry
-        self._deliveries = Counter(
+        deliveries = Counter(
             "lockstep_webhook_deliveries",
             "Deliveries by event and what became of them",
             ["forge", "event", "outcome"],
             registry=registry,
         )
+        self._counter = lru_cache(partial(deliveries.labels, "github"))
         self._seconds = Histogram(
             "lockstep_webhook_seconds",
             "From a delivery's headers to its answer",
@@ -118,8 +121,7 @@ class _Metrics:
         waiting.set_function(lambda: dispatcher.waiting)
 
     def record(self, event: str, outcome: str, seconds: float) -> None:
-        known = event if event in github.EVENTS else "other"
-        self._deliveries.labels("github", known, outcome).inc()
+        self._counter(event if event in github.EVENTS else "other", outcome).inc()
         self._seconds.observe(seconds)
 
     async def show(self, _request: web.Request) -> web.Response:

@@ -51,8 +51,8 @@ class World:
             "/webhooks/github", data=body, headers=headers(body) if given is None else given
         )
         text = await response.text()
-        assert text.count("\n") == 1
-        return response.status, json.loads(text)
+        assert text.count("\n") == len(text.splitlines()) <= 1
+        return response.status, json.loads(text or "{}")
 
     async def metrics(self) -> str:
         return await (await self.client.get("/metrics")).text()
@@ -68,7 +68,7 @@ async def world() -> AsyncIterator[World]:
 async def test_a_signed_delivery_is_answered_202_once_temporal_has_it(world: World) -> None:
     status, said = await world.post()
 
-    assert (status, said) == (202, {"status": "accepted"})
+    assert (status, said) == (202, {})
     assert world.temporal.sent == [("pipeline/github/acme/shop", ["d-1"])]
 
 

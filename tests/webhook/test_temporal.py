@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 import signal
 import socket
 import subprocess
@@ -107,7 +108,7 @@ async def deliver(
     async with github.post(
         "/webhooks/github", data=body, headers=headers(body, delivery=name)
     ) as r:
-        return r.status, await r.json()
+        return r.status, json.loads(await r.text() or "{}")
 
 
 async def history(client: Client) -> tuple[RepositoryRef, list[Delivery], int]:
@@ -141,7 +142,7 @@ async def test_temporal_has_each_delivery_exactly_once_without_a_worker_and_its_
 
     answers = await asyncio.gather(*(deliver(github, name) for name in names))
 
-    assert answers == [(202, {"status": "accepted"})] * 60
+    assert answers == [(202, {})] * 60
     repository, deliveries, signals = await history(await connected(server))
     assert (repository.owner, repository.name, repository.id) == ("acme", "shop", 7)
     assert sorted(d.id for d in deliveries) == sorted(names)
