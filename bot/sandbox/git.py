@@ -17,6 +17,8 @@ ZERO = "0" * 40
 SHA = re.compile(r"[0-9a-f]{40}")
 _BAD_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|$)|^[/.]|[/.]$|^@$")
 
+_BAD_PARTS = {"", ".", "..", ".git"}
+
 
 class GitError(Exception):
     """Git said no; the message is git's own."""
@@ -202,7 +204,7 @@ class Git:
 
     def touched(self, shas: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
         """Return (status letter, path) of every file that each commit changed; merges: none."""
-        wanted = list(shas)
+        wanted = list(dict.fromkeys(shas))
         found: dict[str, list[tuple[str, str]]] = {sha: [] for sha in wanted}
         args = ("diff-tree", "--stdin", "-r", "--root", "--no-renames", "--name-status", "-z")
         raw = self.run(*args, stdin="".join(f"{sha}\n" for sha in wanted).encode()).stdout
@@ -238,7 +240,13 @@ class Git:
         return self.text("hash-object", "-w", "--stdin", stdin=content)
 
     def write_tree(self, base: str | None, edits: Mapping[str, tuple[str, str] | None]) -> str:
-        """Store a tree: the base's with each path set to (mode, object), or removed by None."""
+        """Store a tree: the base's with each path set to (mode, object), or removed by None.
+
+        Raises GitError for a path that git would not check out: the index takes any.
+        """
+        for path in edits:
+            if _BAD_PARTS & {part.lower() for part in path.split("/")} or "\0" in path:
+                raise GitError(f"path {path!r} is malformed")
         with tempfile.TemporaryDirectory() as scratch:
             index = {"GIT_INDEX_FILE": str(Path(scratch, "index"))}
             self.run("read-tree", *([base] if base else ["--empty"]), env=index)
