@@ -1,0 +1,152 @@
+"""The promises of the engine, over histories of every kind of promotion and edit."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from bot.engine.candidate import MergeMethod, Plan, plan_promotion
+from bot.engine.drift import Comparison, compare
+from bot.model import State
+from tests.engine.histories import (
+    LANDINGS,
+    Step,
+    Timeline,
+    histories,
+    keeps,
+    play,
+    steps_of,
+)
+from tests.engine.invariants import check_afterwards, check_held_back, check_plan, places
+from tests.engine.memory_git import MemoryGit
+
+THOROUGH = bool(os.environ.get("LOCKSTEP_THOROUGH"))
+INFORMED = LANDINGS[:-1]
+
+Test = Callable[..., None]
+
+
+def examples(count: int) -> Callable[[Test], Test]:
+    """Return the settings of a property: the same few examples each time, or many new ones."""
+    return settings(
+        max_examples=count * 30 if THOROUGH else count,
+        derandomize=not THOROUGH,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+    )
+
+
+hops = st.integers(0, 1)
+# What people do after a promotion that means the same whatever commit it made.
+later = st.lists(
+    steps_of("edit", "edit", "edit", "hotfix", "files", "target files", "by hand", "roll back"),
+    max_size=5,
+)
+methods = st.sampled_from(list(MergeMethod))
+
+
+def landed(line: Timeline, hop: int, landing: str) -> Timeline:
+    """Return what becomes of a timeline when the promotion lands like this."""
+    other = line.copy()
+    other.land(hop, other.plan(hop), landing)
+    return other
+
+
+def written(plan: Plan) -> tuple[str, Mapping[str, tuple[str, bytes]]] | None:
+    """Return a plan's commit and the objects that it needs."""
+    made = plan.candidate
+    return made and (made.sha, made.objects.objects)
+
+
+def states(comparison: Comparison) -> dict[tuple[str, str | None], State]:
+    return {(change.path, change.key): change.state for change in comparison.changes}
+
+
+@examples(250)
+@given(histories, keeps, methods)
+def test_every_pending_value_arrives_and_nothing_else_changes(
+    steps: Sequence[Step], keep: int, method: MergeMethod
+) -> None:
+    line = play(steps, keep)
+
+    for hop in (0, 1):
+        check_plan(line.git, line.plan(hop, method))
+
+
+@examples(100)
+@given(histories, keeps, hops, methods)
+def test_the_same_inputs_give_the_same_commit(
+    steps: Sequence[Step], keep: int, hop: int, method: MergeMethod
+) -> None:
+    line = play(steps, keep)
+    repacked = MemoryGit(dict(reversed(line.git.objects.items())))
+
+    plan = line.plan(hop, method)
+    comparison = compare(repacked, line.head(hop), line.head(hop + 1), line.keep)
+    again = plan_promotion(repacked, comparison, line.keep, method)
+
+    assert comparison == plan.comparison
+    assert (again.promoted, again.held_back) == (plan.promoted, plan.held_back)
+    assert written(again) == written(plan)
+
+
+@examples(200)
+@given(histories, keeps, hops, st.sampled_from(INFORMED))
+def test_promoting_twice_changes_nothing(
+    steps: Sequence[Step], keep: int, hop: int, landing: str
+) -> None:
+    line = play(steps, keep)
+    before = line.plan(hop)
+    assume(before.candidate)
+
+    line.land(hop, before, landing)
+
+    check_afterwards(before, line.plan(hop))
+
+
+@examples(150)
+@given(histories, keeps, hops)
+def test_promoting_twice_changes_no_value_even_where_the_squash_says_nothing(
+    steps: Sequence[Step], keep: int, hop: int
+) -> None:
+    line = play(steps, keep)
+    before = line.plan(hop)
+    assume(before.candidate)
+
+    line.land(hop, before, "bare squash")
+
+    after = line.plan(hop)
+    assert not places(after.comparison, State.CONFLICT)
+    assert all(change.note for change in after.promoted)
+    check_held_back(before, after)
+
+
+@examples(150)
+@given(histories, keeps, hops, later, st.sampled_from(INFORMED), st.sampled_from(INFORMED))
+def test_how_a_promotion_was_merged_changes_no_answer(
+    steps: Sequence[Step], keep: int, hop: int, more: Sequence[Step], one: str, other: str
+) -> None:
+    line = play(steps, keep)
+    assume(line.plan(hop).candidate)
+
+    first = play(more, start=landed(line, hop, one))
+    second = play(more, start=landed(line, hop, other))
+
+    assert states(first.compare(hop)) == states(second.compare(hop))
+
+
+@examples(150)
+@given(
+    st.lists(
+        steps_of("edit", "files", "revert").map(lambda step: step._replace(hop=0))
+        | steps_of("engine"),
+        max_size=14,
+    ),
+    keeps,
+)
+def test_edits_of_the_source_alone_never_make_drift(steps: Sequence[Step], keep: int) -> None:
+    line = play(steps, keep)
+
+    for hop in (0, 1):
+        assert line.compare(hop).state in (State.IN_SYNC, State.PENDING)
