@@ -27,6 +27,7 @@ BRANCHES = {"development": "develop", "staging": "staging", "production": "main"
 FIRST_MINUTE = int(datetime(2026, 1, 5, 9, 0, tzinfo=UTC).timestamp())
 PERSON = "Ada <ada@example.com>"
 NOTHING_KEPT = Keep()
+SHA256 = "[core]\n\trepositoryformatversion = 1\n[extensions]\n\tobjectFormat = sha256\n"
 
 # Nothing that a person has configured on this machine may reach a test.
 GIT_ENVIRONMENT = {
@@ -89,17 +90,18 @@ class World:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self._hash = "sha256" if "sha256" in (directory / "config").read_text() else "sha1"
         self._minute = 0
         self._trees: dict[str, _Tree] = {}
         self.repository = Repository.find(directory)
 
     @classmethod
-    def new(cls, directory: Path) -> Self:
+    def new(cls, directory: Path, config: str = "[core]\n\trepositoryformatversion = 0\n") -> Self:
         """Make an empty bare repository."""
         for name in ("objects", "refs/heads"):
             (directory / name).mkdir(parents=True)
         (directory / "HEAD").write_text("ref: refs/heads/main\n")
-        (directory / "config").write_text("[core]\n\trepositoryformatversion = 0\n\tbare = true\n")
+        (directory / "config").write_text(config + "[core]\n\tbare = true\n")
         return cls(directory)
 
     def __enter__(self) -> Self:
@@ -299,7 +301,7 @@ class World:
     def store(self, kind: str, content: bytes) -> str:
         """Write one object as a loose one and return its id."""
         whole = f"{kind} {len(content)}\0".encode() + content
-        oid = hashlib.sha1(whole, usedforsecurity=False).hexdigest()
+        oid = hashlib.new(self._hash, whole, usedforsecurity=False).hexdigest()
         path = self.object_path(oid)
         if not path.exists():
             path.parent.mkdir(exist_ok=True)

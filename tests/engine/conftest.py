@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.world import GIT_ENVIRONMENT, World
+from tests.world import GIT_ENVIRONMENT, SHA256, World
 
 
 @pytest.fixture(autouse=True)
@@ -17,4 +17,10 @@ def _nobodys_git_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     with World.new(tmp_path / "repository.git") as world:
+        yield world
+
+
+@pytest.fixture
+def world256(tmp_path: Path) -> Iterator[World]:
+    with World.new(tmp_path / "repository.git", SHA256) as world:
         yield world
