@@ -3,16 +3,22 @@
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from bot.engine.objects import Objects
 from bot.model import Entry
 
 _TREE = b"40000"
+_Raw = tuple[bytes, bytes] | None  # mode and object id
 # Mode, name and object id of one tree entry; SHA-1 repositories, then SHA-256 ones.
 _ENTRY = {
     40: re.compile(rb"(\d+) ([^\0]+)\0(.{20})", re.DOTALL),
     64: re.compile(rb"(\d+) ([^\0]+)\0(.{32})", re.DOTALL),
+}
+_WHOLE_ENTRY = {
+    40: re.compile(rb"[^\0]+\0.{20}", re.DOTALL),
+    64: re.compile(rb"[^\0]+\0.{32}", re.DOTALL),
 }
 
 
@@ -37,21 +43,14 @@ def diff_trees(objects: Objects, source: str, target: str) -> list[TreeChange]:
     """
     if source == target:
         return []
-    entry = _ENTRY[len(source)]
     changes: list[TreeChange] = []
     level: list[tuple[bytes, str | None, str | None]] = [(b"", source, target)]
     while level:
         contents = iter(objects.read([oid for _, *both in level for oid in both if oid]))
         below: list[tuple[bytes, str | None, str | None]] = []
         for prefix, a, b in level:
-            ours = set(entry.findall(next(contents))) if a else set()
-            theirs = set(entry.findall(next(contents))) if b else set()
-            here: dict[bytes, list[tuple[bytes, bytes] | None]] = {}
-            for mode, name, oid in ours - theirs:
-                here[name] = [(mode, oid), None]
-            for mode, name, oid in theirs - ours:
-                here.setdefault(name, [None, None])[1] = (mode, oid)
-            for name, (left, right) in here.items():
+            ours, theirs = next(contents) if a else b"", next(contents) if b else b""
+            for name, left, right in _unequal(ours, theirs, len(source)):
                 left_tree = left[1].hex() if left and left[0] == _TREE else None
                 right_tree = right[1].hex() if right and right[0] == _TREE else None
                 path = prefix + name
@@ -62,8 +61,45 @@ def diff_trees(objects: Objects, source: str, target: str) -> list[TreeChange]:
                 if left_file or right_file:
                     changes.append(TreeChange(text_path(path), left_file, right_file))
         level = below
-    changes.sort()
+    changes.sort(key=attrgetter("path"))
     return changes
+
+
+def _unequal(ours: bytes, theirs: bytes, width: int) -> list[tuple[bytes, _Raw, _Raw]]:
+    """Return the names under which two trees differ, with mode and object id in either.
+
+    Most entries do not differ and are never taken apart. Nor is what both begin with read
+    twice: a whole entry ends there in the same places, and a part of one never matches.
+    """
+    entry, oid = _WHOLE_ENTRY[width], -width // 2
+    begin = sum(map(len, entry.findall(ours, 0, _shared(ours, theirs))))
+    one, other = entry.match(ours, begin), entry.match(theirs, begin)
+    if one and other and ours[one.end() :] == theirs[other.end() :]:
+        left, right = [one[0]], [other[0]]
+    else:
+        left, right = entry.findall(ours, begin), entry.findall(theirs, begin)
+    pairs = [(x, y) for x, y in zip(left, right, strict=False) if x != y]
+    if len(left) != len(right) or any(x[:oid] != y[:oid] for x, y in pairs):
+        mine, yours = _parsed(ours, width), _parsed(theirs, width)
+        names = [name for name, _ in mine.items() ^ yours.items()]
+        return [(name, mine.get(name), yours.get(name)) for name in dict.fromkeys(names)]
+    found: list[tuple[bytes, _Raw, _Raw]] = []
+    for x, y in pairs:
+        mode, _, name = x[: oid - 1].partition(b" ")
+        found.append((name, (mode, x[oid:]), (mode, y[oid:])))
+    return found
+
+
+def _shared(one: bytes, other: bytes) -> int:
+    """Return how many bytes two texts begin with in common."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one.startswith(other[low:middle], low):
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def _entry(mode: bytes, oid: bytes) -> Entry:
