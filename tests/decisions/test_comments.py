@@ -35,6 +35,7 @@ from bot.decisions.comments import LONGEST_COMMENT
         "<!--\n\n{}",
         "text <!-- hidden\n{}\n-->",
         "<!-- a --> <!--\n{}\n-->",
+        "<!--\n--> <!--\n{}\n-->",
         "<pre>\n{}\n</pre>",
         "<PRE class=x>\n\n{}",
         "<blockquote>\n\n{}\n\n</blockquote>",

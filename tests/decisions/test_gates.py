@@ -81,7 +81,7 @@ def checks(*reports: Check) -> GateFacts:
             Failed("ci/test failed"),
         ),
         (
-            [check("ci/test", at=2), check("ci/test", "failure", 2), check("ci/lint")],
+            [check("ci/test", "failure", 2), check("ci/test", at=2), check("ci/lint")],
             Failed("ci/test failed"),
         ),
     ],

@@ -2,15 +2,13 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, get_args
+from typing import Any
 
 import pytest
-from pydantic import TypeAdapter
 
 from bot.decisions.facts import Candidate, GateFacts, PromotionFacts, PullRequest, Said
 from bot.decisions.gates import Closed, Failed, GateResult
 from bot.decisions.promotion import (
-    LONGEST_STATUS,
     Blocked,
     Build,
     Cancelled,
@@ -21,12 +19,11 @@ from bot.decisions.promotion import (
     MergedByHand,
     Promotion,
     Rebuild,
-    Status,
     Supersede,
     UpToDate,
     Wait,
+    _gated,
     decide_promotion,
-    status_of,
 )
 from config.schema import Checks, Gates
 from tests.decisions.build import (
@@ -94,6 +91,16 @@ def test_the_wait_ends_by_itself_when_the_first_gate_could_change() -> None:
     assert decide(evidence=GateFacts(CANDIDATE)) == Wait(
         "ci/test has not reported yet; also not open: sign_offs", minutes(120)
     )
+
+
+def test_of_several_gates_the_wait_ends_with_the_first() -> None:
+    results = [
+        GateResult("windows", Closed("opens at two", minutes(120))),
+        GateResult("freezes", Closed("ends at one", minutes(60))),
+        GateResult("drained", Closed("something is pending")),
+    ]
+
+    assert _gated(results) == Wait("opens at two; also not open: freezes, drained", minutes(60))
 
 
 def test_a_failed_gate_blocks_and_speaks_before_those_that_only_wait() -> None:
@@ -233,6 +240,15 @@ def test_an_automatic_promotion_follows_its_source_unless_people_are_signing_it_
     assert isinstance(decision, Wait if signing else Supersede)
 
 
+def test_an_approval_that_no_gate_asks_for_keeps_nothing_back() -> None:
+    unasked = replace(TO_STAGING, gates=Gates(sign_offs=("qa",)))
+    evidence = GateFacts(CANDIDATE, reviews=(review("rob"),))
+
+    decision = decide(unasked, evidence=evidence, source_head=NEWER)
+
+    assert decision == Supersede(NEWER, "development has moved to 9999999")
+
+
 def test_an_automatic_promotion_without_a_candidate_follows_its_source() -> None:
     decision = decide(TO_STAGING, evidence=None, pull_request=None, source_head=NEWER)
 
@@ -241,6 +257,7 @@ def test_an_automatic_promotion_without_a_candidate_follows_its_source() -> None
 
 def test_a_promotion_by_hand_leaves_newer_commits_to_the_next() -> None:
     assert decide(source_head=NEWER) == MERGE
+    assert decide(source_head=NEWER, evidence=TESTED) == Wait("waiting for sign-off by qa")
 
 
 def test_retry_takes_the_newer_commit_whoever_is_signing_off() -> None:
@@ -355,46 +372,3 @@ def test_a_merge_by_hand_of_other_commits_jumped_every_gate() -> None:
         (GateResult("checks", unseen), GateResult("sign_offs", unseen)),
         "rita merged by hand, past checks, sign_offs",
     )
-
-
-EVERY_DECISION: list[tuple[Decision, Status | None]] = [
-    (UpToDate("same"), None),
-    (Build(SOURCE, TARGET, "building"), Status("pending", "building")),
-    (Rebuild(SOURCE, TARGET, "again"), Status("pending", "again")),
-    (Supersede(NEWER, "newer"), Status("pending", "newer")),
-    (Wait("for `qa`\nto look", NOON), Status("pending", "for qa to look")),
-    (Blocked("no"), Status("failure", "no")),
-    (Hold("held"), Status("pending", "held")),
-    (Merge(HEAD, "merge", "open"), Status("success", "open")),
-    (Finish("done"), None),
-    (MergedByHand("rita", (GateResult("checks", Failed("no")),), "by hand"), None),
-    (Cancelled("over"), Status("failure", "over")),
-]
-
-
-@pytest.mark.parametrize(("decision", "status"), EVERY_DECISION)
-def test_the_status_is_success_only_right_before_the_merge(
-    decision: Decision, status: Status | None
-) -> None:
-    assert status_of(decision) == status
-
-
-@pytest.mark.parametrize(("decision", "_status"), EVERY_DECISION)
-def test_a_decision_survives_the_way_through_temporal(
-    decision: Decision, _status: Status | None
-) -> None:
-    adapter: TypeAdapter[Decision] = TypeAdapter(Decision)
-
-    assert adapter.validate_json(adapter.dump_json(decision)) == decision
-
-
-def test_the_tables_above_know_every_decision() -> None:
-    assert {type(decision) for decision, _ in EVERY_DECISION} == set(get_args(Decision))
-
-
-def test_a_long_reason_is_cut_where_the_forges_cut_a_status() -> None:
-    status = status_of(Wait("waiting for " + "ci/test " * 30))
-
-    assert status is not None
-    assert len(status.line) == LONGEST_STATUS
-    assert status.line.endswith("…")
