@@ -22,6 +22,19 @@ from bot.sandbox.records import Account, App, Hook, Protection, Repository, Toke
 from bot.sandbox.world import World
 
 CI = "sandbox-ci"
+APP_EVENTS = (
+    "check_run",
+    "check_suite",
+    "create",
+    "delete",
+    "issue_comment",
+    "issues",
+    "pull_request",
+    "pull_request_review",
+    "push",
+    "repository",
+    "status",
+)
 _CI_PERMISSIONS = {"checks": "write", "statuses": "write", "metadata": "read"}
 
 
@@ -242,7 +255,7 @@ class Controls:
         self,
         slug: str,
         permissions: Mapping[str, str],
-        events: Sequence[str] = ("*",),
+        events: Sequence[str] = APP_EVENTS,
         hook_url: str | None = None,
         hook_secret: str | None = None,
     ) -> dict[str, Any]:

@@ -191,7 +191,7 @@ def running(root: Path) -> Iterator[Forge]:
         yield forge
     finally:
         forge.close()
-    assert checked.deviations == []
+    assert not checked.deviations, "\n".join(checked.deviations)
 
 
 @pytest.fixture
