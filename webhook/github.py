@@ -8,6 +8,7 @@ import hmac
 import re
 from abc import abstractmethod
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import parse_qs
 
@@ -60,10 +61,11 @@ class Signatures:
             return False
         # As bytes: compare_digest refuses text that is not ASCII, and a header may hold anything.
         given = header.encode("utf-8", "surrogateescape")
-        return any(
-            hmac.compare_digest(b"sha256=" + hmac.digest(key, body, "sha256").hex().encode(), given)
-            for key in self._keys
-        )
+        for key in self._keys:
+            expected = f"sha256={hmac.digest(key, body, 'sha256').hex()}".encode()
+            if hmac.compare_digest(expected, given):
+                return True
+        return False
 
 
 class _Part(BaseModel):
@@ -82,14 +84,16 @@ class _Repository(_Part):
     default_branch: Name | None = None
 
     def ref(self, full_name: str | None = None) -> RepositoryRef:
-        owner, _, name = (full_name or self.full_name).rpartition("/")
-        return RepositoryRef(
-            forge="github",
-            owner=owner,
-            name=name,
-            id=self.id,
-            default_branch=self.default_branch,
-        )
+        return _ref(self.id, full_name or self.full_name, self.default_branch)
+
+
+# The same few repositories speak again and again.
+@lru_cache(maxsize=1024)
+def _ref(number: int, full_name: str, default_branch: str | None) -> RepositoryRef:
+    owner, _, name = full_name.rpartition("/")
+    return RepositoryRef(
+        forge="github", owner=owner, name=name, id=number, default_branch=default_branch
+    )
 
 
 class _Payload(_Part):
@@ -496,11 +500,11 @@ def _without_commits(body: bytes) -> _Push | None:
     GitHub puts them last. In valid JSON these bytes can only begin a key, and the part before
     them, closed, is only valid if that key is the outermost object's.
     """
-    head, found, _ = body.partition(b',"commits":[')
-    if not found:
+    end = body.find(b',"commits":[')
+    if end < 0:
         return None
     try:
-        push = _Push.model_validate_json(head + b"}")
+        push = _Push.model_validate_json(body[:end] + b"}")
     except ValidationError:
         return None
     return push if push.sender else None
