@@ -15,9 +15,9 @@ from config.suggest import named
 
 Loc = tuple[str | int, ...]
 
-MAX_CHARACTERS = 1 << 20
+MAX_CHARACTERS = 1 << 18
 MAX_DEPTH = 32
-MAX_STEPS = 100_000
+MAX_STEPS = 20_000
 
 # Whatever is not in YAML's set of printable characters.
 _UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -27,15 +27,21 @@ _PLAIN = {
     for kind in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp")
 }
 # What libyaml says, and what a person can do about it.
+_BRACKETS = "separate what is in brackets with commas, and close them"
 _HINTS = {
-    "found character that cannot start any token": "put a value in quotes that begins with "
-    "`@`, `%` or a backtick, and indent with spaces, not tabs",
-    "mapping values are not allowed in this context": "indent the key like its neighbours, "
-    "and put a value in quotes that has `: ` in it",
-    "did not find expected key": "indent every key of a mapping alike, and close every quotation",
-    "did not find expected '-' indicator": "indent every item of a list alike",
+    "found character that cannot start any token": "put a value in quotes that begins with `@`, "
+    "`%` or a backtick, and indent with spaces",
+    "found a tab character that violates indentation": "indent with spaces",
+    "mapping values are not allowed in this context": "indent a key like its neighbours, and put "
+    "a value in quotes that has `: ` in it",
+    "did not find expected key": "indent the keys of a mapping alike",
+    "did not find expected '-' indicator": "indent the items of a list alike",
+    "did not find expected ',' or ']'": _BRACKETS,
+    "did not find expected ',' or '}'": _BRACKETS,
+    "did not find expected node content": _BRACKETS,
     "found undefined alias": "an alias `*name` needs an anchor `&name` above it",
     "found unexpected end of stream": "a quotation is not closed",
+    "found incompatible YAML document": "leave out the line that begins with `%YAML`",
 }
 
 
@@ -170,8 +176,8 @@ class Document:
         if self._steps > MAX_STEPS or depth > MAX_DEPTH:
             raise Unreadable(
                 _mark(node.start_mark),
-                f"its aliases make the file deeper than {MAX_DEPTH} levels or larger than "
-                f"{MAX_STEPS:,} values; write out what they stand for",
+                f"with its aliases written out the file is deeper than {MAX_DEPTH} levels or "
+                f"larger than {MAX_STEPS:,} values; no configuration needs that",
             )
 
     def _problem(self, node: yaml.Node, loc: Loc, message: str) -> None:

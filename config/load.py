@@ -76,11 +76,15 @@ def load(text: str) -> Config:
 
 
 class _Report:
-    """Collects problems; of one place the first alone, since the next often follows from it."""
+    """Collects problems; of a place and what is below it the first alone.
+
+    What is said about the whole then mostly follows from what was said about a part.
+    """
 
     def __init__(self, document: Document) -> None:
         self._document = document
-        self._seen: set[Loc] = set()
+        self._within: set[Loc] = set()
+        self._marks = {mark for _, mark, _ in document.problems}
         self._errors = [
             ConfigError(mark.line, mark.column, self._path(loc), message)
             for loc, mark, message in document.problems
@@ -88,10 +92,9 @@ class _Report:
 
     def add(self, problem: Problem) -> None:
         mark = self._document.mark(problem.loc, at_key=problem.at_key)
-        known = any(at == mark for _, at, _ in self._document.problems)
-        if known or problem.loc in self._seen:
+        if mark in self._marks or problem.loc in self._within:
             return
-        self._seen.add(problem.loc)
+        self._within |= {problem.loc[:size] for size in range(len(problem.loc) + 1)}
         path = self._path(problem.loc)
         self._errors.append(ConfigError(mark.line, mark.column, path, problem.message))
 

@@ -124,6 +124,10 @@ def _with_stars(text: str, character: str) -> tuple[str, str]:
 
 
 def _segment_expression(segment: str) -> str:
+    if "**" in segment and '"' not in segment:
+        raise PatternError(
+            f"{named(segment)}: `**` crosses keys only as a segment of its own, as in `**.replicas`"
+        )
     if segment == "*":
         return _ANY_SEGMENT
     if segment == "[*]":

@@ -66,6 +66,7 @@ NOT_EMPTY = Field(json_schema_extra={"minItems": 1})
 
 Text = Annotated[str, Field(min_length=1)]
 Name = Annotated[str, AfterValidator(names.name), _text(f"^{names.NAME}$", "staging")]
+RoleName = Annotated[str, AfterValidator(names.name), _text(f"^{names.NAME}$", "qa")]
 Branch = Annotated[
     str,
     AfterValidator(names.branch),
@@ -110,7 +111,8 @@ class Checks(_Model):
     """Results of CI on the candidate; a list alone is the names that are required."""
 
     required: tuple[Text, ...] = Field(
-        default=(), description="Names of statuses or check runs that must succeed."
+        default=(),
+        description="Names of statuses or check runs that must succeed; left out, all that report.",
     )
     timeout: Duration | None = Field(
         default=None,
@@ -145,7 +147,7 @@ class Gates(_Model):
         description="How many reviews on the forge must approve; authors of the change "
         "do not count.",
     )
-    sign_offs: tuple[Name, ...] = Field(
+    sign_offs: tuple[RoleName, ...] = Field(
         default=(),
         description="Roles that must each sign off with `/sign-off ROLE`; a sign-off is bound to "
         "the promoted content.",
@@ -274,6 +276,8 @@ class KeepRule(_Model):
 class When(_Model):
     """What a change must touch: one of the paths, and in it one of the keys."""
 
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
     paths: Annotated[tuple[PathPattern, ...], NOT_EMPTY] = Field(
         default=(), description="Path patterns; left out, any file."
     )
@@ -314,8 +318,9 @@ class Config(_Model):
     environments: Annotated[
         tuple[Environment, ...], Field(min_length=1), AfterValidator(_with_sources)
     ] = Field(description="The environments, in promotion order; changes begin in the first.")
-    roles: dict[Name, Role] = Field(
+    roles: dict[RoleName, Role] = Field(
         default_factory=dict,
+        json_schema_extra={"additionalProperties": False},
         description="Who may sign off in which capacity: users, and teams with `@`.",
     )
     keep: tuple[KeepRule, ...] = Field(
@@ -342,3 +347,12 @@ class Config(_Model):
     def source_of(self, environment: Environment) -> Environment | None:
         """Return what `environment` is promoted from; the first has none."""
         return self.environment(environment.source) if environment.source else None
+
+
+if __name__ == "__main__":
+    import sys
+
+    # Not on top: this module would then be imported by what it imports.
+    from config.json_schema import json_schema
+
+    sys.stdout.write(json_schema())

@@ -39,4 +39,6 @@ def named(value: object) -> str:
     text = str(value).lower() if isinstance(value, bool) else str(value)
     if len(text) > _LONGEST:
         text = text[: _LONGEST - 1] + "…"
+    # A backtick would end the code that the value is shown as, where Markdown is read.
+    text = text.replace("`", "'")
     return "`" + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text) + "`"
