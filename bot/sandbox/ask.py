@@ -109,7 +109,9 @@ class Ask:
         if value is None:
             return ()
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise Invalid(f"Invalid request.\n\nFor '{name}', {value!r} is not an array of strings.")
+            raise Invalid(
+                f"Invalid request.\n\nFor '{name}', {value!r} is not an array of strings."
+            )
         return tuple(value)
 
     def fields(self) -> Mapping[str, Any]:

@@ -37,7 +37,12 @@ def set_status(
     if state not in STATES:
         raise Invalid(
             "Validation Failed",
-            {"resource": "Status", "code": "custom", "field": "state", "message": "state is not included in the list"},
+            {
+                "resource": "Status",
+                "code": "custom",
+                "field": "state",
+                "message": "state is not included in the list",
+            },
         )
     if description is not None and len(description) > 140:
         raise Invalid(

@@ -88,9 +88,7 @@ class Controls:
 
     def set_team(self, org: str, slug: str, members: Mapping[str, str]) -> None:
         """Make a team or add to it; members map login to `active` or `pending`."""
-        held = {
-            self._account(login).login: ("member", state) for login, state in members.items()
-        }
+        held = {self._account(login).login: ("member", state) for login, state in members.items()}
         self._world.set_team(self._account(org), slug, held)
 
     def set_role(self, repo: str, login: str, role: str) -> None:

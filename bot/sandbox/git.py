@@ -145,7 +145,9 @@ class Git:
 
     def refs(self) -> dict[str, str]:
         """Return branches and tags by full name."""
-        listed = self.text("for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags")
+        listed = self.text(
+            "for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags"
+        )
         pairs = (line.split(" ", 1) for line in listed.splitlines())
         return {name: sha for sha, name in pairs}
 
@@ -172,7 +174,9 @@ class Git:
         args = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{short}^{{commit}}")
         return self.run(*args, codes=(0, 1, 128)).stdout.decode().strip() or None
 
-    def log(self, *revisions: str, limit: int | None = None, path: str | None = None) -> list[Commit]:
+    def log(
+        self, *revisions: str, limit: int | None = None, path: str | None = None
+    ) -> list[Commit]:
         """Return commits, newest first."""
         form = "--format=%H%x00%T%x00%P%x00%an%x00%ae%x00%at%x00%cn%x00%ce%x00%ct%x00%B"
         args = ["log", "-z", form, *([f"-{limit}"] if limit else [])]
@@ -281,7 +285,14 @@ def _entry_of(row: str) -> Entry:
     return Entry(mode, kind, sha, None if size == "-" else int(size), path)
 
 
-_WORDS = {"A": "added", "D": "removed", "M": "modified", "R": "renamed", "C": "copied", "T": "changed"}
+_WORDS = {
+    "A": "added",
+    "D": "removed",
+    "M": "modified",
+    "R": "renamed",
+    "C": "copied",
+    "T": "changed",
+}
 
 
 def _file_changes(rows: str, patch: str) -> Iterable[FileChange]:
@@ -294,7 +305,9 @@ def _file_changes(rows: str, patch: str) -> Iterable[FileChange]:
             first = next(tokens)
             moved = letter[0] in "RC"
             path = next(tokens) if moved else first
-            raw.append((letter[0], path, first if moved else None, old_sha if letter == "D" else sha))
+            raw.append(
+                (letter[0], path, first if moved else None, old_sha if letter == "D" else sha)
+            )
         elif token:
             plus, minus, name = token.split("\t", 2)
             if not name:
@@ -302,7 +315,9 @@ def _file_changes(rows: str, patch: str) -> Iterable[FileChange]:
             counts.append((0 if plus == "-" else int(plus), 0 if minus == "-" else int(minus)))
     # Content lines start with a space, a sign or a backslash, so this splits at headers alone.
     pieces = re.split(r"(?m)^diff --git .*\n", patch)[1:]
-    for (letter, path, old_path, sha), (plus, minus), piece in zip(raw, counts, pieces, strict=True):
+    for (letter, path, old_path, sha), (plus, minus), piece in zip(
+        raw, counts, pieces, strict=True
+    ):
         at = piece.find("@@ ")
         body = piece[at:].rstrip("\n") if at >= 0 and "\nBinary files " not in piece[:at] else None
         yield FileChange(path, old_path, _WORDS[letter], sha, plus, minus, body)

@@ -121,7 +121,11 @@ class GitHub:
             return Answer(body, 403, {"X-Accepted-GitHub-Permissions": lacking})
         if route.method != "GET":
             _ = ask.who
-            if ask.found is not None and ask.repo.archived and route.path != "/repos/{owner}/{repo}":
+            if (
+                ask.found is not None
+                and ask.repo.archived
+                and route.path != "/repos/{owner}/{repo}"
+            ):
                 raise Denied("Repository was archived so is read-only.")
         return route.handle(ask)
 

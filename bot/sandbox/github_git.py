@@ -15,7 +15,13 @@ from bot.sandbox.merge import may_land
 from bot.sandbox.pushing import announce
 from bot.sandbox.shapes import Json, node_id
 
-_MODES = {"100644": "blob", "100755": "blob", "120000": "blob", "040000": "tree", "160000": "commit"}
+_MODES = {
+    "100644": "blob",
+    "100755": "blob",
+    "120000": "blob",
+    "040000": "tree",
+    "160000": "commit",
+}
 
 
 def _ref(ask: Ask, ref: str) -> Json:
@@ -181,7 +187,9 @@ def _create_tree(ask: Ask) -> Answer:
         else:
             edits[path] = (mode, _tree_object(ask, row))
     base = ask.optional("base_tree")
-    if base is not None and (not SHA.fullmatch(base) or git.type_of(base) not in {"tree", "commit"}):
+    if base is not None and (
+        not SHA.fullmatch(base) or git.type_of(base) not in {"tree", "commit"}
+    ):
         raise Invalid("base_tree does not exist")
     return Answer(_tree(ask, git.write_tree(base, edits)), 201)
 

@@ -226,9 +226,7 @@ def _create_review(ask: Ask) -> Answer:
 
 def _dismiss(ask: Ask) -> Answer:
     ask.text("message")
-    return Answer(
-        ask.shapes.review(ask.repo, dismiss(ask.world, ask.repo, ask.who, _review(ask)))
-    )
+    return Answer(ask.shapes.review(ask.repo, dismiss(ask.world, ask.repo, ask.who, _review(ask))))
 
 
 def _requested(ask: Ask) -> Answer:
@@ -292,7 +290,9 @@ ROUTES = (
     Route("GET", f"{_P}/reviews", _reviews, "pull_requests=read"),
     Route("POST", f"{_P}/reviews", _create_review, "pull_requests=write"),
     Route("GET", f"{_P}/reviews/{{review_id}}", _get_review, "pull_requests=read"),
-    Route("PUT", f"{_P}/reviews/{{review_id}}/dismissals", _dismiss, "pull_requests=write", "write"),
+    Route(
+        "PUT", f"{_P}/reviews/{{review_id}}/dismissals", _dismiss, "pull_requests=write", "write"
+    ),
     Route("GET", f"{_P}/requested_reviewers", _requested, "pull_requests=read"),
     Route("POST", f"{_P}/requested_reviewers", _request, "pull_requests=write", "triage"),
     Route("DELETE", f"{_P}/requested_reviewers", _unrequest, "pull_requests=write", "triage"),

@@ -14,7 +14,11 @@ from bot.sandbox.pushing import announce
 from bot.sandbox.records import Account, Protection
 from bot.sandbox.shapes import Json, role_flags
 
-_METHODS = {"allow_merge_commit": "merge", "allow_squash_merge": "squash", "allow_rebase_merge": "rebase"}
+_METHODS = {
+    "allow_merge_commit": "merge",
+    "allow_squash_merge": "squash",
+    "allow_rebase_merge": "rebase",
+}
 _PERMISSION = {"triage": "read", "maintain": "write"}
 _TO_ROLE = {"pull": "read", "push": "write"}
 
@@ -79,7 +83,10 @@ def _create_in_org(ask: Ask) -> Answer:
 
 def _create(ask: Ask, owner: Account) -> Answer:
     repo = ask.world.add_repository(
-        owner, ask.text("name"), private=ask.flag("private"), description=ask.optional("description")
+        owner,
+        ask.text("name"),
+        private=ask.flag("private"),
+        description=ask.optional("description"),
     )
     if ask.flag("auto_init"):
         git = ask.world.git(repo)
@@ -453,9 +460,14 @@ ROUTES = (
     Route("GET", f"{_B}/protection", _get_protection, "administration=read"),
     Route("PUT", f"{_B}/protection", _put_protection, "administration=write", "admin"),
     Route("DELETE", f"{_B}/protection", _delete_protection, "administration=write", "admin"),
-    Route("GET", f"{_B}/protection/required_status_checks", _required_checks, "administration=read"),
     Route(
-        "GET", f"{_B}/protection/required_pull_request_reviews", _required_reviews, "administration=read"
+        "GET", f"{_B}/protection/required_status_checks", _required_checks, "administration=read"
+    ),
+    Route(
+        "GET",
+        f"{_B}/protection/required_pull_request_reviews",
+        _required_reviews,
+        "administration=read",
     ),
     Route("GET", f"{_B}/protection/enforce_admins", _enforce_admins, "administration=read"),
     Route("GET", f"{_R}/branches/{{branch+}}", _branch, "contents=read"),
@@ -463,9 +475,19 @@ ROUTES = (
     Route("GET", f"{_R}/collaborators", _collaborators, role="write"),
     Route("GET", f"{_R}/collaborators/{{username}}", _is_collaborator),
     Route("GET", f"{_R}/collaborators/{{username}}/permission", _permission),
-    Route("PUT", f"{_R}/collaborators/{{username}}", _add_collaborator, "administration=write", "admin"),
     Route(
-        "DELETE", f"{_R}/collaborators/{{username}}", _remove_collaborator, "administration=write", "admin"
+        "PUT",
+        f"{_R}/collaborators/{{username}}",
+        _add_collaborator,
+        "administration=write",
+        "admin",
+    ),
+    Route(
+        "DELETE",
+        f"{_R}/collaborators/{{username}}",
+        _remove_collaborator,
+        "administration=write",
+        "admin",
     ),
     Route("GET", f"{_R}/readme", _readme, "contents=read"),
     Route("GET", f"{_R}/contents/", _contents, "contents=read"),

@@ -160,9 +160,7 @@ class Courier:
             response_body=body,
         )
 
-    async def _post(
-        self, url: str, delivery: Delivery
-    ) -> tuple[int, str, Mapping[str, str], str]:
+    async def _post(self, url: str, delivery: Delivery) -> tuple[int, str, Mapping[str, str], str]:
         try:
             async with self._session.post(
                 url,

@@ -78,9 +78,7 @@ class Limits:
             while recent and recent[0] <= now - _MINUTE:
                 recent.popleft()
             if len(recent) >= self._writes_a_minute:
-                return Exceeded(
-                    secondary=True, retry_after=self._retry_after, status=self._status
-                )
+                return Exceeded(secondary=True, retry_after=self._retry_after, status=self._status)
             recent.append(now)
         return None
 

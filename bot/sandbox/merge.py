@@ -35,9 +35,7 @@ def blocked_by(
     return _checks_missing(world, base, rule, sha) or _reviews_missing(world, base, rule, number)
 
 
-def may_land(
-    world: World, repo: Repository, actor: Account, branch: str, sha: str
-) -> str | None:
+def may_land(world: World, repo: Repository, actor: Account, branch: str, sha: str) -> str | None:
     """Return why a direct push of a commit to a branch is refused, or None."""
     rule = world.protection(repo, branch)
     if rule is None or (world.may(repo, actor, "admin") and not rule.enforce_admins):

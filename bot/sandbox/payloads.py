@@ -103,7 +103,9 @@ class Webhooks:
             return
         if installation is not None and "installation" not in payload:
             key = installation.id
-            payload = payload | {"installation": {"id": key, "node_id": node_id("Installation", key)}}
+            payload = payload | {
+                "installation": {"id": key, "node_id": node_id("Installation", key)}
+            }
         body = encode(hook, json.dumps(payload, separators=(",", ":")))
         guid = str(uuid.uuid4())
         self._world.store.put_delivery(
@@ -257,9 +259,7 @@ class Webhooks:
         return made
 
     def _review(self, event: Event, repo: Repository) -> Json:
-        found = next(
-            r for r in self._world.store.all(Review, repo.id) if r.id == event.subject
-        )
+        found = next(r for r in self._world.store.all(Review, repo.id) if r.id == event.subject)
         asked = pull(self._world, repo, found.number)
         shape = self._shapes.review(repo, found)
         # In lower case here, in upper case in the API.
@@ -286,7 +286,8 @@ class Webhooks:
             {
                 "name": ref.removeprefix("refs/heads/"),
                 "commit": {"sha": sha, "url": f"{self._shapes.repo_api(repo)}/commits/{sha}"},
-                "protected": self._world.protection(repo, ref.removeprefix("refs/heads/")) is not None,
+                "protected": self._world.protection(repo, ref.removeprefix("refs/heads/"))
+                is not None,
             }
             for ref, sha in repo.refs.items()
             if ref.startswith("refs/heads/") and sha == found.sha

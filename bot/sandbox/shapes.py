@@ -466,4 +466,3 @@ def role_flags(role: str) -> dict[str, bool]:
     names = {"admin": "admin", "maintain": "maintain", "push": "write"}
     names |= {"triage": "triage", "pull": "read"}
     return {flag: at_least(role, needed) for flag, needed in names.items()}
-

@@ -131,7 +131,9 @@ class Store:
 
     def every(self, kind: type[R]) -> list[R]:
         """Return the records of a kind in all repositories."""
-        return [record for repo_id in self._tables.get(kind, {}) for record in self.all(kind, repo_id)]
+        return [
+            record for repo_id in self._tables.get(kind, {}) for record in self.all(kind, repo_id)
+        ]
 
     def _keep(self, record: Record) -> None:
         table = self._tables.setdefault(type(record), {})

@@ -125,9 +125,7 @@ class World:
 
     def team(self, org: Account, slug: str) -> Team | None:
         """Return a team of an organisation."""
-        return next(
-            (t for t in self.store.all(Team) if (t.org_id, t.slug) == (org.id, slug)), None
-        )
+        return next((t for t in self.store.all(Team) if (t.org_id, t.slug) == (org.id, slug)), None)
 
     def set_team(
         self, org: Account, slug: str, members: Mapping[str, tuple[str, str]] | None = None

@@ -89,9 +89,7 @@ class Description:
     def errors(self, pointer: str, value: Any, *, many: bool = False) -> list[str]:
         schema: Mapping[str, Any] = {"$ref": f"{_ROOT}#{pointer}"}
         schema = {"type": "array", "items": schema} if many else schema
-        validator = Draft202012Validator(
-            schema, registry=self._registry, format_checker=formats
-        )
+        validator = Draft202012Validator(schema, registry=self._registry, format_checker=formats)
         return [
             f"{'/'.join(map(str, deep.absolute_path))}: {deep.message[:300]}"
             for error in validator.iter_errors(value)

@@ -194,7 +194,9 @@ def test_too_many_writes_end_in_the_secondary_limit(forge: Forge, status: int) -
     assert "secondary rate limit" in answers[1].json()["message"]
 
 
-@pytest.mark.parametrize("body", ["{", "[", '{"title": "\\ud800"}', '{"title": "a\\u0000b"}', "\xff"])
+@pytest.mark.parametrize(
+    "body", ["{", "[", '{"title": "\\ud800"}', '{"title": "a\\u0000b"}', "\xff"]
+)
 def test_a_body_that_is_no_json_is_refused(forge: Forge, body: str) -> None:
     answer = ask(forge, "POST", f"{REPO}/issues", data=body.encode("latin-1"))
 
@@ -226,7 +228,9 @@ def test_nonsense_is_answered_by_422_with_a_reason(forge: Forge, path: str, body
     assert answer.json()["message"]
 
 
-@pytest.mark.parametrize("path", ["/nothing", REPO + "/pulls/x", REPO + "/pulls/9", REPO + "/contents/a%00b"])
+@pytest.mark.parametrize(
+    "path", ["/nothing", REPO + "/pulls/x", REPO + "/pulls/9", REPO + "/contents/a%00b"]
+)
 def test_what_is_not_there_is_404(forge: Forge, path: str) -> None:
     assert ask(forge, "GET", path).status_code == 404
 
@@ -315,9 +319,7 @@ def test_the_control_api_wants_its_own_token(forge: Forge) -> None:
     assert made.json()["result"]["login"] == "zoe"
 
 
-@pytest.mark.parametrize(
-    "headers", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}]
-)
+@pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}])
 def test_another_name_and_another_site_are_turned_away(
     forge: Forge, headers: dict[str, str]
 ) -> None:
@@ -330,5 +332,3 @@ def test_it_listens_on_loopback_only(forge: Forge) -> None:
     for address in addresses - {"127.0.0.1", "::1"}:
         with pytest.raises(OSError, match=r".*"), socket.create_connection((address, port), 1):
             pass
-
-

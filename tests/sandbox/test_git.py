@@ -99,9 +99,7 @@ def test_a_branch_that_wants_reviews_takes_no_direct_push(forge: Forge, clone: C
         clone.git("push", "origin", "HEAD:main")
 
 
-def test_a_branch_that_wants_a_check_takes_a_commit_that_has_it(
-    forge: Forge, clone: Clone
-) -> None:
+def test_a_branch_that_wants_a_check_takes_a_commit_that_has_it(forge: Forge, clone: Clone) -> None:
     forge.do.protect(CONFIG, "main", checks=("ci/test",))
     sha = clone.commit({"app.yaml": "a: 2\n"})
     clone.git("push", "-q", "origin", "HEAD:refs/heads/candidate")

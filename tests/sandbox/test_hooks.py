@@ -93,7 +93,11 @@ def test_a_push_over_http_says_what_it_brought_and_who_pushed(
     assert (push.payload["ref"], push.payload["pusher"]["name"]) == ("refs/heads/main", "bob")
     assert not push.payload["forced"]
     [commit] = push.payload["commits"]
-    assert (commit["id"], commit["added"], commit["modified"]) == (after, ["new/x.yaml"], ["app.yaml"])
+    assert (commit["id"], commit["added"], commit["modified"]) == (
+        after,
+        ["new/x.yaml"],
+        ["app.yaml"],
+    )
 
 
 def test_a_forced_push_says_so(hooked: Forge, tmp_path: Path) -> None:

@@ -34,7 +34,12 @@ def _text(forge: Forge, branch: str) -> str:
 def test_a_pull_request_shows_what_it_would_bring(forge: Forge) -> None:
     pull = _open(forge)
 
-    assert (pull.number, pull.state, pull.mergeable, pull.mergeable_state) == (1, "open", True, "clean")
+    assert (pull.number, pull.state, pull.mergeable, pull.mergeable_state) == (
+        1,
+        "open",
+        True,
+        "clean",
+    )
     assert (pull.additions, pull.deletions, pull.changed_files, pull.commits) == (1, 1, 1, 1)
     assert [(f.filename, f.status) for f in pull.get_files()] == [("app.yaml", "modified")]
     assert [c.commit.message for c in pull.get_commits()] == ["Change topic"]
@@ -88,7 +93,9 @@ def test_each_way_to_merge_makes_the_commit_that_github_makes(
 def test_a_merge_takes_the_title_and_message_that_it_is_given(forge: Forge) -> None:
     pull = _open(forge)
 
-    pull.merge(commit_title="Promote", commit_message="Lockstep-Promotion: 7", merge_method="squash")
+    pull.merge(
+        commit_title="Promote", commit_message="Lockstep-Promotion: 7", merge_method="squash"
+    )
 
     message = forge.repo().get_branch("main").commit.commit.message
     assert message == "Promote\n\nLockstep-Promotion: 7"

@@ -197,7 +197,11 @@ def test_an_app_works_through_its_installation(forge: Forge) -> None:
     run.edit(conclusion="success", output={"title": "Fine", "summary": "All passed"})
     repo.create_issue("By the App").create_comment("hello")
 
-    assert (name, found.id, installation.target_type) == ("lockstep", installation.id, "Organization")
+    assert (name, found.id, installation.target_type) == (
+        "lockstep",
+        installation.id,
+        "Organization",
+    )
     assert 3500 < (token.expires_at - datetime.now(UTC)).total_seconds() <= 3600
     [shown] = repo.get_commit(sha).get_check_runs()
     assert (shown.name, shown.conclusion, shown.app.slug) == ("unit", "success", "lockstep")
