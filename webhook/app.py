@@ -152,10 +152,14 @@ class _Receiver:
         # The signature is over the bytes that were sent, and aiohttp has unpacked them.
         if media not in {"application/json", _FORM_TYPE} or "Content-Encoding" in request.headers:
             return _WRONG_TYPE
+        signature = request.headers.get("X-Hub-Signature-256")
+        if signature is None:
+            # Before 25 MiB are read for somebody who does not even claim to be the forge.
+            return _UNSIGNED
         body = await _read(request)
         if isinstance(body, _Answer):
             return body
-        if not self._signatures.hold(body, request.headers.get("X-Hub-Signature-256")):
+        if not self._signatures.hold(body, signature):
             return _UNSIGNED
         try:
             return github.form_payload(body) if media == _FORM_TYPE else body

@@ -201,7 +201,7 @@ async def test_a_body_over_25_mib_is_413_by_its_length_alone(world: World) -> No
     reader, writer = await asyncio.open_connection("127.0.0.1", world.client.port)
     writer.write(
         b"POST /webhooks/github HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-        b"Content-Length: 26214401\r\n\r\n"
+        b"X-Hub-Signature-256: sha256=0\r\nContent-Length: 26214401\r\n\r\n"
     )
 
     line = await asyncio.wait_for(reader.readline(), 5)
@@ -210,13 +210,26 @@ async def test_a_body_over_25_mib_is_413_by_its_length_alone(world: World) -> No
     assert line == b"HTTP/1.1 413 Request Entity Too Large\r\n"
 
 
+async def test_who_does_not_sign_at_all_is_401_before_the_body_is_read(world: World) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", world.client.port)
+    writer.write(
+        b"POST /webhooks/github HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 100\r\n\r\n"
+    )
+
+    line = await asyncio.wait_for(reader.readline(), 5)
+    writer.close()
+
+    assert line == b"HTTP/1.1 401 Unauthorized\r\n"
+
+
 async def test_a_body_over_25_mib_that_does_not_say_its_length_is_413(world: World) -> None:
     async def endless() -> AsyncIterator[bytes]:
         for _ in range(26):
             yield b" " * 1024 * 1024
 
     response = await world.client.post(
-        "/webhooks/github", data=endless(), headers={"Content-Type": "application/json"}
+        "/webhooks/github", data=endless(), headers=headers(b"signed otherwise")
     )
 
     assert response.status == 413
@@ -227,7 +240,7 @@ async def test_a_body_that_never_ends_is_408(world: World, monkeypatch: pytest.M
     reader, writer = await asyncio.open_connection("127.0.0.1", world.client.port)
     writer.write(
         b"POST /webhooks/github HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-        b"Content-Length: 100\r\n\r\n{"
+        b"X-Hub-Signature-256: sha256=0\r\nContent-Length: 100\r\n\r\n{"
     )
 
     line = await asyncio.wait_for(reader.readline(), 5)
