@@ -44,11 +44,11 @@ from webhook.events import (
 )
 from webhook.github import (
     EVENTS,
-    MAX_REPOSITORIES,
     Signatures,
     form_payload,
     translate,
 )
+from webhook.github_payloads import MAX_REPOSITORIES
 
 CLOSED = PullRequestChanged(
     number=12,
