@@ -22,9 +22,9 @@ def closest(word: str, known: Iterable[str], *, likeness: float = 0.6) -> str | 
     return spellings[matches[0]] if len(matches) == 1 else None
 
 
-def suggest(word: str, known: Iterable[str]) -> str:
+def suggest(word: str, known: Iterable[str], *, likeness: float = 0.6) -> str:
     """Return "; did you mean `x`?" for the nearest of `known`, or nothing."""
-    match = closest(word, known)
+    match = closest(word, known, likeness=likeness)
     return f"; did you mean `{match}`?" if match else ""
 
 

@@ -78,7 +78,7 @@ def timezone(value: object) -> str:
     hint = ""
     if isinstance(value, str):
         cities = sorted(z for z in known if z.casefold().endswith("/" + value.casefold()))
-        hint = f"; did you mean `{cities[0]}`?" if cities else suggest(value, known)
+        hint = f"; did you mean `{cities[0]}`?" if cities else suggest(value, known, likeness=0.8)
     raise ValueError(
         f"{named(value)} is not a time zone; write its name in the IANA database, "
         f"such as `Europe/Berlin` or `UTC`{hint}"

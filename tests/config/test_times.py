@@ -203,6 +203,7 @@ def test_a_time_zone_is_a_name_of_the_iana_database(name: str) -> None:
         ("new_york", "; did you mean `America/New_York`?"),
         ("", ""),
         ("+02:00", ""),
+        ("Europe/Frankfurt", ""),
         ("America", None),
         ("../../etc/passwd", ""),
         ("/etc/localtime", None),
