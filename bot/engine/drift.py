@@ -119,6 +119,8 @@ class _Comparer:
         paths = [change.path for change in found]
         source, target = self.source, self.target
         for base in find_bases(self.objects, source.sha, target.sha, target.environment):
+            if base.commit is not None:
+                self.reader.load(self.reader.root(base.commit), paths)
             # A record is in the target's line alone; the source's begins with what it names.
             ours = Line.read(self.objects, self.reader, source.sha, Base(base.commit), paths)
             theirs = Line.read(self.objects, self.reader, target.sha, base, paths)

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -33,6 +33,10 @@ class TreeChange(NamedTuple):
 def text_path(path: bytes) -> str:
     """Return a path as a string; bytes that are not UTF-8 are surrogate-escaped."""
     return path.decode("utf-8", "surrogateescape")
+
+
+def _split(path: str) -> list[bytes]:
+    return path.encode("utf-8", "surrogateescape").split(b"/")
 
 
 def diff_trees(objects: Objects, source: str, target: str) -> list[TreeChange]:
@@ -132,9 +136,25 @@ class TreeReader:
             self._trees[oid] = _parsed(content, len(oid))
         return self._trees[oid]
 
+    def load(self, root: str, paths: Iterable[str]) -> None:
+        """Read the trees on the way to many paths, each level in one batch."""
+        level = {root: [_split(path) for path in paths]}
+        depth = 1
+        while level:
+            new = [oid for oid in level if oid not in self._trees]
+            for oid, content in zip(new, self._objects.read(new), strict=True):
+                self._trees[oid] = _parsed(content, len(oid))
+            below: dict[str, list[list[bytes]]] = {}
+            for oid, ways in level.items():
+                for parts in ways:
+                    mode, raw = self._trees[oid].get(parts[depth - 1], (b"", b""))
+                    if mode == _TREE and depth < len(parts):
+                        below.setdefault(raw.hex(), []).append(parts)
+            level, depth = below, depth + 1
+
     def entry(self, root: str, path: str) -> Entry | None:
         """Return what the tree `root` holds under `path`; None for nothing or a directory."""
-        oid, parts = root, path.encode("utf-8", "surrogateescape").split(b"/")
+        oid, parts = root, _split(path)
         for position, part in enumerate(parts):
             found = self.tree(oid).get(part)
             if found is None:
@@ -157,10 +177,13 @@ class NewObjects:
 
     def add(self, kind: str, content: bytes) -> str:
         """Take an object and return its id."""
-        header = f"{kind} {len(content)}\0".encode()
-        oid = hashlib.new(self._algorithm, header + content, usedforsecurity=False).hexdigest()
+        oid = self.digest(f"{kind} {len(content)}\0".encode() + content).hex()
         self.objects[oid] = (kind, content)
         return oid
+
+    def digest(self, data: bytes) -> bytes:
+        """Return the hash of some bytes, by the repository's algorithm."""
+        return hashlib.new(self._algorithm, data, usedforsecurity=False).digest()
 
 
 def _sort_key(item: tuple[bytes, tuple[bytes, bytes]]) -> bytes:
@@ -176,10 +199,10 @@ def rewrite(
 
     Only trees on a changed path are read and built; one left empty disappears.
     """
-    split = [
-        (path.encode("utf-8", "surrogateescape").split(b"/"), entry)
-        for path, entry in changes.items()
-    ]
+    if not changes:
+        return root
+    reader.load(root, changes)
+    split = [(_split(path), entry) for path, entry in changes.items()]
     built = _rewrite(reader, root, split, 0, new)
     return built if built is not None else new.add("tree", b"")
 
