@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bot.engine.commits import committed_at
-from bot.engine.drift import Comparison, FileComparison
+from bot.engine.drift import CONFIGURATION, Comparison, FileComparison
 from bot.engine.keep import Keep
 from bot.engine.nodes import Unreadable, is_order
 from bot.engine.objects import Merge, Objects
@@ -243,7 +243,7 @@ class _Builder:
         self, method: MergeMethod, promoted: Sequence[Change], commits: Sequence[Commit]
     ) -> Candidate:
         source, target = self.comparison.source, self.comparison.target
-        tree = rewrite(self.reader, self.reader.root(target.sha), self.entries, self.new)
+        tree = self._tree()
         parents = (target.sha, source.sha) if method.keeps_ancestry else (target.sha,)
         message = _message(self.comparison, promoted, commits)
         time = max(map(committed_at, self.objects.read([source.sha, target.sha])))
@@ -257,6 +257,26 @@ class _Builder:
         ]
         sha = self.new.add("commit", "\n".join(lines).encode("utf-8", "surrogateescape"))
         return Candidate(sha, tree, parents, message, self.new)
+
+
+    def _tree(self) -> str:
+        """Return the candidate's tree, made from whichever side less must change in."""
+        source = self.reader.root(self.comparison.source.sha)
+        target = self.reader.root(self.comparison.target.sha)
+        differing = {file.path: (file.source, file.target) for file in self.comparison.files}
+        # No place to promote where it is on one branch alone, but it may differ.
+        sides = self.reader.entry(source, CONFIGURATION), self.reader.entry(target, CONFIGURATION)
+        differing.setdefault(CONFIGURATION, sides)
+        from_source, from_target = {}, {}
+        for path, (theirs, ours) in differing.items():
+            wanted = self.entries.get(path, ours)
+            if wanted != theirs:
+                from_source[path] = wanted
+            if wanted != ours:
+                from_target[path] = wanted
+        if len(from_source) < len(from_target):
+            return rewrite(self.reader, source, from_source, self.new)
+        return rewrite(self.reader, target, from_target, self.new)
 
 
 # From this share of equal values on, a file that went and one that came are one, renamed.
