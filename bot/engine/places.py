@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from bot.engine.contents import Contents, differing
 from bot.engine.history import Line, Moment, Read, Version, joined, sync_point
+from bot.engine.nodes import Unreadable
 from bot.model import ABSENT, Change, Entry, State, Value
 from config.patterns import covers
 
@@ -111,6 +112,10 @@ class FileHistory:
         if one_sided and contents.values(self.source or self.target) is not None:
             return replace(self._judged(None, contents.as_whole, mine, yours), contest=None)
         draft = self._judged(None, contents.as_blob, mine, yours)
+        if draft.change.state is not State.DRIFT and self._would_lose_kept():
+            note = "does not parse in the source; the target's own values in it would be lost"
+            conflict = replace(draft.change, state=State.CONFLICT, note=note)
+            return replace(draft, change=conflict, contest=None)
         mergeable = (
             self.source is not None
             and self.target is not None
@@ -118,6 +123,14 @@ class FileHistory:
             and self.source.mode == self.target.mode
         )
         return draft if mergeable else replace(draft, contest=None)
+
+    def _would_lose_kept(self) -> bool:
+        """Whether the source's text, taken as one value, would overwrite kept values."""
+        contents = self.contents
+        unreadable = isinstance(contents.parsed(self.source), Unreadable)
+        return unreadable and any(
+            key in contents.kept for key in contents.values(self.target) or {}
+        )
 
     def _judged(self, key: str | None, read: Read, source: Value, target: Value) -> Draft:
         verdicts = [
