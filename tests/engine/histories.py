@@ -108,7 +108,7 @@ class Timeline:
         for path in {*ours, *theirs}:
             was, mine, yours = base.get(path), ours.get(path), theirs.get(path)
             kept = mine if yours == was else yours
-            if was and mine and yours and was not in (mine, yours) and mine.mode == yours.mode:
+            if was and mine and yours and mine.is_file and was not in (mine, yours):
                 text = merge3(*self.git.read([was.oid, mine.oid, yours.oid]))
                 kept = yours if text is None else self.git.blob(text, mine.mode)
             if kept is not None:
@@ -236,7 +236,7 @@ STEPS: dict[str, Play] = {
     "reset": _reset,
 }
 
-# The engine reads what it is from the first four; the last knows nothing.
+# Three bear the candidate's trailers, two have its ancestry, one has neither.
 LANDINGS = ("fast-forward", "merge", "squash", "bare merge", "bare ancestry", "bare squash")
 
 # Edits are most of what happens.

@@ -3,12 +3,14 @@
 import json
 import tomllib
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import yaml
 
 from bot.engine.candidate import Candidate, Plan
 from bot.engine.drift import Comparison, FileComparison
+from bot.engine.keep import Keep
 from bot.model import Change, Entry, State
 from tests.engine.memory_git import MemoryGit
 from tests.engine.merge3 import merge3
@@ -40,7 +42,7 @@ def _walk(value: Any, key: str) -> Iterator[tuple[str, Any]]:
         yield key, (type(value).__name__, value)
 
 
-def check_plan(git: MemoryGit, plan: Plan) -> None:
+def check_plan(git: MemoryGit, keep: Keep, plan: Plan) -> None:
     """Check that every pending value arrives and nothing else changes."""
     changes = plan.promoted + plan.held_back
     assert sorted(c.place for c in changes) == sorted(c.place for c in plan.comparison.changes)
@@ -50,10 +52,10 @@ def check_plan(git: MemoryGit, plan: Plan) -> None:
     assert (plan.candidate is not None) == bool(plan.promoted)
     if plan.candidate is None:
         return
-    check_candidate(git, plan, plan.candidate)
+    check_candidate(git, keep, plan, plan.candidate)
 
 
-def check_candidate(git: MemoryGit, plan: Plan, made: Candidate) -> None:
+def check_candidate(git: MemoryGit, keep: Keep, plan: Plan, made: Candidate) -> None:
     """Compare the target before and after, value by value."""
     comparison = plan.comparison
     written = MemoryGit(git.objects)
@@ -69,6 +71,7 @@ def check_candidate(git: MemoryGit, plan: Plan, made: Candidate) -> None:
             assert after.get(path) == before.get(path), path
         else:
             check_file(written, files[path], after.get(path), promoted[path])
+            check_kept(written, keep, path, before.get(path), after.get(path))
 
 
 def check_file(
@@ -120,6 +123,25 @@ def check_whole(
     assert all(key in promoted[0].note for key in differing)
 
 
+def check_kept(
+    git: MemoryGit, keep: Keep, path: str, before: Entry | None, after: Entry | None
+) -> None:
+    """Check that a file which stays a file keeps the values that are the target's own."""
+    if before and after and before.is_file and after.is_file:
+        own = keep.keys(path)
+        was, now = (_readable(path, git.read([entry.oid])[0]) for entry in (before, after))
+        changed = {key for key, value in was.items() if now.get(key) != value}
+        assert not any(key in own for key in changed), (path, changed)
+
+
+def _readable(path: str, data: bytes) -> Leaves:
+    """Return what a file says; nothing where it cannot be read."""
+    if path.endswith((".yaml", ".json", ".toml")):
+        with suppress(ValueError, yaml.YAMLError):
+            return leaves(path, data.decode())
+    return {}
+
+
 def _without_orders(found: Leaves) -> Leaves:
     return {key: value for key, value in found.items() if not key.endswith("[]")}
 
@@ -140,7 +162,19 @@ def check_held_back(before: Plan, after: Plan) -> None:
     """Check that what drifts afterwards drifted before, comments and layout aside."""
     drift = places(before.comparison, State.DRIFT)
     layout = {(change.path, None) for change in before.comparison.changes}
-    assert places(after.comparison, State.DRIFT) <= drift | layout
+    new = places_of(after.comparison, read_anew(before))
+    assert places(after.comparison, State.DRIFT) <= drift | layout | new
     kept = {path for path, _ in places(before.comparison, State.KEPT)}
     carried = {change.path for change in before.promoted if "carries" in change.note}
-    assert {path for path, _ in places(after.comparison, State.KEPT)} <= kept | carried
+    new_kept = {path for path, _ in places(after.comparison, State.KEPT) - new}
+    assert new_kept <= kept | carried
+
+
+def read_anew(before: Plan) -> set[str]:
+    """Return the paths that counted as one value before: afterwards they may parse."""
+    return {file.path for file in before.comparison.files if not file.keyed}
+
+
+def places_of(comparison: Comparison, paths: set[str]) -> set[tuple[str, str | None]]:
+    """Return the places of some paths that differ."""
+    return {(c.path, c.key) for c in comparison.changes if c.path in paths}
