@@ -7,6 +7,7 @@ keeps the spelling it has in the source.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import NamedTuple
 
 from bot.engine import toml_text
@@ -105,7 +106,7 @@ def _applied(text: str, edits: Sequence[Edit]) -> str:
     position, parts = 0, []
     for edit in sorted(edits):
         if edit.start < position:
-            raise CannotSplice("two edits meet in one place")
+            continue  # two meet in one place: the next round plans this one anew
         parts += [text[position : edit.start], edit.text]
         position = edit.end
     return "".join([*parts, text[position:]])
@@ -183,6 +184,7 @@ class _Splicer:
         self.target, self.source = _Text(target), _Text(source)
         self.expected, self.wrong, self.newline = expected, wrong, newline
         self.edits: list[Edit] = []
+        self.aliases: list[tuple[Pair, Pair, Node]] = []
 
     def documents(
         self, roots: Sequence[tuple[str, Node]], source_roots: Mapping[str, Node]
@@ -202,6 +204,10 @@ class _Splicer:
         for segment, source in source_roots.items():
             if segment not in known and self._is_expected(segment):
                 self._append_document(source)
+        if not self.edits:
+            # Not before, because what an alias points to may just have got the value.
+            for pair, other, node in self.aliases:
+                self._replace(pair, other, node)
         return self.edits
 
     # What is asked
@@ -225,26 +231,39 @@ class _Splicer:
         if node.alias is not None or node.tag or source.tag:
             return False
         if node.pairs and source.pairs:
+            inside = [child(key, pair.key) for pair in node.pairs if not pair.merged]
+        else:
+            mine, theirs = identities(node), identities(source)
+            if mine is None or theirs is None or mine[0] != theirs[0]:
+                return False
+            inside = [item(key, mine[0], name) for name in mine[1]]
+        if not any(self._is_expected(below) for below in inside):
+            return False  # nothing of it would stay
+        if node.pairs:
             self._mapping(node, source, key)
-            return True
-        mine, theirs = identities(node), identities(source)
-        if mine is not None and theirs is not None and mine[0] == theirs[0]:
+        else:
             self._list(node, source, key)
-            return True
-        return False
+        return True
 
     def _mapping(self, node: Node, source: Node, key: str) -> None:
         own = [pair for pair in node.pairs or () if not pair.merged]
         theirs = {pair.key: pair for pair in source.pairs or ()}
+        gone: list[int] = []
         for position, pair in enumerate(own):
             below = child(key, pair.key)
             if not self._is_wrong(below):
                 continue
             other = theirs.get(pair.key)
             if not self._is_expected(below):
-                self._remove(own, position, node)
-            elif other is not None and not self._descend(pair.node, other.node, below):
+                gone.append(position)
+            elif other is None or self._descend(pair.node, other.node, below):
+                continue
+            elif pair.node.alias is not None:
+                self.aliases.append((pair, other, node))
+            else:
                 self._replace(pair, other, node)
+        for first, last in _runs(gone):
+            self._remove(own, first, last, node)
         present = {pair.key for pair in own}
         previous: Pair | None = None
         for other in source.pairs or ():
@@ -258,13 +277,16 @@ class _Splicer:
         field, mine = identities(node) or ("", [])
         _, theirs = identities(source) or ("", [])
         items, others = node.items or [], source.items or []
+        gone: list[int] = []
         for position, (name, element) in enumerate(zip(mine, items, strict=True)):
             below = item(key, field, name)
             if self._is_wrong(below):
                 if not self._is_expected(below):
-                    self._remove_item(items, position, node)
+                    gone.append(position)
                 elif name in theirs:
                     self._descend(element, others[theirs.index(name)], below)
+        for first, last in _runs(gone):
+            self._remove_items(items, first, last, node)
         previous: Node | None = None
         inserted = False
         for name, other in zip(theirs, others, strict=True):
@@ -274,7 +296,7 @@ class _Splicer:
                 self._insert_item(items, previous, other, node)
                 inserted = True
         if not inserted and not self.edits and f"{key}[]" in self.wrong:
-            self._reorder(mine, items, theirs)
+            self._reorder(mine, node, theirs)
 
     # Mapping entries
 
@@ -318,20 +340,24 @@ class _Splicer:
         text = self.source.text[source.start : self.source.content_end(source)]
         self.edits.append(Edit(node.start, self.target.content_end(node), text))
 
-    def _remove(self, own: Sequence[Pair], position: int, parent: Node) -> None:
-        pair = own[position]
-        end = self.target.content_end(pair.node)
-        following = own[position + 1] if position + 1 < len(own) else None
-        if parent.flow or not self.target.begins_line(pair.key_start):
-            if following is not None:
-                self.edits.append(Edit(pair.key_start, following.key_start, ""))
-            elif position:
-                before = self.target.content_end(own[position - 1].node)
-                self.edits.append(Edit(before, end, ""))
-            else:
-                raise CannotSplice("the last key of a mapping would go")
-            return
-        self._remove_lines(pair.key_start, end)
+    def _remove(self, own: Sequence[Pair], first: int, last: int, parent: Node) -> None:
+        """Remove neighbouring keys, from the first to the last."""
+        if not parent.flow and self.target.begins_line(own[first].key_start):
+            for pair in own[first : last + 1]:
+                self._remove_lines(pair.key_start, self.target.content_end(pair.node))
+        else:
+            starts = [pair.key_start for pair in own]
+            self._remove_run(starts, [pair.node for pair in own], first, last)
+
+    def _remove_run(
+        self, starts: Sequence[int], nodes: Sequence[Node], first: int, last: int
+    ) -> None:
+        """Remove neighbours that share a line with others, and one separator for each."""
+        if last + 1 < len(starts):
+            self.edits.append(Edit(starts[first], starts[last + 1], ""))
+        else:
+            before = self.target.content_end(nodes[first - 1])
+            self.edits.append(Edit(before, self.target.content_end(nodes[last]), ""))
 
     def _remove_lines(self, start: int, end: int) -> None:
         begin, stop = self.target.line_start(start), self.target.line_end(end)
@@ -382,17 +408,12 @@ class _Splicer:
 
     # List items
 
-    def _remove_item(self, items: Sequence[Node], position: int, parent: Node) -> None:
-        element = items[position]
-        end = self.target.content_end(element)
-        if not parent.flow:
-            self._remove_lines(self.target.dash(element), end)
-        elif position + 1 < len(items):
-            self.edits.append(Edit(element.start, items[position + 1].start, ""))
-        elif position:
-            self.edits.append(Edit(self.target.content_end(items[position - 1]), end, ""))
-        else:
-            raise CannotSplice("the last item of a list would go")
+    def _remove_items(self, items: Sequence[Node], first: int, last: int, parent: Node) -> None:
+        if parent.flow:
+            self._remove_run([element.start for element in items], items, first, last)
+            return
+        for element in items[first : last + 1]:
+            self._remove_lines(self.target.dash(element), self.target.content_end(element))
 
     def _insert_item(
         self, items: Sequence[Node], previous: Node | None, other: Node, parent: Node
@@ -413,15 +434,20 @@ class _Splicer:
             at = self.target.line_start(self.target.dash(items[0]))
             self.edits.append(Edit(at, at, line + self.newline))
 
-    def _reorder(self, mine: Sequence[str], items: Sequence[Node], theirs: Sequence[str]) -> None:
+    def _reorder(self, mine: Sequence[str], parent: Node, theirs: Sequence[str]) -> None:
         """Give the places of the items that both have to them, in the source's order."""
+        items = parent.items or []
+        ends = [self.target.content_end(element) for element in items]
+        if not parent.flow:
+            # A comment behind an item's last value goes with it.
+            ends = [self.target.line_end(end) for end in ends]
         arriving = iter([name for name in theirs if name in mine])
-        for name, element in zip(mine, items, strict=True):
+        for name, element, end in zip(mine, items, ends, strict=True):
             new = next(arriving) if name in theirs else name
             if new != name:
-                moved = items[mine.index(new)]
-                text = self.target.text[moved.start : self.target.content_end(moved)]
-                self.edits.append(Edit(element.start, self.target.content_end(element), text))
+                moved = mine.index(new)
+                text = self.target.text[items[moved].start : ends[moved]]
+                self.edits.append(Edit(element.start, end, text))
 
     def _append_document(self, source: Node) -> None:
         start = self.source.line_start(source.start)
@@ -429,6 +455,13 @@ class _Splicer:
         end = len(self.target.text)
         before = "" if self.target.text.endswith("\n") or not end else self.newline
         self.edits.append(Edit(end, end, f"{before}---{self.newline}{text}{self.newline}"))
+
+
+def _runs(positions: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield first and last of each run of neighbours."""
+    for _, run in groupby(enumerate(positions), lambda pair: pair[1] - pair[0]):
+        found = [position for _, position in run]
+        yield found[0], found[-1]
 
 
 def _shifted(text: str, columns: int) -> str:
