@@ -56,6 +56,21 @@ class Mirror:
             self._remove()
             return self._fetched(branches)
 
+    def push(self, branch: str, commit: str | None, expected: str | None) -> None:
+        """Move a branch of the remote, with a lease: only from `expected`, None for a new one.
+
+        A `commit` of None deletes the branch. Done already is success. Raises
+        `RepositoryError` where the branch is elsewhere, or the remote refuses.
+        """
+        ref = f"refs/heads/{branch}"
+        with self._locked():
+            if self._remote_heads([branch]).get(branch) == commit:
+                return
+            self._git(
+                *("push", "--quiet", "--porcelain", f"--force-with-lease={ref}:{expected or ''}"),
+                *("origin", f"{commit or ''}:{ref}"),
+            )
+
     def renew(self, branches: Sequence[str]) -> None:
         """Clone a damaged mirror anew. Raises `RepositoryError`."""
         with self._locked():

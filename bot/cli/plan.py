@@ -11,7 +11,7 @@ from bot.cli.local import Local, config_option, json_option, opened, repository_
 from bot.cli.main import Failure
 from bot.decisions.gates import GateResult
 from bot.decisions.outlook import outlook
-from bot.decisions.policy import gates_for
+from bot.decisions.policy import gates_for, places
 from bot.engine.candidate import MergeMethod, Plan, plan_promotion
 from bot.engine.drift import compare
 from bot.engine.keep import Keep
@@ -64,8 +64,7 @@ def plan(
 
 
 def _gates(local: Local, target: Environment, planned: Plan) -> tuple[GateResult, ...]:
-    places = [(change.path, change.key) for change in planned.promoted]
-    gates = gates_for(local.config, target, places)
+    gates = gates_for(local.config, target, places(planned.promoted))
     now = datetime.now(UTC)  # noqa: TID251 -- the command line is where time comes in
     return outlook(gates, target.freezes, local.config.roles, now)
 

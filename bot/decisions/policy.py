@@ -5,11 +5,17 @@ from itertools import chain
 from typing import TypeVar
 
 from bot.decisions.gates import EVERY_CHECK
+from bot.model import Change
 from config.patterns import key_pattern, path_pattern
 from config.schema import Checks, Config, Environment, Gates, When
 
 Place = tuple[str, str | None]
 T = TypeVar("T")
+
+
+def places(changes: Iterable[Change]) -> list[Place]:
+    """Return the places that rules are asked about; a file that comes whole is at all its keys."""
+    return [(change.path, "" if change.key is None else change.key) for change in changes]
 
 
 def gates_for(config: Config, environment: Environment, places: Sequence[Place]) -> Gates:

@@ -1,0 +1,181 @@
+"""Observe one promotion: git and the forge into facts. Nothing is decided, nothing changed."""
+
+from dataclasses import dataclass
+
+from bot.decisions.digest import content_digest
+from bot.decisions.facts import (
+    Candidate,
+    GateFacts,
+    PromotionFacts,
+    PullRequest,
+    Review,
+)
+from bot.decisions.policy import gates_for, places
+from bot.decisions.promotion import Promotion
+from bot.engine.candidate import MergeMethod, Plan, plan_promotion
+from bot.engine.drift import compare
+from bot.model import Head, State
+from config.schema import Environment, Gates, Role
+from workflows.sites import Site
+from workflows.values import PromotionState
+
+_MAY_WRITE = frozenset({"write", "maintain", "admin"})
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What there is to decide on, and the plan that the decision will be carried out with.
+
+    `plan` is None where a branch is gone or the source has lost the commit.
+    """
+
+    state: PromotionState
+    promotion: Promotion
+    facts: PromotionFacts
+    plan: Plan | None
+
+
+def observe(site: Site, state: PromotionState, *, ask: bool) -> Observed:
+    """Observe a promotion of an environment that has a source.
+
+    With `ask`, the forge is asked for what events and git tell otherwise. Raises
+    `KeyError` where the configuration no longer has the environment.
+    """
+    target = site.config.environment(state.environment)
+    source = site.config.source_of(target)
+    if source is None:
+        raise KeyError(state.environment)
+    source_head, target_head = site.head(source), site.head(target)
+    kept = source_head is not None and site.git.contains(source_head.sha, state.source)
+    plan = None
+    if kept and target_head is not None:
+        plan = plan_for(site, Head(source.name, source.branch, state.source), target_head, target)
+    request = _pull_request(site, state, target, ask=ask)
+    gates = gates_for(site.config, target, places(plan.promoted if plan else ()))
+    state = _with_checks(site, state, ask=ask)
+    promotion = Promotion(
+        environment=target.name,
+        branch=target.branch,
+        source_branch=source.branch,
+        source=state.source,
+        automatic=target.promote == "automatic" and not state.asked_by,
+        merge=target.merge,
+        gates=gates,
+        freezes=target.freezes,
+    )
+    facts = PromotionFacts(
+        source_head=source_head.sha if source_head else None,
+        target_head=target_head.sha if target_head else None,
+        source_kept=kept,
+        pending=plan is None or plan.candidate is not None or plan.state is State.CONFLICT,
+        conflicts=_conflicts(plan),
+        evidence=_evidence(site, state, gates, plan),
+        pull_request=request,
+        hold=state.hold,
+        cancel=state.cancel,
+        retry=state.retry,
+        refusal=state.refusal,
+    )
+    return Observed(state, promotion, facts, plan)
+
+
+def plan_for(site: Site, source: Head, target: Head, environment: Environment) -> Plan:
+    """Return the plan of a hop at two fixed commits."""
+    comparison = compare(site.git, source, target, site.keep)
+    return plan_promotion(site.git, comparison, site.keep, MergeMethod(environment.merge))
+
+
+def digest_of(plan: Plan) -> str:
+    """Return the digest of what a plan promotes, which people's word is bound to."""
+    return content_digest((c.path, c.key, c.source.token) for c in plan.promoted)
+
+
+def _conflicts(plan: Plan | None) -> tuple[tuple[str, str | None], ...]:
+    held_back = plan.held_back if plan else ()
+    return tuple((c.path, c.key) for c in held_back if c.state is State.CONFLICT)
+
+
+def _pull_request(
+    site: Site, state: PromotionState, target: Environment, *, ask: bool
+) -> PullRequest | None:
+    """Return the pull request; what no event has spoken of is as it was.
+
+    Its head is what git has, since the forge's own answer may lag behind a push.
+    """
+    if state.number is None:
+        return None
+    head = site.git.branch(state.branch)
+    if head is not None and not ask:
+        return PullRequest(head=head, base=target.branch)
+    info = site.forge.pull_request(site.name, state.number)
+    return PullRequest(
+        head=head or info.head_sha,
+        base=info.base_branch,
+        state=info.state,
+        by=info.by,
+        by_self=info.by == site.forge.login(),
+        branch_deleted=head is None,
+    )
+
+
+def _with_checks(site: Site, state: PromotionState, *, ask: bool) -> PromotionState:
+    if state.candidate is None or (state.checks is not None and not ask):
+        return state
+    checks = tuple(site.forge.checks(site.name, state.candidate.sha))
+    return state.model_copy(update={"checks": checks})
+
+
+def _evidence(
+    site: Site, state: PromotionState, gates: Gates, plan: Plan | None
+) -> GateFacts | None:
+    candidate = state.candidate
+    if candidate is None:
+        return None
+    people = bool(gates.approvals or gates.sign_offs)
+    commits = [commit.sha for commit in plan.commits] if plan and people else []
+    authors = site.forge.authors(site.name, commits) if commits else {}
+    return GateFacts(
+        candidate=candidate,
+        checks=state.checks or (),
+        reviews=_reviews(site, state, candidate) if gates.approvals else (),
+        sign_offs=state.sign_offs,
+        rejections=state.rejections,
+        overrides=state.overrides,
+        authors=frozenset(login for logins in authors.values() for login in logins),
+        members=_members(site, gates),
+    )
+
+
+def _reviews(site: Site, state: PromotionState, candidate: Candidate) -> tuple[Review, ...]:
+    if state.number is None:
+        return ()
+    digests = {built.sha: built.digest for built in (*state.built, candidate)}
+    found = site.forge.reviews(site.name, state.number)
+    writers = {
+        person: site.forge.permission(site.name, person) in _MAY_WRITE
+        for person in {review.person for review in found}
+    }
+    return tuple(
+        Review(r.person, r.state, digests.get(r.sha), r.at, writers[r.person]) for r in found
+    )
+
+
+def _members(site: Site, gates: Gates) -> dict[str, frozenset[str]]:
+    """Return the people of each role that must sign off; one whose team is hidden is left out."""
+    found = {}
+    for name in gates.sign_offs:
+        people = people_of(site, site.config.roles[name])
+        if people is not None:
+            found[name] = people
+    return found
+
+
+def people_of(site: Site, role: Role) -> frozenset[str] | None:
+    """Return the people of a role, teams resolved; None where a team may not be seen."""
+    people = set(role.users)
+    for team in role.teams:
+        members = site.forge.members(team)
+        if members is None:
+            return None
+        people |= members
+    return frozenset(people)

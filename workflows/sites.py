@@ -1,0 +1,169 @@
+"""Repositories as a worker works on them: forge, mirror and configuration in one hand."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from bot.engine.drift import CONFIGURATION
+from bot.engine.keep import Keep
+from bot.engine.trees import TreeReader
+from bot.forges.forge import Forge, NotFound, RepositoryInfo
+from bot.mirror import Mirror, MirroredRepository
+from bot.model import Head
+from config.load import ConfigErrors, load
+from config.schema import Config, Environment
+from workflows.values import RepositoryKey
+
+# How long what a forge says of a repository itself is believed without asking again.
+_INFO_KEPT = timedelta(minutes=10)
+
+Clock = Callable[[], datetime]
+
+
+def now() -> datetime:
+    """Return the present moment; the one clock of all activities."""
+    return datetime.now(UTC)  # noqa: TID251 -- activities are where time comes in
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """The configuration that holds, and what is wrong with a newer one that does not load."""
+
+    config: Config | None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One repository, fetched and open."""
+
+    key: RepositoryKey
+    forge: Forge
+    info: RepositoryInfo
+    mirror: Mirror
+    git: MirroredRepository
+    in_force: InForce
+
+    @property
+    def name(self) -> str:
+        """OWNER/NAME as the forge has it now."""
+        return self.info.full_name
+
+    @property
+    def config(self) -> Config:
+        """The configuration in force. Raises `NotFound` where there is none."""
+        if self.in_force.config is None:
+            raise NotFound(self.in_force.problem)
+        return self.in_force.config
+
+    @property
+    def keep(self) -> Keep:
+        """What each environment owns."""
+        return Keep(self.config.keep)
+
+    def head(self, environment: Environment) -> Head | None:
+        """Return where an environment is, None where its branch is gone."""
+        sha = self.git.branch(environment.branch)
+        return None if sha is None else Head(environment.name, environment.branch, sha)
+
+
+class Sites:
+    """Opens repositories; remembers between two steps only what git or a forge can tell again."""
+
+    def __init__(self, forges: Mapping[str, Forge], mirrors: Path, clock: Clock = now) -> None:
+        self.clock = clock
+        self._forges, self._mirrors = forges, mirrors
+        self._infos: dict[RepositoryKey, tuple[RepositoryInfo, datetime]] = {}
+        self._branches: dict[RepositoryKey, frozenset[str]] = {}
+        self._lock = threading.Lock()
+
+    def forge(self, key: RepositoryKey) -> Forge:
+        """Return the forge of a repository."""
+        return self._forges[key.forge]
+
+    @contextmanager
+    def open(self, key: RepositoryKey, *branches: str) -> Iterator[Site]:
+        """Fetch a repository's environments, and `branches`, and open it.
+
+        Raises `ForgeError`, and `RepositoryError` where git cannot fetch.
+        """
+        forge, info = self.forge(key), self._info(key)
+        mirror = Mirror(
+            info.clone_url,
+            self._mirrors / key.forge / str(info.id),
+            forge.git_token(info.owner, info.name),
+        )
+        wanted = {info.default_branch, *branches, *self._branches.get(key, ())}
+        git = mirror.fetch(sorted(wanted))
+        try:
+            in_force = configuration(git, info.default_branch)
+            environments = _branches(in_force)
+            if not environments <= wanted:
+                git.close()
+                git = mirror.fetch(sorted(wanted | environments))
+            self._branches[key] = environments
+            yield Site(key, forge, info, mirror, git, in_force)
+        finally:
+            git.close()
+
+    def forget(self, key: RepositoryKey) -> None:
+        """Ask the forge again what the repository is: it was renamed, archived or moved."""
+        with self._lock:
+            self._infos.pop(key, None)
+
+    def _info(self, key: RepositoryKey) -> RepositoryInfo:
+        with self._lock:
+            info, since = self._infos.get(key, (None, None))
+        if info is None or since is None or self.clock() - since > _INFO_KEPT:
+            info = self.forge(key).repository(key.owner, key.name)
+            with self._lock:
+                self._infos[key] = (info, self.clock())
+        return info
+
+
+def _branches(in_force: InForce) -> frozenset[str]:
+    if in_force.config is None:
+        return frozenset()
+    environments = in_force.config.environments
+    mirrored = (branch for environment in environments for branch in environment.mirrors)
+    return frozenset(environment.branch for environment in environments) | frozenset(mirrored)
+
+
+def configuration(git: MirroredRepository, default_branch: str) -> InForce:
+    """Return the newest configuration on the default branch that loads.
+
+    The state is git's: where the newest does not load, an older version on the branch's
+    first-parent line stays in force, and the problem is said with its place.
+    """
+    head = git.branch(default_branch)
+    if head is None:
+        return InForce(None, f"the default branch {default_branch} has no commit")
+    reader = TreeReader(git)
+    entry = reader.entry(reader.root(head), CONFIGURATION)
+    if entry is None:
+        return InForce(None, f"there is no {CONFIGURATION} on {default_branch}")
+    git.prefetch([entry.oid])
+    try:
+        return InForce(_loaded(git, entry.oid))
+    except ConfigErrors as errors:
+        first, more = errors.errors[0], len(errors.errors) - 1
+        others = f" (and {more} more)" if more else ""
+        problem = f"{CONFIGURATION}:{first}{others}"
+    for commit in git.log(head, [], [CONFIGURATION], first_parent=True).values():
+        before = commit.touched.get(CONFIGURATION, (None, None))[0]
+        if before is None:
+            continue
+        git.prefetch([before.oid])
+        try:
+            return InForce(_loaded(git, before.oid), problem)
+        except ConfigErrors:
+            continue
+    return InForce(None, problem)
+
+
+def _loaded(git: MirroredRepository, oid: str) -> Config:
+    (text,) = git.read([oid])
+    return load(text.decode("utf-8-sig", "replace"))
