@@ -110,7 +110,7 @@ def _of_jwt(world: World, value: str) -> Actor:
     return Actor(app=app)
 
 
-def reaches(world: World, actor: Actor, repo: Repository) -> bool:
+def reaches(actor: Actor, repo: Repository) -> bool:
     """Say whether a token is for this repository at all."""
     if actor.installation is not None and not covers(actor.installation, repo):
         return not repo.private
@@ -126,6 +126,6 @@ def role(world: World, actor: Actor, repo: Repository) -> str:
         if inside and (chosen is None or repo.id in chosen):
             return "admin"
         return "none" if repo.private else "read"
-    if not reaches(world, actor, repo):
+    if not reaches(actor, repo):
         return "none"
     return world.role(repo, actor.account)

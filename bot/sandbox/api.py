@@ -138,7 +138,10 @@ def _standing_headers(budget: Budget) -> dict[str, str]:
 
 def _too_many(actor: Actor, exceeded: Exceeded) -> Answer:
     if exceeded.secondary:
-        said = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
+        said = (
+            "You have exceeded a secondary rate limit."
+            " Please wait a few minutes before you try again."
+        )
     else:
         said = f"API rate limit exceeded for {actor.account.login if actor.account else actor.key}."
     answer = problem(exceeded.status, said)

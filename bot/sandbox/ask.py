@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from bot.sandbox.access import Actor, role
 from bot.sandbox.errors import Denied, Invalid, Missing
 from bot.sandbox.records import Account, Repository, at_least
-from bot.sandbox.shapes_pulls import PullShapes
+from bot.sandbox.shapes_github import GitHubShapes
 from bot.sandbox.world import World
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ class Ask:
     """One call, its path taken apart; `_repo` is set where the path names a repository."""
 
     world: World
-    shapes: PullShapes
+    shapes: GitHubShapes
     actor: Actor
     url: str
     params: Mapping[str, str]
@@ -133,7 +133,7 @@ class Ask:
         page = max(_natural(self.query.get("page"), 1), 1)
         last = max(1, math.ceil(len(items) / size))
         shown = [shape(item) for item in items[(page - 1) * size : page * size]]
-        links = {}
+        links: dict[str, int] = {}
         if page > 1:
             links |= {"prev": min(page - 1, last), "first": 1}
         if page < last:

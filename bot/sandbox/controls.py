@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from bot.sandbox import checks, pulls
-from bot.sandbox.errors import Invalid, Missing
+from bot.sandbox.errors import Denied, Invalid, Missing
 from bot.sandbox.faults import Fault, Faults, HookFault
 from bot.sandbox.hooks import again, find_hook
 from bot.sandbox.limits import Limits
@@ -221,6 +221,8 @@ class Controls:
     def merge(self, repo: str, number: int, login: str, method: str = "merge") -> str:
         """Merge as somebody; returns the commit."""
         found, account = self._repo(repo), self._account(login)
+        if not self._world.may(found, account, "write"):
+            raise Denied(f"{login} may not write to {repo}")
         asked = pulls.pull(self._world, found, number)
         return merge_pull(self._world, found, asked, account, method=method)
 

@@ -114,7 +114,7 @@ class Git:
     ) -> subprocess.CompletedProcess[bytes]:
         """Run git here; any exit code but those expected raises GitError."""
         done = subprocess.run(
-            ["git", "--git-dir", str(self.path), *args],
+            ["git", "--git-dir", str(self.path), *args],  # noqa: S607 - git is found by name
             input=stdin,
             capture_output=True,
             env=environment(env),
@@ -311,13 +311,13 @@ def _file_changes(rows: str, patch: str) -> Iterable[FileChange]:
         elif token:
             plus, minus, name = token.split("\t", 2)
             if not name:
-                next(tokens), next(tokens)
+                # A renamed file's two names stand by themselves.
+                next(tokens)
+                next(tokens)
             counts.append((0 if plus == "-" else int(plus), 0 if minus == "-" else int(minus)))
     # Content lines start with a space, a sign or a backslash, so this splits at headers alone.
     pieces = re.split(r"(?m)^diff --git .*\n", patch)[1:]
-    for (letter, path, old_path, sha), (plus, minus), piece in zip(
-        raw, counts, pieces, strict=True
-    ):
+    for (letter, path, old_path, sha), (added, cut), piece in zip(raw, counts, pieces, strict=True):
         at = piece.find("@@ ")
         body = piece[at:].rstrip("\n") if at >= 0 and "\nBinary files " not in piece[:at] else None
-        yield FileChange(path, old_path, _WORDS[letter], sha, plus, minus, body)
+        yield FileChange(path, old_path, _WORDS[letter], sha, added, cut, body)

@@ -73,7 +73,7 @@ class GitHttp:
         if write and actor.account is None:
             raise PermissionError("Authentication required")
         level = "write" if write else "read"
-        if write and not at_least(held, "write") or actor.missing(f"contents={level}"):
+        if (write and not at_least(held, "write")) or actor.missing(f"contents={level}"):
             who = actor.account.login if actor.account else "you"
             said = f"Permission to {owner}/{name}.git denied to {who}.\n"
             raise web.HTTPForbidden(text=said)

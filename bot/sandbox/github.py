@@ -12,7 +12,7 @@ from bot.sandbox.ask import Answer, Ask, Route, Unauthenticated, denied
 from bot.sandbox.errors import Conflict, Denied, Invalid, Missing, NotMergeable, Refusal
 from bot.sandbox.git import GitError
 from bot.sandbox.records import at_least
-from bot.sandbox.shapes_pulls import PullShapes
+from bot.sandbox.shapes_github import GitHubShapes
 from bot.sandbox.world import World
 
 DOCUMENTATION = "https://docs.github.com/rest"
@@ -56,7 +56,7 @@ def _pattern(path: str) -> re.Pattern[str]:
 class GitHub:
     """The dialect as a function from a call to an answer; it keeps no state of its own."""
 
-    def __init__(self, world: World, shapes: PullShapes, routes: Iterable[Route]) -> None:
+    def __init__(self, world: World, shapes: GitHubShapes, routes: Iterable[Route]) -> None:
         self._world = world
         self._shapes = shapes
         self._routes = list(routes)
@@ -134,7 +134,7 @@ class GitHub:
         repo = self._world.find_repository(owner, name)
         if repo is None or not at_least(role(self._world, ask.actor, repo), "read"):
             raise Missing("Not Found")
-        if not reaches(self._world, ask.actor, repo):
+        if not reaches(ask.actor, repo):
             raise Missing("Not Found")
         if repo.name.lower() != name.lower():
             # GitHub answers an old name by the place of the repository's id.

@@ -1,9 +1,10 @@
 """GitHub's routes for users, organisations, teams, Apps and installations."""
 
+from typing import Any
+
 from bot.sandbox.ask import Answer, Ask, Route
 from bot.sandbox.errors import Denied, Invalid, Missing
 from bot.sandbox.records import Account, App, Installation, Repository, Team
-from bot.sandbox.shapes import Json
 from bot.sandbox.store import stamp
 from bot.sandbox.world import covers
 
@@ -175,7 +176,7 @@ def _create_token(ask: Ask) -> Answer:
         repository_ids=tuple(repo.id for repo in chosen) if chosen is not None else None,
         expires=expires,
     )
-    shape: Json = {
+    shape: dict[str, Any] = {
         "token": token.secret,
         "expires_at": stamp(expires),
         "permissions": permissions,

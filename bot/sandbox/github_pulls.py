@@ -83,7 +83,7 @@ def _head(ask: Ask, head: str) -> tuple[Repository, str]:
         return ask.repo, head
     account = ask.world.find_account(owner)
     for repo in ask.world.repositories():
-        ours = repo.id == ask.repo.id or repo.fork_of == ask.repo.id
+        ours = ask.repo.id in {repo.id, repo.fork_of}
         if account and ours and repo.owner_id == account.id:
             return repo, branch
     raise Invalid(

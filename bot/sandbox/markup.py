@@ -61,7 +61,7 @@ def markdown(source: str) -> Html:
 
 def _rendered(part: str, before: list[str]) -> str:
     inside = bool(before) and before[-1] == "<summary>"
-    return _MARKDOWN.renderInline(part.strip()) if inside else _MARKDOWN.render(part)
+    return str(_MARKDOWN.renderInline(part.strip()) if inside else _MARKDOWN.render(part))
 
 
 def _apart(source: str) -> Iterable[tuple[str, bool]]:

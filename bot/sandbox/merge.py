@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from bot.sandbox.checks import verdicts
-from bot.sandbox.errors import Conflict, Denied, Invalid, NotMergeable
+from bot.sandbox.errors import Conflict, Invalid, NotMergeable
 from bot.sandbox.git import ZERO, GitError
 from bot.sandbox.merging import Conflicted, can_merge, merged_tree, rebase
 from bot.sandbox.pulls import conversation, finish_merge, standing
@@ -53,7 +53,8 @@ def _checks_missing(world: World, base: Repository, rule: Protection, sha: str) 
         state = "failing" if all(found.get(n) == "failure" for n in wanting) else "expected"
         return f"{len(wanting)} of {total} required status checks are {state}."
     words = {"failure": "is failing", "pending": "is in progress"}
-    return f'Required status check "{wanting[0]}" {words.get(found.get(wanting[0], ""), "is expected")}.'
+    state = words.get(found.get(wanting[0], ""), "is expected")
+    return f'Required status check "{wanting[0]}" {state}.'
 
 
 def _reviews_missing(
@@ -98,7 +99,10 @@ def merge_pull(
     title: str | None = None,
     message: str | None = None,
 ) -> str:
-    """Merge and return the commit; NotMergeable, Conflict or Denied say why not."""
+    """Merge and return the commit; NotMergeable or Conflict say why not.
+
+    That the actor may write is the caller's to know: an App may by its installation.
+    """
     _check_mergeable(world, base, pull, actor, method, sha)
     try:
         commit = _MERGE[method](world, base, pull, actor, title, message)
@@ -126,10 +130,6 @@ def _check_mergeable(
 ) -> None:
     if method not in _METHOD_WORDS:
         raise Invalid(f"{method!r} is no merge method: one of {', '.join(_METHOD_WORDS)}")
-    if not world.may(base, actor, "write"):
-        raise Denied("Resource not accessible by personal access token")
-    if base.archived:
-        raise Denied("Repository was archived so is read-only.")
     if conversation(world, pull).state != "open":
         raise NotMergeable("Pull Request is not mergeable")
     if pull.draft:
@@ -141,8 +141,13 @@ def _check_mergeable(
     if not mergeable(world, base, pull):
         raise NotMergeable("Pull Request is not mergeable")
     rule = world.protection(base, pull.base_ref)
-    if rule is None:
-        return
+    if rule is not None:
+        _check_rule(world, base, pull, actor, method, rule)
+
+
+def _check_rule(
+    world: World, base: Repository, pull: Pull, actor: Account, method: str, rule: Protection
+) -> None:
     if rule.linear and method == "merge":
         raise NotMergeable(_METHOD_WORDS["merge"])
     if world.may(base, actor, "admin") and not rule.enforce_admins:
@@ -183,13 +188,14 @@ def _squash(
     title: str | None,
     message: str | None,
 ) -> str:
+    # GitHub makes the pull request's author the author, whoever merged.
+    del actor
     git, about = world.git(base), conversation(world, pull)
     commits = git.log(f"{pull.base_sha}..{pull.head_sha}")[::-1]
     alone = commits[0].message.partition("\n\n") if len(commits) == 1 else None
     subject = title or f"{alone[0] if alone else about.title} (#{pull.number})"
     listed = "\n\n".join(f"* {commit.message}" for commit in commits)
     default = alone[2] if alone else listed
-    # GitHub makes the pull request's author the author, whoever merged.
     return git.write_commit(
         merged_tree(git, pull.base_sha, pull.head_sha),
         [pull.base_sha],

@@ -78,6 +78,7 @@ def _review(deed: Deed) -> Went:
 
 
 def _merge(deed: Deed) -> Went:
+    deed.require("write")
     asked = deed.pull()
     method = deed.field("method")
     sha = merge_pull(deed.world, deed.repo, asked, deed.me, method=method, sha=asked.head_sha)

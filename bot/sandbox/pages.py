@@ -10,12 +10,12 @@ from urllib.parse import quote, urlencode
 
 from aiohttp import web
 
-from bot.sandbox import page_actions, page_views
+from bot.sandbox import page_actions, page_pulls, page_views
 from bot.sandbox.controls import Controls
 from bot.sandbox.errors import Refusal
 from bot.sandbox.git import GitError
 from bot.sandbox.markup import Html, fill, joined
-from bot.sandbox.page_views import View
+from bot.sandbox.page_parts import View
 from bot.sandbox.records import Account
 from bot.sandbox.style import STYLE
 from bot.sandbox.thread import StoreThread
@@ -42,11 +42,11 @@ _VIEWS: Mapping[str, Callable[[View], tuple[str, Html]]] = {
     "/{owner}/{name}": page_views.repository,
     "/{owner}/{name}/tree/{branch:.+}": page_views.branch,
     "/{owner}/{name}/blob": page_views.file,
-    "/{owner}/{name}/pulls": page_views.pull_list,
-    "/{owner}/{name}/pull/{number:[0-9]+}": page_views.pull_page,
-    "/{owner}/{name}/issues": page_views.issue_list,
-    "/{owner}/{name}/issues/{number:[0-9]+}": page_views.issue_page,
-    "/{owner}/{name}/commit/{sha:[0-9a-f]{40}}": page_views.commit,
+    "/{owner}/{name}/pulls": page_pulls.pull_list,
+    "/{owner}/{name}/pull/{number:[0-9]+}": page_pulls.pull_page,
+    "/{owner}/{name}/issues": page_pulls.issue_list,
+    "/{owner}/{name}/issues/{number:[0-9]+}": page_pulls.issue_page,
+    "/{owner}/{name}/commit/{sha:[0-9a-f]{40}}": page_pulls.commit,
     "/{owner}/{name}/hooks": page_views.hooks,
 }
 
@@ -68,9 +68,7 @@ class Pages:
             router.add_get(path, self._page(view))
         router.add_post("/{owner}/{name}/do/{action}", self._act)
 
-    def _page(
-        self, view: Callable[[View], tuple[str, Html]]
-    ) -> Callable[[web.Request], Any]:
+    def _page(self, view: Callable[[View], tuple[str, Html]]) -> Callable[[web.Request], Any]:
         async def handle(request: web.Request) -> web.Response:
             try:
                 page = await self._thread.call(lambda: self._rendered(request, view))
@@ -82,9 +80,7 @@ class Pages:
 
     def _rendered(self, request: web.Request, view: Callable[[View], tuple[str, Html]]) -> str:
         me = self._me(request)
-        title, content = view(
-            View(self._world, me, dict(request.match_info), dict(request.query))
-        )
+        title, content = view(View(self._world, me, dict(request.match_info), dict(request.query)))
         people = [a for a in self._world.store.all(Account) if a.type == "User"]
         options = joined(
             fill(

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -22,10 +22,11 @@ from bot.sandbox.records import (
     Status,
 )
 from bot.sandbox.shapes import Json, node_id
-from bot.sandbox.shapes_pulls import PullShapes
+from bot.sandbox.shapes_github import GitHubShapes
 from bot.sandbox.store import stamp
 from bot.sandbox.world import Event, World, covers
 
+_Maker = Callable[[Event, Repository], Json]
 _MOST_COMMITS = 2048
 _SUITE_FIELDS = {
     "id",
@@ -47,10 +48,10 @@ _SUITE_FIELDS = {
 class Webhooks:
     """Listens to the world and queues a delivery for every hook that wants the event."""
 
-    def __init__(self, world: World, shapes: PullShapes) -> None:
+    def __init__(self, world: World, shapes: GitHubShapes) -> None:
         self._world = world
         self._shapes = shapes
-        self._make: Mapping[str, Callable[[Event, Repository], Json]] = {
+        self._make: dict[str, _Maker] = {
             "push": self._push,
             "create": self._ref,
             "delete": self._ref,
@@ -91,10 +92,8 @@ class Webhooks:
 
     def _hooks(self, repo: Repository) -> list[Hook]:
         found = [hook for hook in self._world.store.all(Hook, repo.id) if hook.active]
-        for hook in self._world.store.all(Hook):
-            if hook.active and hook.app_id and self._world.installation_of(repo, hook.app_id):
-                found.append(hook)
-        return found
+        of_apps = (hook for hook in self._world.store.all(Hook) if hook.active and hook.app_id)
+        return found + [h for h in of_apps if self._world.installation_of(repo, h.app_id or 0)]
 
     def _queue(
         self, hook: Hook, event: Event, payload: Json, installation: Installation | None
@@ -326,6 +325,7 @@ class Webhooks:
         return {"check_suite": full}
 
     def _repository(self, event: Event, repo: Repository) -> Json:
+        del repo
         if event.action != "renamed":
             return {}
         return {"changes": {"repository": {"name": {"from": event.detail["name"]}}}}

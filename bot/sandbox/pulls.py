@@ -110,7 +110,7 @@ def make_labels(world: World, repo: Repository, names: Sequence[str]) -> tuple[s
 
 
 def edit_issue(world: World, repo: Repository, actor: Account, old: Issue, **fields: Any) -> Issue:
-    """Change an issue or a conversation; says which of edited, closed, reopened, labelled it was."""
+    """Change an issue or a conversation, and tell what the change was."""
     kind = "pull_request" if old.is_pull else "issues"
     now = world.store.now()
     if fields.get("state", old.state) != old.state:

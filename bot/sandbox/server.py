@@ -16,6 +16,7 @@ from aiohttp.typedefs import Handler
 from bot.sandbox import (
     github_accounts,
     github_checks,
+    github_files,
     github_git,
     github_hooks,
     github_issues,
@@ -26,14 +27,14 @@ from bot.sandbox.api import PREFIX, Api, Observe
 from bot.sandbox.controls import Controls
 from bot.sandbox.errors import Refusal
 from bot.sandbox.faults import Faults
-from bot.sandbox.github import GitHub
 from bot.sandbox.githttp import GitHttp
+from bot.sandbox.github import GitHub
 from bot.sandbox.hooks import Courier
 from bot.sandbox.limits import Limits
 from bot.sandbox.pages import Pages
 from bot.sandbox.payloads import Webhooks
 from bot.sandbox.pushing import catch_up
-from bot.sandbox.shapes_pulls import PullShapes
+from bot.sandbox.shapes_github import GitHubShapes
 from bot.sandbox.store import Store
 from bot.sandbox.thread import StoreThread
 from bot.sandbox.world import World
@@ -44,13 +45,14 @@ LOOPBACK = "127.0.0.1"
 _LARGEST_BODY = 64 << 20
 ROUTES = (
     *github_repos.ROUTES,
+    *github_files.ROUTES,
     *github_git.ROUTES,
     *github_pulls.ROUTES,
     *github_issues.ROUTES,
     *github_checks.ROUTES,
     *github_hooks.ROUTES,
     *github_accounts.ROUTES,
-    *github_repos.LAST_ROUTES,
+    *github_files.LAST_ROUTES,
 )
 
 
@@ -99,12 +101,14 @@ async def start(
     clock: Callable[[], float] = time.time,
     observe: Observe | None = None,
 ) -> Sandbox:
-    """Start a sandbox on what `root` holds; port 0 takes a free one. Raises ValueError for a
-    host that is not loopback: whoever reaches the sandbox may act as anybody in it.
+    """Start a sandbox on what `root` holds; port 0 takes a free one.
+
+    Raises ValueError for a host that is not loopback: whoever reaches the sandbox may act as
+    anybody in it.
     """
     if host != LOOPBACK:
         raise ValueError(f"the sandbox binds to {LOOPBACK} alone, not to {host!r}")
-    root.mkdir(parents=True, exist_ok=True)
+    root.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - nothing else runs yet
     store = Store(root / "sandbox.db", clock)
     thread = StoreThread(store)
     world = World(root, store)
@@ -118,7 +122,7 @@ async def start(
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     listener = _listen(port)
     url = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
-    shapes = PullShapes(world, url)
+    shapes = GitHubShapes(world, url)
     world.listeners.append(Webhooks(world, shapes).listen)
     api = Api(world, GitHub(world, shapes, ROUTES), faults, limits, thread, url, observe)
     git = GitHttp(world, faults, thread)

@@ -28,7 +28,7 @@ def test_a_private_repository_is_hidden_from_those_without_access(
 ) -> None:
     forge.do.add_repository("acme/secret", {"x": "1"}, private=True)
 
-    with pytest.raises(GitFailed, match="could not read Username|Authentication"):
+    with pytest.raises(GitFailed, match=r"could not read Username|Authentication"):
         run_git(tmp_path, "clone", "-q", f"{forge.sandbox.url}/acme/secret.git", "x")
     with pytest.raises(GitFailed, match="not found"):
         forge.clone(tmp_path / "y", "eve", "acme/secret")

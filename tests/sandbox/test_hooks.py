@@ -180,8 +180,8 @@ def test_a_failed_delivery_is_logged_and_sent_again_on_request(hooked: Forge) ->
     assert second.headers["X-GitHub-Delivery"] == first.headers["X-GitHub-Delivery"]
     log = [(one.redelivery, one.status_code) for one in repo.get_hook_deliveries(hook.id)]
     assert log == [(True, 202), (False, 503)]
-    full = repo.get_hook_delivery(hook.id, logged.id)
-    assert full.request.payload["issue"]["title"] == "Something"
+    _, _, full = repo.requester.requestJson("GET", f"{hook.url}/deliveries/{logged.id}")
+    assert json.loads(full)["request"]["payload"]["issue"]["title"] == "Something"
 
 
 def test_deliveries_are_lost_doubled_and_delayed_on_request(hooked: Forge) -> None:
@@ -222,4 +222,4 @@ def test_a_receiver_that_is_not_there_is_logged_and_nothing_else(forge: Forge) -
     repo = forge.repo("alice")
     [logged] = repo.get_hook_deliveries(repo.get_hooks()[0].id)
 
-    assert (logged.status_code, logged.status.split(":")[0]) == (0, "failed to connect")
+    assert (logged.status_code, logged.status) == (0, "failed to connect: ClientConnectorError")

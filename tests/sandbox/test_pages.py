@@ -60,7 +60,13 @@ def test_a_file_is_edited_and_proposed_and_merged_by_hand(
     forge: Forge, browser: requests.Session
 ) -> None:
     edited = _do(
-        forge, browser, "edit", branch="development", path="app.yaml", content="a: 2\r\n", message=""
+        forge,
+        browser,
+        "edit",
+        branch="development",
+        path="app.yaml",
+        content="a: 2\r\n",
+        message="",
     )
     _do(forge, browser, "open", head="development", base="main", title="By hand")
     _do(forge, browser, "comment", number=1, body="/sign-off qa")
@@ -148,9 +154,7 @@ def test_a_delivery_is_sent_again_from_its_page(hooked: Forge) -> None:
     hooked.delivered()
     [logged] = hooked.repo().get_hook_deliveries(hooked.repo().get_hooks()[0].id)
     with requests.Session() as browser:
-        browser.post(
-            f"{hooked.sandbox.url}/_sandbox/act-as", data={"login": "alice"}, timeout=5
-        )
+        browser.post(f"{hooked.sandbox.url}/_sandbox/act-as", data={"login": "alice"}, timeout=5)
         page = _do(hooked, browser, "redeliver", delivery=logged.id)
 
     assert "Sent again." in page

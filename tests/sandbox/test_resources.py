@@ -1,6 +1,6 @@
 """Branches, files, git's objects, issues, labels, reactions, checks and Apps, by PyGithub."""
 
-from datetime import UTC, datetime
+import time
 
 import pytest
 from github import Auth, GithubException, GithubIntegration, InputGitTreeElement
@@ -37,9 +37,10 @@ def test_git_objects_make_a_commit_on_a_new_branch(forge: Forge) -> None:
     ref = repo.create_git_ref("refs/heads/by-hand", commit.sha)
     with pytest.raises(GithubException) as error:
         repo.create_git_ref("refs/heads/by-hand", commit.sha)
+    main = repo.get_git_ref("heads/main")
+    main.edit(commit.sha)
     with pytest.raises(GithubException) as backwards:
-        repo.get_git_ref("heads/main").edit(commit.sha)
-        repo.get_git_ref("heads/main").edit(head.sha)
+        main.edit(head.sha)
 
     assert ref.object.sha == commit.sha
     assert error.value.data["message"] == "Reference already exists"
@@ -88,7 +89,7 @@ def test_issues_are_listed_by_label_and_closed(forge: Forge) -> None:
     issue.edit(state="closed", body="done")
 
     assert found == [1]
-    assert (repo.get_issue(1).state, repo.get_issue(1).closed_by.login) == ("closed", "bob")
+    assert (issue.state, repo.get_issue(1).raw_data["closed_by"]["login"]) == ("closed", "bob")
     assert [i.number for i in repo.get_issues(state="closed")] == [1]
 
 
@@ -202,7 +203,7 @@ def test_an_app_works_through_its_installation(forge: Forge) -> None:
         installation.id,
         "Organization",
     )
-    assert 3500 < (token.expires_at - datetime.now(UTC)).total_seconds() <= 3600
+    assert 3500 < token.expires_at.timestamp() - time.time() <= 3600
     [shown] = repo.get_commit(sha).get_check_runs()
     assert (shown.name, shown.conclusion, shown.app.slug) == ("unit", "success", "lockstep")
     [suite] = repo.get_commit(sha).get_check_suites()

@@ -70,7 +70,12 @@ def test_a_killed_sandbox_comes_back_with_everything(tmp_path: Path) -> None:
         first.do("add_user", login="alice")
         first.do("add_repository", full_name="alice/config", files={"a": "1"}, branches=["topic"])
         first.do(
-            "commit", repo="alice/config", branch="topic", files={"a": "2"}, login="alice", message="x"
+            "commit",
+            repo="alice/config",
+            branch="topic",
+            files={"a": "2"},
+            login="alice",
+            message="x",
         )
         token = first.do("add_token", login="alice")
         headers = {"Authorization": f"token {token}"}
@@ -111,7 +116,7 @@ def _cut_after_the_base_moved(world: World, number: int) -> None:
 
 
 def test_a_merge_cut_between_git_and_the_record_is_finished_at_the_next_start(
-    hooked: Forge, tmp_path: Path
+    hooked: Forge,
 ) -> None:
     hooked.do.commit(CONFIG, "development", {"app.yaml": "a: 2\n"}, "bob", "Change")
     hooked.repo("bob").create_pull(title="T", body="", head="development", base="main")
@@ -149,5 +154,3 @@ def test_a_ref_that_moved_unseen_is_announced_at_the_next_start(
 async def test_any_address_but_loopback_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"binds to 127\.0\.0\.1 alone"):
         await start(tmp_path, host="0.0.0.0")  # noqa: S104 - the very thing that is refused
-
-

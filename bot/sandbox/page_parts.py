@@ -1,0 +1,86 @@
+"""What all of the sandbox's pages share: who looks at what, frames, cards and rows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from bot.sandbox.errors import Missing
+from bot.sandbox.markup import Html, fill, joined
+from bot.sandbox.pulls import conversation, pulls
+from bot.sandbox.records import Account, Pull, Repository
+from bot.sandbox.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One look at a page: who looks, and what its address says."""
+
+    world: World
+    me: Account | None
+    params: Mapping[str, str]
+    query: Mapping[str, str]
+
+    @property
+    def repo(self) -> Repository:
+        """Return the repository of the address; raises Missing where one may not see it."""
+        found = self.world.find_repository(self.params["owner"], self.params["name"])
+        if found is None or not self.world.may(found, self.me, "read"):
+            who = self.me.login if self.me else "nobody"
+            raise Missing(f"There is no such repository, or {who} may not see it.")
+        return found
+
+    @property
+    def root(self) -> str:
+        """Return the address of the repository's page."""
+        return "/" + quote(self.world.full_name(self.repo))
+
+    def login(self, key: int) -> str:
+        """Return somebody's login."""
+        return self.world.account(key).login
+
+
+def frame(view: View, content: Html) -> Html:
+    """Return a repository's page: its name, its tabs, its content."""
+    root, name = view.root, view.world.full_name(view.repo)
+    open_pulls = [p for p in pulls(view.world, view.repo) if _is_open(view, p)]
+    return fill(
+        '<h1><a href="{root}">{name}</a></h1><nav><a href="{root}">Branches</a>'
+        '<a href="{root}/pulls">Pull requests ({count})</a><a href="{root}/issues">Issues</a>'
+        '<a href="{root}/hooks">Webhooks</a></nav>{content}',
+        root=root,
+        name=name,
+        count=len(open_pulls),
+        content=content,
+    )
+
+
+def _is_open(view: View, asked: Pull) -> bool:
+    return conversation(view.world, asked).state == "open"
+
+
+def card(head: object, body: Html) -> Html:
+    """Return a box with a head."""
+    return fill(
+        '<section class="card"><div class="head">{head}</div><div class="body">{body}</div>'
+        "</section>",
+        head=head,
+        body=body,
+    )
+
+
+def row_list(rows: Sequence[Html], empty: str) -> Html:
+    """Return rows in a box, or the sentence that says that there are none."""
+    if not rows:
+        return fill('<p class="soft">{empty}</p>', empty=empty)
+    inside = joined(fill('<div class="row">{row}</div>', row=row) for row in rows)
+    return fill('<section class="card">{inside}</section>', inside=inside)
+
+
+def badge(state: str) -> Html:
+    """Return a state as a coloured word."""
+    return fill('<span class="badge {state}">{state}</span>', state=state)
+
+
+def shown(path: str) -> str:
+    """Return a path as text, with question marks for bytes that are none."""
+    return path.encode(errors="replace").decode()

@@ -1,0 +1,243 @@
+"""The pages of pull requests, issues and commits."""
+
+from collections.abc import Sequence
+
+from bot.sandbox.checks import latest_statuses, verdicts
+from bot.sandbox.errors import Missing
+from bot.sandbox.git import FileChange
+from bot.sandbox.markup import Html, diff, fill, joined, markdown
+from bot.sandbox.merge import blocked_by, merge_state
+from bot.sandbox.page_parts import View, badge, card, frame, row_list, shown
+from bot.sandbox.pulls import conversation, issue, issues, pull, pulls, reviews
+from bot.sandbox.records import Comment, Issue, Pull
+
+_METHODS = {"merge": "Merge", "squash": "Squash and merge", "rebase": "Rebase and merge"}
+_STATES = {
+    "clean": "Ready to merge.",
+    "dirty": "Conflicts with its base.",
+    "draft": "A draft.",
+    "behind": "Behind its base.",
+    "unstable": "Could be merged, but not every check has passed.",
+    "blocked": "Blocked.",
+}
+
+
+def _line(view: View, about: Issue, state: str, path: str, more: str) -> Html:
+    labels = joined(fill(' <span class="label">{name}</span>', name=n) for n in about.labels)
+    return fill(
+        '{badge} <a href="{root}{path}"><strong>{title}</strong></a>{labels} '
+        '<span class="soft">#{number} by {who}{more}</span>',
+        badge=badge(state),
+        root=view.root,
+        path=path,
+        title=about.title,
+        labels=labels,
+        number=about.number,
+        who=view.login(about.author_id),
+        more=more,
+    )
+
+
+def pull_list(view: View) -> tuple[str, Html]:
+    """Show all pull requests, the newest first."""
+    rows = []
+    for asked in reversed(pulls(view.world, view.repo)):
+        about = conversation(view.world, asked)
+        more = f", {asked.head_ref} into {asked.base_ref}"
+        rows.append(_line(view, about, _state(view, asked), f"/pull/{asked.number}", more))
+    return "Pull requests", frame(view, row_list(rows, "There is no pull request yet."))
+
+
+def _state(view: View, asked: Pull) -> str:
+    return "merged" if asked.merged_at else conversation(view.world, asked).state
+
+
+def issue_list(view: View) -> tuple[str, Html]:
+    """Show all issues, the newest first."""
+    found = [one for one in issues(view.world, view.repo) if not one.is_pull]
+    rows = [_line(view, one, one.state, f"/issues/{one.number}", "") for one in reversed(found)]
+    return "Issues", frame(view, row_list(rows, "There is no issue yet."))
+
+
+def issue_page(view: View) -> tuple[str, Html]:
+    """Show an issue and what was said on it."""
+    about = issue(view.world, view.repo, int(view.params["number"]))
+    head = _title(about, about.state)
+    parts = [head, *_said(view, about), _comment_form(view, about)]
+    return f"{about.title} #{about.number}", frame(view, joined(parts))
+
+
+def _title(about: Issue, state: str) -> Html:
+    return fill(
+        '<h1>{title} <span class="soft">#{number}</span></h1><p>{badge}</p>',
+        title=about.title,
+        number=about.number,
+        badge=badge(state),
+    )
+
+
+def _said(view: View, about: Issue) -> list[Html]:
+    first = card(
+        f"{view.login(about.author_id)} at {about.created_at}",
+        markdown(about.body) if about.body else Html('<p class="soft">No description.</p>'),
+    )
+    told = [
+        (c.created_at, c.id, f"{view.login(c.author_id)} at {c.created_at}", c.body)
+        for c in view.world.store.all(Comment, view.repo.id)
+        if c.number == about.number
+    ]
+    told += [
+        (
+            r.submitted_at or "",
+            r.id,
+            f"{view.login(r.author_id)} {r.state.lower().replace('_', ' ')} {r.commit_sha[:10]}",
+            r.body,
+        )
+        for r in reviews(view.world, view.repo, about.number)
+        if r.submitted_at
+    ]
+    return [first, *(card(head, markdown(body)) for _, _, head, body in sorted(told))]
+
+
+def _comment_form(view: View, about: Issue) -> Html:
+    word = "Close" if about.state == "open" else "Reopen"
+    return fill(
+        '<form method="post" action="{root}/do/comment">'
+        '<input type="hidden" name="number" value="{number}">'
+        '<input type="hidden" name="back" value="{back}">'
+        '<p><textarea name="body" rows="4" placeholder="Leave a comment as {me}"></textarea></p>'
+        '<p><button class="main">Comment</button> '
+        '<button formaction="{root}/do/close">{word}</button></p></form>',
+        root=view.root,
+        number=about.number,
+        back=f"/{'pull' if about.is_pull else 'issues'}/{about.number}",
+        me=view.me.login if view.me else "nobody",
+        word=word,
+    )
+
+
+def pull_page(view: View) -> tuple[str, Html]:
+    """Show a pull request: body, conversation, checks, buttons, difference."""
+    asked = pull(view.world, view.repo, int(view.params["number"]))
+    about, git = conversation(view.world, asked), view.world.git(view.repo)
+    where = fill(
+        '<p class="soft"><code>{head}</code> into <code>{base}</code>, at '
+        '<a href="{root}/commit/{sha}"><code>{short}</code></a></p>',
+        head=asked.head_ref,
+        base=asked.base_ref,
+        root=view.root,
+        sha=asked.head_sha,
+        short=asked.head_sha[:10],
+    )
+    start = git.merge_base(asked.base_sha, asked.head_sha) or asked.base_sha
+    changes = git.changes(start, asked.head_sha)
+    parts = [
+        _title(about, _state(view, asked)),
+        where,
+        *_said(view, about),
+        _checks(view, asked.head_sha, f"/pull/{asked.number}"),
+        *([_decide(view, asked)] if about.state == "open" else []),
+        _comment_form(view, about),
+        fill("<h2>{count} changed files</h2>", count=len(changes)),
+        _difference(changes),
+    ]
+    return f"{about.title} #{about.number}", frame(view, joined(parts))
+
+
+def _difference(changes: Sequence[FileChange]) -> Html:
+    return joined(
+        fill(
+            '<section class="card"><div class="head"><code>{name}</code> '
+            '<span class="soft">{status}, +{plus} -{minus}</span></div>{patch}</section>',
+            name=shown(f"{c.old_path} → {c.path}" if c.old_path else c.path),
+            status=c.status,
+            plus=c.additions,
+            minus=c.deletions,
+            patch=diff(c.patch),
+        )
+        for c in changes
+    )
+
+
+def _checks(view: View, sha: str, back: str) -> Html:
+    told = {s.context: s.description for s in latest_statuses(view.world, view.repo, sha)}
+    rows = [
+        fill(
+            '<div class="row">{badge} <strong>{name}</strong> <span class="soft">{said}</span> '
+            "{buttons}</div>",
+            badge=badge(state),
+            name=name,
+            said=told.get(name) or "",
+            buttons=_check_form(view, sha, back, name),
+        )
+        for name, state in sorted(verdicts(view.world, view.repo, sha).items())
+    ]
+    other = fill('<div class="row">{form}</div>', form=_check_form(view, sha, back, None))
+    return fill(
+        '<section class="card"><div class="head">Checks</div>{rows}{other}</section>',
+        rows=joined(rows),
+        other=other,
+    )
+
+
+def _check_form(view: View, sha: str, back: str, name: str | None) -> Html:
+    kind = "hidden" if name else "text"
+    return fill(
+        '<form method="post" class="inline" action="{root}/do/check">'
+        '<input type="hidden" name="ref" value="{sha}">'
+        '<input type="hidden" name="back" value="{back}">'
+        '<input class="short" type="{kind}" name="context" value="{name}" placeholder="ci/test"'
+        ' required> <button name="state" value="success">Pass</button> '
+        '<button name="state" value="failure">Fail</button></form>',
+        root=view.root,
+        sha=sha,
+        back=back,
+        kind=kind,
+        name=name or "",
+    )
+
+
+def _decide(view: View, asked: Pull) -> Html:
+    state = merge_state(view.world, view.repo, asked)
+    why = blocked_by(view.world, view.repo, asked.base_ref, asked.head_sha, asked.number)
+    options = joined(
+        fill('<option value="{m}">{words}</option>', m=m, words=_METHODS[m])
+        for m in view.repo.merge_methods
+    )
+    return card(
+        f"{_STATES.get(state, state)} {why or ''}",
+        fill(
+            '<form method="post" class="inline" action="{root}/do/review">'
+            '<input type="hidden" name="number" value="{number}">'
+            '<input type="hidden" name="back" value="{back}">'
+            '<button name="event" value="APPROVE">Approve as {me}</button></form>'
+            '<form method="post" class="inline" action="{root}/do/merge">'
+            '<input type="hidden" name="number" value="{number}">'
+            '<input type="hidden" name="back" value="{back}">'
+            '<select name="method">{options}</select> '
+            '<button class="main">Merge as {me}</button></form>',
+            root=view.root,
+            number=asked.number,
+            back=f"/pull/{asked.number}",
+            me=view.me.login if view.me else "nobody",
+            options=options,
+        ),
+    )
+
+
+def commit(view: View) -> tuple[str, Html]:
+    """Show a commit: message, checks, difference to its first parent."""
+    git, sha = view.world.git(view.repo), view.params["sha"]
+    if git.type_of(sha) != "commit":
+        raise Missing(f"There is no commit {sha}.")
+    found = git.commit(sha)
+    empty = git.write_tree(None, {})
+    changes = git.changes(found.parents[0] if found.parents else empty, sha)
+    head = fill(
+        '<h2><code>{sha}</code></h2><p class="soft">{author}</p><pre>{message}</pre><br>',
+        sha=sha,
+        author=f"{found.author.name} <{found.author.email}>",
+        message=found.message,
+    )
+    parts = [head, _checks(view, sha, f"/commit/{sha}"), _difference(changes)]
+    return sha[:10], frame(view, joined(parts))
