@@ -158,9 +158,10 @@ class Git:
             command = f"delete {ref}\0{old or ''}\0"
         self.run("update-ref", "-z", "--stdin", stdin=command.encode())
 
-    def fetch(self, source: Path, ref: str, into: str) -> None:
-        """Copy a ref's objects from another repository of the sandbox."""
-        self.run("fetch", "-q", "--no-tags", "--no-write-fetch-head", str(source), f"+{ref}:{into}")
+    def fetch(self, source: Path, ref: str, into: str = "") -> None:
+        """Copy a ref's objects from another repository of the sandbox; `into` names them here."""
+        spec = f"+{ref}:{into}" if into else ref
+        self.run("fetch", "-q", "--no-tags", "--no-write-fetch-head", str(source), spec)
 
     def type_of(self, sha: str) -> str | None:
         """Return an object's type, or None where there is no such object."""

@@ -58,7 +58,8 @@ class GitHttp:
         if service == "/git-receive-pack":
             return await self._push(request, repo, actor)
         user = actor.account.login if actor.account else None
-        return await backend(request, path, service, user, {}, None)
+        with await spool(request) as body:
+            return await backend(request, path, service, user, {}, body)
 
     def _admit(
         self, owner: str, name: str, header: str | None, *, write: bool

@@ -317,7 +317,7 @@ _WRITE = "issues=write; pull_requests=write"
 _READ = "issues=read; pull_requests=read"
 ROUTES = (
     Route("GET", f"{_R}/issues", _list, _READ),
-    Route("POST", f"{_R}/issues", _create, _WRITE),
+    Route("POST", f"{_R}/issues", _create, "issues=write"),
     Route("GET", f"{_R}/issues/comments", _all_comments, _READ),
     Route("GET", _C, _get_comment, _READ),
     Route("PATCH", _C, _edit_comment, _WRITE),

@@ -20,6 +20,7 @@ from bot.sandbox.pulls import (
     retarget,
     review,
     reviews,
+    submit,
 )
 from bot.sandbox.pushing import announce
 from bot.sandbox.records import Account, Pull, Repository, Review, at_least
@@ -39,7 +40,8 @@ def _list(ask: Ask) -> Answer:
     state = ask.query.get("state", "open")
     if state != "all":
         found = [p for p in found if conversation(ask.world, p).state == state]
-    if "head" in ask.query:
+    # As GitHub: without an owner the filter is none.
+    if ":" in ask.query.get("head", ""):
         found = [p for p in found if _label(ask, p) == ask.query["head"]]
     if "base" in ask.query:
         found = [p for p in found if p.base_ref == ask.query["base"]]
@@ -52,8 +54,7 @@ def _list(ask: Ask) -> Answer:
 
 
 def _label(ask: Ask, asked: Pull) -> str:
-    owner = ask.world.account(ask.world.repository(asked.head_repo_id).owner_id)
-    return f"{owner.login}:{asked.head_ref}"
+    return f"{ask.world.owner_login(asked.head_repo_id)}:{asked.head_ref}"
 
 
 def _create(ask: Ask) -> Answer:
@@ -224,6 +225,15 @@ def _create_review(ask: Ask) -> Answer:
     return Answer(ask.shapes.review(ask.repo, made))
 
 
+def _submit_review(ask: Ask) -> Answer:
+    given = _review(ask)
+    if given.author_id != ask.who.id:
+        raise denied(ask.actor)
+    event, body = ask.text("event"), ask.optional("body") or given.body
+    made = submit(ask.world, ask.repo, ask.who, _pull(ask), given, event=event, body=body)
+    return Answer(ask.shapes.review(ask.repo, made))
+
+
 def _dismiss(ask: Ask) -> Answer:
     ask.text("message")
     return Answer(ask.shapes.review(ask.repo, dismiss(ask.world, ask.repo, ask.who, _review(ask))))
@@ -293,6 +303,7 @@ ROUTES = (
     Route(
         "PUT", f"{_P}/reviews/{{review_id}}/dismissals", _dismiss, "pull_requests=write", "write"
     ),
+    Route("POST", f"{_P}/reviews/{{review_id}}/events", _submit_review, "pull_requests=write"),
     Route("GET", f"{_P}/requested_reviewers", _requested, "pull_requests=read"),
     Route("POST", f"{_P}/requested_reviewers", _request, "pull_requests=write", "triage"),
     Route("DELETE", f"{_P}/requested_reviewers", _unrequest, "pull_requests=write", "triage"),

@@ -118,6 +118,7 @@ def merge_pull(
         world.git(base).update_ref(ref, commit, pull.base_sha)
     except GitError as error:
         world.store.put(pull)
+        world.store.commit()
         raise NotMergeable("Base branch was modified. Review and try the merge again.") from error
     finish_merge(world, base, intended, actor, commit)
     announce(world, base, actor, [ref])
@@ -168,7 +169,7 @@ def _merge(
     message: str | None,
 ) -> str:
     git = world.git(base)
-    owner = world.account(world.repository(pull.head_repo_id).owner_id).login
+    owner = world.owner_login(pull.head_repo_id)
     subject = title or f"Merge pull request #{pull.number} from {owner}/{pull.head_ref}"
     body = conversation(world, pull).title if message is None else message
     return git.write_commit(

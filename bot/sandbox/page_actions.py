@@ -52,7 +52,9 @@ class Deed:
         return pull(self.world, self.repo, self.number())
 
     def require(self, role: str) -> None:
-        """Raise Denied below a role."""
+        """Raise Denied below a role, and for whatever would change an archived repository."""
+        if self.repo.archived:
+            raise Denied("the repository is archived and so read-only")
         if not self.world.may(self.repo, self.me, role):
             raise Denied(f"{self.me.login} needs {role} access for that")
 

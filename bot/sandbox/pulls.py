@@ -218,9 +218,7 @@ def open_pull(
         if same == (head_repo.id, head_ref, base_ref):
             _refuse_twin(world, other, head_repo, head_ref)
     if head_repo.id != base.id:
-        world.git(base).fetch(
-            world.git(head_repo).path, f"refs/heads/{head_ref}", f"refs/sandbox/{head_repo.id}"
-        )
+        world.git(base).fetch(world.git(head_repo).path, f"refs/heads/{head_ref}")
     made = Pull(
         id=world.store.new_id(),
         repo_id=base.id,
@@ -260,10 +258,10 @@ def close_pull(world: World, base: Repository, asked: Pull, actor: Account) -> N
 
 def reopen_pull(world: World, base: Repository, asked: Pull, actor: Account) -> None:
     """Open a closed pull request again; Invalid where it was merged or a branch is gone."""
-    head_repo = world.repository(asked.head_repo_id)
-    head = head_repo.refs.get(f"refs/heads/{asked.head_ref}")
+    head_repo = world.store.get(Repository, asked.head_repo_id)
+    head = head_repo.refs.get(f"refs/heads/{asked.head_ref}") if head_repo else None
     base_sha = world.repository(base.id).refs.get(f"refs/heads/{asked.base_ref}")
-    if asked.merged_at or head is None or base_sha is None:
+    if asked.merged_at or head_repo is None or head is None or base_sha is None:
         why = "it is merged" if asked.merged_at else "a branch of it was deleted"
         raise _custom(f"state cannot be changed. The pull request cannot be reopened: {why}.")
     for other in pulls(world, base):
@@ -320,31 +318,47 @@ def review(
     commit_sha: str | None = None,
 ) -> Review:
     """Review a pull request; without an event it stays pending. One's own cannot be approved."""
+    made = Review(
+        id=world.store.new_id(),
+        repo_id=repo.id,
+        number=asked.number,
+        author_id=actor.id,
+        state="PENDING",
+        body=body,
+        commit_sha=commit_sha or asked.head_sha,
+    )
+    if event is None:
+        return world.store.put(made)
+    return submit(world, repo, actor, asked, made, event=event, body=body)
+
+
+def submit(
+    world: World,
+    repo: Repository,
+    actor: Account,
+    asked: Pull,
+    pending: Review,
+    *,
+    event: str,
+    body: str,
+) -> Review:
+    """Give a pending review its verdict: APPROVE, REQUEST_CHANGES or COMMENT."""
+    if pending.state != "PENDING":
+        raise Invalid("Unprocessable Entity", "The review was submitted already")
     author = conversation(world, asked).author_id
     if event in {"APPROVE", "REQUEST_CHANGES"} and author == actor.id:
         word = "approve" if event == "APPROVE" else "request changes on"
         raise Invalid("Unprocessable Entity", f"Can not {word} your own pull request")
     if event in {"REQUEST_CHANGES", "COMMENT"} and not body.strip():
         raise Invalid("Unprocessable Entity", "Review body can not be blank")
-    state = "PENDING" if event is None else VERDICTS.get(event)
+    state = VERDICTS.get(event)
     if state is None:
         raise Invalid(f"{event!r} is no review: one of {', '.join(VERDICTS)}")
-    made = world.store.put(
-        Review(
-            id=world.store.new_id(),
-            repo_id=repo.id,
-            number=asked.number,
-            author_id=actor.id,
-            state=state,
-            body=body,
-            commit_sha=commit_sha or asked.head_sha,
-            submitted_at=None if event is None else world.store.now(),
-        )
-    )
-    if event is not None:
-        left = tuple(login for login in asked.reviewers if login != actor.login)
-        world.store.put(replace(asked, reviewers=left))
-        world.tell(Event("pull_request_review", "submitted", repo.id, actor.id, made.id))
+    made = replace(pending, state=state, body=body, submitted_at=world.store.now())
+    world.store.put(made)
+    left = tuple(login for login in asked.reviewers if login != actor.login)
+    world.store.put(replace(asked, reviewers=left))
+    world.tell(Event("pull_request_review", "submitted", repo.id, actor.id, made.id))
     return made
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from bot.sandbox.git import ZERO
-from bot.sandbox.pulls import close_pull, conversation, finish_merge, pulls, save_head
+from bot.sandbox.pulls import close_pull, conversation, dismiss, finish_merge, pulls, save_head
 from bot.sandbox.records import Account, Pull, Repository, Review
 from bot.sandbox.world import Event, World
 
@@ -78,7 +78,7 @@ def _head_moved(world: World, base: Repository, pull: Pull, actor: Account, new:
         return
     moved = world.store.put(replace(pull, head_sha=new))
     save_head(world, base, moved)
-    _dismiss_stale(world, base, moved)
+    _dismiss_stale(world, base, moved, actor)
     detail = {"before": pull.head_sha, "after": new}
     world.tell(Event("pull_request", "synchronize", base.id, actor.id, pull.number, detail))
     if world.git(base).is_ancestor(new, moved.base_sha):
@@ -97,10 +97,10 @@ def _base_moved(world: World, base: Repository, pull: Pull, actor: Account, new:
         world.store.put(replace(pull, base_sha=new))
 
 
-def _dismiss_stale(world: World, base: Repository, pull: Pull) -> None:
+def _dismiss_stale(world: World, base: Repository, pull: Pull, actor: Account) -> None:
     rule = world.protection(base, pull.base_ref)
     if rule is None or not rule.dismiss_stale:
         return
     for review in world.store.all(Review, base.id):
         if review.number == pull.number and review.state == "APPROVED":
-            world.store.put(replace(review, state="DISMISSED"))
+            dismiss(world, base, actor, review)

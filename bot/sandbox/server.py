@@ -1,5 +1,6 @@
 """Start and stop the sandbox forge: one loopback address, one directory that holds all of it."""
 
+import fcntl
 import inspect
 import json
 import re
@@ -8,7 +9,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import IO, ParamSpec, TypeVar
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -104,11 +105,12 @@ async def start(
     """Start a sandbox on what `root` holds; port 0 takes a free one.
 
     Raises ValueError for a host that is not loopback: whoever reaches the sandbox may act as
-    anybody in it.
+    anybody in it. Raises RuntimeError where another sandbox runs on the root.
     """
     if host != LOOPBACK:
         raise ValueError(f"the sandbox binds to {LOOPBACK} alone, not to {host!r}")
     root.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - nothing else runs yet
+    lock = _lock(root)
     store = Store(root / "sandbox.db", clock)
     thread = StoreThread(store)
     world = World(root, store)
@@ -126,10 +128,10 @@ async def start(
     world.listeners.append(Webhooks(world, shapes).listen)
     api = Api(world, GitHub(world, shapes, ROUTES), faults, limits, thread, url, observe)
     git = GitHttp(world, faults, thread)
-    app.router.add_route("*", "/_sandbox/{name}", _control_handler(controls, thread, token))
     app.router.add_route("*", PREFIX + "/{rest:.*}", api.handle)
     app.router.add_route("*", "/{owner}/{name}.git/{service:.+}", git.handle)
     Pages(world, controls, thread, url).add_to(app.router)
+    app.router.add_route("*", "/_sandbox/{name}", _control_handler(controls, thread, token))
     await thread.call(lambda: _begin(world))
     await runner.setup()
     await web.SockSite(runner, listener).start()
@@ -139,8 +141,20 @@ async def start(
         await courier.close()
         thread.close()
         store.close()
+        lock.close()
 
     return Sandbox(url, token, controls, thread, courier, close)
+
+
+def _lock(root: Path) -> IO[bytes]:
+    """Keep others off a root; the lock goes with the process, however that ends."""
+    lock = (root / "lock").open("wb")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.close()
+        raise RuntimeError(f"another sandbox runs on {root}: stop it or choose another") from error
+    return lock
 
 
 def _begin(world: World) -> None:

@@ -203,14 +203,15 @@ class PullShapes(GitShapes):
         return shape | self._pull_details(repo, pull, issue) if full else shape
 
     def _side(self, repo_id: int, ref: str, sha: str) -> Json:
-        repo = self.world.repository(repo_id)
-        owner = self.world.account(repo.owner_id)
+        # A fork may be deleted while its pull request stands.
+        repo = self.world.store.get(Repository, repo_id)
+        owner = self.world.account(repo.owner_id) if repo else None
         return {
-            "label": f"{owner.login}:{ref}",
+            "label": f"{owner.login}:{ref}" if owner else "unknown repository",
             "ref": ref,
             "sha": sha,
-            "user": self.user(owner),
-            "repo": self.repository(repo),
+            "user": self.user(owner) if owner else None,
+            "repo": self.repository(repo) if repo else None,
         }
 
     def _pull_details(self, repo: Repository, pull: Pull, issue: Issue) -> Json:

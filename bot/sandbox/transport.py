@@ -1,10 +1,11 @@
 """Git over smart HTTP: `git http-backend` behind a token, pushes noticed by what moved."""
 
 import asyncio
-import contextlib
+import io
 import os
+import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -88,8 +89,12 @@ async def spool(request: web.Request) -> IO[bytes]:
     """Take a request's body to a temporary file, so that no slow client holds anything up."""
     # Unbuffered: git reads by the descriptor, whose place a buffer would have moved on.
     body: IO[bytes] = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - the caller closes it
-    async for chunk in request.content.iter_chunked(_CHUNK):
-        body.write(chunk)
+    try:
+        async for chunk in request.content.iter_chunked(_CHUNK):
+            body.write(chunk)
+    except BaseException:
+        body.close()
+        raise
     body.seek(0)
     return body
 
@@ -100,12 +105,12 @@ async def backend(
     service_path: str,
     user: str | None,
     extra: Mapping[str, str],
-    body: IO[bytes] | None,
+    body: IO[bytes],
 ) -> web.StreamResponse:
-    """Run git's own CGI for a request and stream its answer; with `body` the answer is kept back.
+    """Run git's own CGI for a request and answer with what it says.
 
-    Kept back, because what a push moved is announced before its pusher hears of it: the caller
-    then sends the response that this prepared.
+    What is read is streamed. A push's answer is only prepared, for the caller to send: what was
+    pushed is announced before its pusher hears of it.
     """
     env = environment(
         {
@@ -121,72 +126,54 @@ async def backend(
             **extra,
         }
     )
-    process = await asyncio.create_subprocess_exec(
-        "git",
-        "http-backend",
-        stdin=body if body is not None else asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
+    return await _run(request, env, body, stream=service_path != "/git-receive-pack")
+
+
+async def _run(
+    request: web.Request, env: Mapping[str, str], body: IO[bytes], *, stream: bool
+) -> web.StreamResponse:
+    # In threads and not by asyncio's own subprocesses: those lose a child to any other
+    # Popen of the process that happens to reap it first.
+    process = await asyncio.to_thread(
+        subprocess.Popen,
+        ["git", "http-backend"],
+        stdin=body,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         env=env,
     )
+    output = process.stdout
+    if output is None:
+        raise RuntimeError("git's output was asked for by a pipe")
     try:
-        if body is not None:
-            return await _kept(process)
-        return await _streamed(request, process)
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-        await process.wait()
-
-
-async def _kept(process: asyncio.subprocess.Process) -> web.Response:
-    output, _ = await process.communicate()
-    head, _, content = output.partition(b"\r\n\r\n")
-    status, headers = _cgi_head(head)
-    return web.Response(status=status, headers=headers, body=content)
-
-
-async def _streamed(
-    request: web.Request, process: asyncio.subprocess.Process
-) -> web.StreamResponse:
-    feeding = asyncio.create_task(_feed(request, process))
-    try:
-        chunks = _read(process)
-        raw = b""
-        async for chunk in chunks:
-            raw += chunk
-            if b"\r\n\r\n" in raw:
-                break
-        head, _, rest = raw.partition(b"\r\n\r\n")
+        head = await asyncio.to_thread(_read_head, output)
         status, headers = _cgi_head(head)
+        if not stream:
+            content = await asyncio.to_thread(output.read)
+            return web.Response(status=status, headers=headers, body=content)
         response = web.StreamResponse(status=status, headers=headers)
         await response.prepare(request)
-        if rest:
-            await response.write(rest)
-        async for chunk in chunks:
+        while chunk := await asyncio.to_thread(_read_some, output):
             await response.write(chunk)
         await response.write_eof()
         return response
     finally:
-        feeding.cancel()
-        await asyncio.gather(feeding, return_exceptions=True)
+        if process.poll() is None:
+            process.kill()
+        await asyncio.to_thread(process.wait)
+        output.close()
 
 
-async def _feed(request: web.Request, process: asyncio.subprocess.Process) -> None:
-    pipe = process.stdin
-    if pipe is None:
-        return
-    with contextlib.suppress(ConnectionError):
-        async for chunk in request.content.iter_chunked(_CHUNK):
-            pipe.write(chunk)
-            await pipe.drain()
-    pipe.close()
+def _read_head(output: IO[bytes]) -> bytes:
+    head = b""
+    while (line := output.readline()).strip():
+        head += line
+    return head
 
 
-async def _read(process: asyncio.subprocess.Process) -> AsyncIterator[bytes]:
-    while process.stdout and (chunk := await process.stdout.read(_CHUNK)):
-        yield chunk
+def _read_some(output: IO[bytes]) -> bytes:
+    # As much as there is, so that progress is seen at once; the pipe's own buffer is no limit.
+    return output.read1(_CHUNK) if isinstance(output, io.BufferedReader) else output.read(_CHUNK)
 
 
 def _cgi_head(head: bytes) -> tuple[int, dict[str, str]]:

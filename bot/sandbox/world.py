@@ -89,6 +89,8 @@ class World:
     ) -> Account:
         """Return the account of this login, made if it is new."""
         known = self.find_account(login)
+        if known is not None and known.type != kind:
+            raise Invalid(f"{login} is taken, by an account of type {known.type}")
         if known is not None:
             return known
         if not _NAME.fullmatch(login.removesuffix("[bot]")):
@@ -108,6 +110,11 @@ class World:
     def forge(self) -> Account:
         """Return the account that commits the forge's own merges."""
         return self.add_account(FORGE_LOGIN, name="GitHub", email="noreply@github.com")
+
+    def owner_login(self, repo_id: int) -> str:
+        """Return whose a repository is, in GitHub's words for one that was deleted too."""
+        repo = self.store.get(Repository, repo_id)
+        return self.account(repo.owner_id).login if repo else "unknown repository"
 
     def person(self, account: Account) -> Person:
         """Return an account as git names it, now."""

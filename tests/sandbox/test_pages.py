@@ -1,9 +1,12 @@
 """The pages: what they show, what their buttons do, and that nothing written gets out of hand."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
 import requests
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.sandbox.markup import markdown
 from tests.sandbox.conftest import CONFIG, Forge
@@ -115,6 +118,27 @@ def test_markdown_shows_tables_and_folds_and_hides_comments() -> None:
     assert "marker" not in page
     assert 'href="https://example.com"' in page
     assert page.count("<details>") == page.count("</details>") == 1
+
+
+_TAGS = re.compile(r"<(/?)(\w+)")
+_ALLOWED = re.compile(
+    r"p|h[1-6]|[uo]l|li|pre|code|em|strong|s|a|img|br|hr|blockquote|table|thead|tbody|t[rhd]"
+    r"|details|summary"
+)
+_PIECES = (
+    *("<details>", "</details>", "<summary>", "</summary>", "<script>", "<!--", "-->", "<"),
+    *("```\n", "\n", "`", "<img src=x onerror=y>", "[a](javascript:b)", "text", "|"),
+)
+
+
+@given(st.lists(st.sampled_from(_PIECES)).map("".join))
+def test_no_markdown_gets_a_tag_past_that_is_not_allowed(source: str) -> None:
+    page = markdown(source)
+
+    tags = [(close, name) for close, name in _TAGS.findall(page)]
+    assert all(_ALLOWED.fullmatch(name) for _, name in tags)
+    assert tags.count(("", "details")) == tags.count(("/", "details"))
+    assert 'href="javascript' not in page
 
 
 def test_a_fold_that_is_not_closed_does_not_swallow_the_page() -> None:

@@ -262,6 +262,51 @@ def test_a_pull_request_from_a_fork_merges_and_follows_its_branch(forge: Forge) 
     assert error.value.status == 403
 
 
+def test_a_push_dismisses_approvals_where_the_branch_says_so(hooked: Forge) -> None:
+    pull = _open(hooked)
+    hooked.do.protect(CONFIG, "main", approvals=1, dismiss_stale=True)
+    hooked.repo("alice").get_pull(1).create_review(event="APPROVE")
+    hooked.delivered()
+
+    _change(hooked, "topic", "a: 3\nb: 1\nc: 1\n")
+
+    assert [review.state for review in pull.get_reviews()] == ["DISMISSED"]
+    assert ("pull_request_review", "dismissed") in hooked.events()
+
+
+def test_a_pending_review_is_nobody_s_business_until_it_is_submitted(hooked: Forge) -> None:
+    pull = _open(hooked)
+    theirs = hooked.repo("alice").get_pull(1)
+    pending = theirs.create_review(body="Not yet")
+    before = list(pull.get_reviews())
+    url = f"{pull.url}/reviews/{pending.id}/events"
+    status, _, _ = theirs.requester.requestJson("POST", url, input={"event": "APPROVE"})
+
+    assert (pending.state, before, status) == ("PENDING", [], 200)
+    assert [(r.state, r.body) for r in pull.get_reviews()] == [("APPROVED", "Not yet")]
+    submitted = ("pull_request_review", "submitted")
+    assert [event for event in hooked.events() if event == submitted] == [submitted]
+
+
+def test_a_base_that_moved_unseen_is_not_overwritten_by_a_merge(
+    forge: Forge, tmp_path: Path
+) -> None:
+    pull = _open(forge)
+    clone = forge.clone(tmp_path / "clone", "bob")
+    sha = clone.commit({"other.yaml": "x: 1\n"})
+    world = forge.sandbox.controls._world
+    repo = world.find_repository("acme", "config")
+    assert repo is not None
+    clone.git("push", "-q", str(world.git(repo).path), "HEAD:main")
+
+    with pytest.raises(GithubException) as error:
+        pull.merge()
+
+    said = "Base branch was modified. Review and try the merge again."
+    assert _refusal(error) == (405, said)
+    assert world.git(repo).refs()["refs/heads/main"] == sha
+
+
 def test_reviewers_are_asked_and_leave_the_list_when_they_answer(forge: Forge) -> None:
     pull = _open(forge)
     pull.create_review_request(reviewers=["alice"])

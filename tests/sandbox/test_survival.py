@@ -151,6 +151,13 @@ def test_a_ref_that_moved_unseen_is_announced_at_the_next_start(
     assert hooked.repo().get_branch("main").commit.sha == sha
 
 
+async def test_two_sandboxes_do_not_share_a_root(forge: Forge, tmp_path: Path) -> None:
+    del forge
+
+    with pytest.raises(RuntimeError, match="another sandbox runs on"):
+        await start(tmp_path / "sandbox")
+
+
 async def test_any_address_but_loopback_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"binds to 127\.0\.0\.1 alone"):
         await start(tmp_path, host="0.0.0.0")  # noqa: S104 - the very thing that is refused
