@@ -1,0 +1,471 @@
+"""Generalise places that environments own into a few `keep` rules that swallow nothing else."""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import PurePosixPath
+
+from bot.engine.drift import CONFIGURATION
+from bot.engine.learning import ENOUGH_IF_LATE, Place, Study
+from bot.engine.values import format_of
+from config.patterns import PatternError, covers, key_pattern, path_pattern, segments
+from config.suggest import named
+
+# Of the places that a pattern covers and that both sides have, the share that must differ.
+_SHARE = 0.5
+_SHARE_ANYWHERE = 0.8  # … where it covers a key wherever it stands
+# Of a file's keys, the share that makes the whole file the environment's own.
+_MOST_KEYS = 0.6
+_FEWEST_KEYS = 3
+# How many files with the same key make up for each other's short pasts.
+_FEWEST_FILES = 3
+# Of the files that a pattern covers, those that are read: the ones that moved most.
+_READ_FILES = 300
+# More rules than this for one key are no help to anybody.
+_MOST_RULES = 8
+
+Accept = Callable[[str, Sequence[str]], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedKeep:
+    """A proposed `keep` rule; each key pattern, or without keys the rule, says why."""
+
+    path: str
+    keys: tuple[tuple[str, str], ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """Rules by path, those for whole files last, and what no rule could be made for."""
+
+    rules: tuple[LearnedKeep, ...]
+    notes: tuple[str, ...] = ()
+
+
+def learn_keep(studies: Sequence[Study]) -> Learned:
+    """Return rules for what the environments own, over all hops."""
+    learner = _Learner(studies)
+    return Learned(learner.rules(), tuple(learner.notes))
+
+
+class _Learner:
+    def __init__(self, studies: Sequence[Study]) -> None:
+        self._studies = studies
+        self._whole: dict[str, list[Place]] = {}
+        self.notes: list[str] = []
+
+    @cached_property
+    def universe(self) -> list[str]:
+        """Every path of any environment that is text."""
+        paths = {
+            path
+            for study in self._studies
+            for past in (study.flow.source, study.flow.target)
+            for path in past.files
+        }
+        return sorted(path for path in paths - {CONFIGURATION} if _is_text(path))
+
+    @cached_property
+    def differing(self) -> list[str]:
+        paths = {path for study in self._studies for path in study.differing}
+        return sorted(path for path in paths if _can_be_written(path))
+
+    def rules(self) -> tuple[LearnedKeep, ...]:
+        whole = self._own_files()
+        rules = [*self._key_rules(whole), *self._file_rules(whole)]
+        return tuple(sorted(rules, key=lambda rule: (not rule.keys, rule.path)))
+
+    # Whole files
+
+    def whole(self, path: str) -> list[Place]:
+        if path not in self._whole:
+            found = (study.whole(path) for study in self._studies)
+            self._whole[path] = [place for place in found if place is not None]
+        return self._whole[path]
+
+    def _own_files(self) -> dict[str, Place]:
+        """Return the files that are the environment's own, with what tells it best."""
+        found = {}
+        for path in self.differing:
+            if any(study.keyed(path) is not None for study in self._studies):
+                place = self._mostly_own(path)
+            else:
+                place = _own(self.whole(path))
+            if place is not None:
+                found[path] = place
+        return found
+
+    def _mostly_own(self, path: str) -> Place | None:
+        """Return what tells best that most of a file's keys are the environment's own."""
+        keys = self.places(path)
+        own = [place for place in map(_own, keys.values()) if place is not None]
+        promoted = any(place.promoted for places in keys.values() for place in places)
+        if promoted or len(own) < max(_FEWEST_KEYS, _MOST_KEYS * len(keys)):
+            return None
+        return max(own, key=lambda place: place.passed)
+
+    def _file_rules(self, whole: Mapping[str, Place]) -> Iterator[LearnedKeep]:
+        differing = set(self.differing)
+
+        def accept(_: str, covered: Sequence[str]) -> bool:
+            # A file that is the same everywhere, or was ever promoted, is not to be kept.
+            return all(
+                path in whole or (path in differing and not _promoted(self.whole(path)))
+                for path in covered
+            )
+
+        for directory in self._own_directories(whole, accept):
+            below = [path for path in whole if path.startswith(directory + "/")]
+            pattern = _literal(directory) + "/**"
+            yield LearnedKeep(pattern, why=_why_files([whole[p] for p in below]))
+            whole = {path: place for path, place in whole.items() if path not in below}
+        for pattern, paths in _path_rules(sorted(whole), self.universe, accept):
+            yield LearnedKeep(pattern, why=_why_files([whole[p] for p in paths]))
+
+    def _own_directories(self, whole: Mapping[str, Place], accept: Accept) -> list[str]:
+        """Return the highest directories, with several files, in which all is accepted."""
+        above = {str(parent) for path in whole for parent in PurePosixPath(path).parents}
+        found: list[str] = []
+        for directory in sorted(above - {"."}, key=lambda d: (d.count("/"), d)):
+            covered = [path for path in self.universe if path.startswith(directory + "/")]
+            inside = any(directory.startswith(upper + "/") for upper in found)
+            if not inside and len(covered) > 1 and accept(directory, covered):
+                found.append(directory)
+        return found
+
+    # Keys
+
+    def places(self, path: str) -> dict[str, list[Place]]:
+        """Return a file's places by key, in every hop that has them."""
+        found: dict[str, list[Place]] = defaultdict(list)
+        for study in self._studies:
+            for key, place in (study.keyed(path) or {}).items():
+                found[key].append(place)
+        return found
+
+    def _key_rules(self, whole: Collection[str]) -> Iterator[LearnedKeep]:
+        paths = [path for path in self.differing if path not in whole and format_of(path)]
+        own = self._own_keys(paths)
+        by_path: dict[str, dict[str, str]] = defaultdict(dict)
+        for pattern, key, why in self._generalised(own):
+            by_path[pattern][key] = why
+        for pattern, keys in by_path.items():
+            yield LearnedKeep(pattern, tuple(sorted(keys.items())))
+
+    def _own_keys(self, paths: Iterable[str]) -> dict[str, dict[str, Place]]:
+        """Return the places that are an environment's own, by key, then path."""
+        found: dict[str, dict[str, Place]] = defaultdict(dict)
+        leaning: dict[str, dict[str, Place]] = defaultdict(dict)
+        for path in paths:
+            for key, places in self.places(path).items():
+                if not _can_be_pattern(key):
+                    continue
+                if (place := _own(places)) is not None:
+                    found[key][path] = place
+                elif not _promoted(places) and any(place.leans for place in places):
+                    leaning[key][path] = max(places, key=lambda p: (p.leans, p.passed))
+        for key, here in leaning.items():
+            passed = sum(place.passed for place in here.values())
+            enough = len(here) >= _FEWEST_FILES and passed > ENOUGH_IF_LATE
+            if enough or (key in found and len(here) + len(found[key]) >= _FEWEST_FILES):
+                found[key].update(here)
+        return found
+
+    def _generalised(
+        self, own: Mapping[str, Mapping[str, Place]]
+    ) -> Iterator[tuple[str, str, str]]:
+        """Yield path pattern, key pattern and why."""
+        left = {key: dict(places) for key, places in own.items()}
+        for key in self._parents(left):
+            below = [k for k in left if covers(key, k)]
+            paths = {path for k in below for path in left[k]}
+            rules = list(_path_rules(sorted(paths), self.universe, self._accept(key, 1.0)))
+            if _few_and_all(rules, paths):
+                places = [place for k in below for place in left.pop(k).values()]
+                yield from self._explained(rules, key, places)
+        endings: dict[str, list[str]] = defaultdict(list)
+        for key in left:
+            endings[_last(key)].append(key)
+        for ending, keys in endings.items():
+            if not ending or len(keys) < 2:
+                continue
+            paths = {path for key in keys for path in left[key]}
+            anywhere = f"**.{ending}"
+            accept = self._accept(anywhere, _SHARE_ANYWHERE)
+            rules = list(_path_rules(sorted(paths), self.universe, accept))
+            if _few_and_all(rules, paths):
+                places = [place for key in keys for place in left.pop(key).values()]
+                yield from self._explained(rules, anywhere, places)
+        for key, here in left.items():
+            rules = list(_path_rules(sorted(here), self.universe, self._accept(key, _SHARE)))
+            if len(rules) > _MOST_RULES:
+                self.notes.append(
+                    f"{named(key)} has long differed in {len(here)} files, such as "
+                    f"{_shown(min(here))}, and is promoted or alike in others next to them: no "
+                    "rule was made"
+                )
+                continue
+            yield from self._explained(rules, key, list(here.values()))
+
+    def _parents(self, own: Mapping[str, Mapping[str, Place]]) -> list[str]:
+        """Return the highest mappings of which at least three keys are owned."""
+        below: dict[str, int] = defaultdict(int)
+        for key in own:
+            for parent in _above(key):
+                below[parent] += 1
+        found: list[str] = []
+        for parent, count in sorted(below.items(), key=lambda item: (len(item[0]), item[0])):
+            highest = count >= _FEWEST_KEYS and not any(covers(upper, parent) for upper in found)
+            if highest and self._only_own(parent, own):
+                found.append(parent)
+        return found
+
+    def _only_own(self, parent: str, own: Mapping[str, Mapping[str, Place]]) -> bool:
+        paths = {path for key, here in own.items() if covers(parent, key) for path in here}
+        return all(
+            path in own.get(key, ())
+            for path in paths
+            for key in self.places(path)
+            if covers(parent, key)
+        )
+
+    def _accept(self, key: str, share: float) -> Accept:
+        """Return what decides whether a rule for `key` swallows nothing that is promoted."""
+        expression = key_pattern(key)
+
+        def accept(_: str, covered: Sequence[str]) -> bool:
+            own = alike = 0
+            for path in self._read(covered):
+                for name, places in self.places(path).items():
+                    if not expression.fullmatch(name):
+                        continue
+                    if _own(places) is not None:
+                        own += 1
+                    elif _promoted(places):
+                        return False
+                    elif not any(place.differs for place in places):
+                        alike += 1
+                    else:
+                        own += any(place.leans for place in places)
+            return own > 0 and own >= share * (own + alike)
+
+        return accept
+
+    def _read(self, paths: Sequence[str]) -> list[str]:
+        """Return the files with keys among `paths`: of very many, those that moved most."""
+        keyed = [path for path in paths if format_of(path) is not None]
+        if len(keyed) <= _READ_FILES:
+            return keyed
+        pasts = [study.flow.target for study in self._studies]
+        return sorted(keyed, key=lambda p: -sum(len(past.steps.get(p, ())) for past in pasts))[
+            :_READ_FILES
+        ]
+
+    def _explained(
+        self, rules: Iterable[tuple[str, Sequence[str]]], key: str, places: Sequence[Place]
+    ) -> Iterator[tuple[str, str, str]]:
+        for pattern, paths in rules:
+            here = [place for place in places if place.path in set(paths)]
+            yield pattern, key, _why_keys(here)
+
+
+def _few_and_all(rules: Sequence[tuple[str, Sequence[str]]], paths: Collection[str]) -> bool:
+    """Whether few rules stand for all of the paths."""
+    return 0 < len(rules) <= _FEWEST_FILES and sum(len(p) for _, p in rules) == len(paths)
+
+
+def _own(places: Sequence[Place]) -> Place | None:
+    """Return what tells best that a place is owned, unless another hop promotes it."""
+    own = [place for place in places if place.own]
+    if not own or any(place.promoted and not place.own for place in places):
+        return None
+    return max(own, key=lambda place: place.passed)
+
+
+def _promoted(places: Sequence[Place]) -> bool:
+    return any(place.promoted for place in places)
+
+
+# Paths
+
+
+def _path_rules(
+    paths: Sequence[str], universe: Sequence[str], accept: Accept
+) -> Iterator[tuple[str, Sequence[str]]]:
+    """Yield the fewest accepted patterns for `paths`, each with those it stands for."""
+    if len(paths) == 1:
+        if accept(paths[0], paths):
+            yield _literal(paths[0]), paths
+        return
+    for pattern in _candidates(paths):
+        expression = path_pattern(pattern)
+        covered = [path for path in universe if expression.fullmatch(path)]
+        if set(paths) <= set(covered) and accept(pattern, covered):
+            yield pattern, paths
+            return
+    groups: dict[str, list[str]] = defaultdict(list)
+    shared = len(_shared_directory(paths))
+    for path in paths:
+        directories = path.split("/")[:-1]
+        # Files that share their directory have nothing left to be told apart by but their names.
+        groups["/".join(directories[: shared + 1]) if len(directories) > shared else path].append(
+            path
+        )
+    for group in groups.values():
+        yield from _path_rules(group, universe, accept)
+
+
+def _candidates(paths: Sequence[str]) -> Iterator[str]:
+    """Yield patterns for several paths, the ones that a person would write first."""
+    if not paths:
+        return
+    split = [path.split("/") for path in paths]
+    shared = _shared_directory(paths)
+    prefix = "".join(_literal(part) + "/" for part in shared)
+    names = {parts[-1] for parts in split}
+    depths = {len(parts) - len(shared) for parts in split}
+    endings = {PurePosixPath(name).suffix for name in names}
+    ending = _literal(endings.pop()) if len(endings) == 1 else ""
+    if depths == {1}:
+        yield f"{prefix}*{ending}"
+        start, end = _shared_start(names), _shared_start({name[::-1] for name in names})[::-1]
+        if start or len(end) > len(ending):
+            yield f"{prefix}{_literal(start)}*{_literal(end)}"
+        return
+    if len(names) == 1:
+        name = _literal(names.pop())
+        if depths == {2}:
+            yield f"{prefix}*/{name}"
+        yield f"{prefix}**/{name}"
+    else:
+        if depths == {2}:
+            yield f"{prefix}*/*{ending}"
+        yield f"{prefix}**/*{ending}"
+
+
+def _shared_directory(paths: Sequence[str]) -> list[str]:
+    shared: list[str] = []
+    for parts in zip(*(path.split("/")[:-1] for path in paths), strict=False):
+        if len(set(parts)) > 1:
+            break
+        shared.append(parts[0])
+    return shared
+
+
+def _shared_start(texts: Collection[str]) -> str:
+    first, last = min(texts), max(texts)
+    length = next((i for i, (a, b) in enumerate(zip(first, last)) if a != b), len(first))  # noqa: B905 -- the longer one's rest is no shared start
+    return first[:length]
+
+
+def _literal(path: str) -> str:
+    """Return the pattern that means a path, or a part of one, to the letter."""
+    escaped = re.sub(r"[\[*?{]", r"[\g<0>]", path)
+    return re.sub(r"(^|/)!", r"\1?", escaped)
+
+
+def _can_be_written(path: str) -> bool:
+    """Whether a path can stand in a configuration file, and its pattern means it."""
+    try:
+        return _is_text(path) and path_pattern(_literal(path)).fullmatch(path) is not None
+    except PatternError:
+        return False
+
+
+def _is_text(path: str) -> bool:
+    """Whether a path is UTF-8; other bytes cannot be written down."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+# Keys
+
+
+def _can_be_pattern(key: str) -> bool:
+    """Whether a key path, taken as a pattern, means itself."""
+    try:
+        return "*" not in key and _is_text(key) and key_pattern(key).fullmatch(key) is not None
+    except PatternError:
+        return False
+
+
+def _above(key: str) -> list[str]:
+    """Return the key paths of the mappings that a key is in, but for the document itself."""
+    found, path = [], ""
+    for segment in segments(key):
+        path = f"{path}{segment}" if segment.startswith("[") or not path else f"{path}.{segment}"
+        found.append(path)
+    return found[:-1]
+
+
+def _last(key: str) -> str:
+    """Return the last segment where it is a plain key, else nothing."""
+    last = list(segments(key))[-1]
+    return "" if last.startswith("[") else last
+
+
+# Why
+
+
+def _why_keys(places: Sequence[Place]) -> str:
+    best = max(places, key=lambda place: place.passed)
+    files = {place.path for place in places}
+    if len(places) == 1:
+        return (
+            f"differs between {best.source} and {best.target} since {_day(best.since)}, while "
+            f"{_least(places)}{_count(best.passed, 'other change')} of {_shown(best.path)} "
+            f"{_were(best.passed)} promoted{_but(places)}"
+        )
+    where = f"{len(files)} files" if len(files) > 1 else f"{len(places)} places"
+    passed = sum(place.passed for place in places)
+    return (
+        f"differs in {where} while {_least(places)}{_count(passed, 'other change')} of theirs "
+        f"{_were(passed)} promoted: in {_shown(best.path)}, for one, between {best.source} and "
+        f"{best.target} since {_day(best.since)}, through {best.passed} of them{_but(places)}"
+    )
+
+
+def _why_files(places: Sequence[Place]) -> str:
+    best = max(places, key=lambda place: place.passed)
+    what = (
+        "differs"
+        if len(places) == 1
+        else f"{len(places)} files differ, such as {_shown(best.path)},"
+    )
+    return (
+        f"{what} between {best.source} and {best.target} since {_day(best.since)}, while "
+        f"{_count(best.passed, 'promotion')} passed it by{_but(places)}"
+    )
+
+
+def _least(places: Sequence[Place]) -> str:
+    return "at least " if any(place.sampled for place in places) else ""
+
+
+def _but(places: Sequence[Place]) -> str:
+    promoted = sum(place.promoted for place in places)
+    return f" (before that it was promoted {_count(promoted, 'time')})" if promoted else ""
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def _were(number: int) -> str:
+    return "was" if number == 1 else "were"
+
+
+def _shown(path: str) -> str:
+    return path if path.isprintable() else ascii(path)[1:-1]
+
+
+def _day(seconds: int) -> str:
+    return datetime.fromtimestamp(min(max(seconds, 0), 253402300799), UTC).date().isoformat()
