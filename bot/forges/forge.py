@@ -130,9 +130,12 @@ class Forge(Protocol):
         """Return a repository, also by a name that it had before."""
 
     def open_pull_request(
-        self, repository: str, head: str, base: str, title: str, body: str, labels: Sequence[str]
+        self, repository: str, head: str, base: str, title: str, body: str
     ) -> PullRequestInfo:
-        """Open a pull request between two branches; our own open one between them is adopted."""
+        """Open a pull request between two branches; our own open one between them is adopted.
+
+        Raises `Refused` where there is nothing to merge, or somebody else's is open already.
+        """
 
     def pull_request(self, repository: str, number: int) -> PullRequestInfo:
         """Return a pull request."""
@@ -140,7 +143,10 @@ class Forge(Protocol):
     def pull_requests(
         self, repository: str, *, head: str | None = None, state: Literal["open", "all"] = "open"
     ) -> Sequence[PullRequestInfo]:
-        """Return the pull requests of a head branch of this repository, or of all, newest first."""
+        """Return the pull requests of a head branch of this repository, or of all, newest first.
+
+        In lists `by` is empty: who merged or closed one, `pull_request` says.
+        """
 
     def update_pull_request(
         self,
@@ -150,14 +156,18 @@ class Forge(Protocol):
         title: str | None = None,
         body: str | None = None,
         closed: bool | None = None,
+        labels: Iterable[str] | None = None,
     ) -> None:
-        """Change what is given of a pull request."""
+        """Change what is given of a pull request; `labels` are then all that it has."""
 
     def set_status(self, repository: str, sha: str, state: StatusState, line: str) -> None:
         """Set the bot's own status on a commit; `line` has at most 140 characters."""
 
     def checks(self, repository: str, sha: str) -> Sequence[Check]:
-        """Return the newest report of each status and each check run on a commit."""
+        """Return the newest report of each name on a commit, statuses and check runs alike.
+
+        Of two at the same moment the worse one counts. Sorted by name.
+        """
 
     def reviews(self, repository: str, number: int) -> Sequence[ReviewInfo]:
         """Return all reviews of a pull request, oldest first."""
@@ -174,24 +184,34 @@ class Forge(Protocol):
     ) -> str:
         """Merge a pull request whose head is `sha`, and return the commit on the base.
 
-        One that is merged already is success. Raises `Conflict` where the head has
-        moved, `Refused` where the forge's rules are in the way.
+        One that is merged already, with this head, is success. Raises `Conflict` where
+        the head or the base has moved, `Refused` where the forge's rules are in the way.
+        `fast-forward` is a push, no call: it is `Refused`.
         """
 
     def comment(self, repository: str, number: int, marker: str, body: str) -> None:
-        """Write a comment under a pull request or issue, once for each marker."""
+        """Write a comment under a pull request or issue, once for each marker.
+
+        See `bot.forges.markers` for how it is carried; only our own comments count.
+        """
 
     def permission(self, repository: str, login: str) -> Permission:
-        """Return what a person may do in a repository."""
+        """Return what a person may do in a repository, by whatever way; strangers `none`."""
 
     def members(self, team: str) -> frozenset[str] | None:
         """Return the active members of a team, `ORG/TEAM`; None where we may not see them."""
 
     def authors(self, repository: str, shas: Sequence[str]) -> Mapping[str, frozenset[str]]:
-        """Return the logins of the authors and co-authors of commits, as the forge maps them."""
+        """Return the authors and co-authors of each commit by login, as the forge maps them.
+
+        Somebody whom it does not map stands there by e-mail address: unknown is not nobody.
+        """
 
     def issue(self, repository: str, marker: str) -> IssueInfo | None:
-        """Return the bot's own issue that carries `marker`, None where there is none."""
+        """Return the bot's own issue that carries `marker`, None where there is none.
+
+        Its body comes without the marker.
+        """
 
     def write_issue(
         self, repository: str, marker: str, *, title: str, body: str, open_: bool

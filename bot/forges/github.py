@@ -1,0 +1,386 @@
+"""The forge that GitHub is, through PyGithub; each method says how many API calls it costs.
+
+Nothing is fetched that is not needed: PyGithub's objects are made lazy, and only what
+an answer brought is read of them. Retries are the caller's; errors are of `forge.py`.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
+
+from github.CheckRun import CheckRun
+from github.Commit import Commit
+from github.CommitStatus import CommitStatus
+from github.GithubObject import NotSet
+from github.Issue import Issue
+from github.NamedUser import NamedUser
+from github.PaginatedList import PaginatedList
+from github.Repository import Repository
+
+from bot.decisions.facts import Check, MergeMethod, Permission
+from bot.forges.forge import (
+    STATUS_CONTEXT,
+    Conflict,
+    IssueInfo,
+    NotFound,
+    PullRequestInfo,
+    Refused,
+    RepositoryInfo,
+    ReviewInfo,
+    StatusState,
+    Unauthorized,
+)
+from bot.forges.github_app import Account, AppAccount, TokenAccount
+from bot.forges.github_authors import authors_of, noreply_pattern
+from bot.forges.github_client import PUBLIC_API, Client
+from bot.forges.github_errors import status_of
+from bot.forges.github_shapes import (
+    issue_info,
+    login_of,
+    newest,
+    of_run,
+    of_status,
+    permission_of,
+    pull_request_info,
+    repository_info,
+    review_info,
+)
+from bot.forges.markers import carries, marked
+
+
+class GitHub:
+    """GitHub as one account or App of it; threads may share it. See `Forge`."""
+
+    name: Literal["github", "gitlab"] = "github"
+
+    def __init__(
+        self, account: Account, api_url: str, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._account = account
+        self._noreply = noreply_pattern(api_url)
+        self._clock = clock
+        # Of each marker: the issue, once it was seen, or else the newest number looked at.
+        self._issues: dict[tuple[str, str], int] = {}
+        self._looked: dict[tuple[str, str], int] = {}
+
+    @classmethod
+    def with_token(
+        cls,
+        token: str,
+        *,
+        api_url: str = PUBLIC_API,
+        timeout: float = 30.0,
+        clock: Callable[[], float] = time.time,
+    ) -> "GitHub":
+        """Return GitHub by a personal access token; `timeout` in seconds, of each silence."""
+        account = TokenAccount(api_url, token, timeout=timeout, clock=clock)
+        return cls(account, api_url, clock=clock)
+
+    @classmethod
+    def as_app(
+        cls,
+        app_id: str,
+        private_key_file: Path,
+        *,
+        api_url: str = PUBLIC_API,
+        timeout: float = 30.0,
+        clock: Callable[[], float] = time.time,
+    ) -> "GitHub":
+        """Return GitHub by an App; raises `Unauthorized` where the file holds no private key."""
+        account = AppAccount(api_url, app_id, private_key_file, timeout=timeout, clock=clock)
+        return cls(account, api_url, clock=clock)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._account.close()
+
+    # Who we are, and where
+
+    def login(self) -> str:
+        """See `Forge.login`; 1 call, once."""
+        return self._account.login()
+
+    def git_token(self, owner: str, name: str) -> str:  # noqa: ARG002 - of the owner alone
+        """See `Forge.git_token`; no call, of an App 1 or 2 an hour."""
+        return self._account.token(owner)
+
+    def repositories(self) -> Iterable[RepositoryInfo]:
+        """See `Forge.repositories`; 1 call per 100, of an App also 1 for each installation."""
+        for repository, can_write in self._account.repositories():
+            if can_write:
+                yield repository_info(repository, can_write=True)
+
+    def repository(self, owner: str, name: str) -> RepositoryInfo:
+        """See `Forge.repository`; 1 call."""
+        with self._asking(f"{owner}/{name}", "show {}") as repository:
+            found = repository.complete()
+        return repository_info(found, can_write=self._account.may_write(found))
+
+    # Pull requests
+
+    def open_pull_request(
+        self, repository: str, head: str, base: str, title: str, body: str
+    ) -> PullRequestInfo:
+        """See `Forge.open_pull_request`; 1 call, 2 more where one is there already."""
+        try:
+            with self._asking(repository, f"open a pull request from {head} in {{}}") as found:
+                made = found.create_pull(title=title, body=body, head=head, base=base)
+                return pull_request_info(made)
+        except Refused as refused:
+            # 422 also where it is ours, of a call whose answer was lost.
+            if status_of(refused) != 422:
+                raise
+            for twin in self.pull_requests(repository, head=head):
+                if twin.base_branch == base and self._is_me(twin.author):
+                    return twin
+            raise
+
+    def pull_request(self, repository: str, number: int) -> PullRequestInfo:
+        """See `Forge.pull_request`; 1 call, 2 for one that was closed without a merge."""
+        with self._asking(repository, f"show pull request {number} of {{}}") as found:
+            pull = found.get_pull(number).complete()
+            if pull.merged:
+                return pull_request_info(pull, by=login_of(pull.merged_by))
+            if pull.state == "open":
+                return pull_request_info(pull)
+            closer = found.get_issue(number).complete().closed_by
+            return pull_request_info(pull, by=login_of(closer))
+
+    def pull_requests(
+        self, repository: str, *, head: str | None = None, state: Literal["open", "all"] = "open"
+    ) -> Sequence[PullRequestInfo]:
+        """See `Forge.pull_requests`; 1 call per 100."""
+        owner = repository.partition("/")[0]
+        label = NotSet if head is None else f"{owner}:{head}"
+        with self._asking(repository, "list the pull requests of {}") as found:
+            listed = found.get_pulls(state=state, head=label, sort="created", direction="desc")
+            infos = [pull_request_info(pull) for pull in listed]
+        # By owner and branch, GitHub also finds those of an owner's other repositories.
+        return [
+            info
+            for info in infos
+            if head is None or (info.head_branch == head and not info.from_fork)
+        ]
+
+    def update_pull_request(
+        self,
+        repository: str,
+        number: int,
+        *,
+        title: str | None = None,
+        body: str | None = None,
+        closed: bool | None = None,
+        labels: Iterable[str] | None = None,
+    ) -> None:
+        """See `Forge.update_pull_request`; 1 call. As an issue, for the labels' sake."""
+        with self._asking(repository, f"edit pull request {number} of {{}}") as found:
+            found.get_issue(number).edit(
+                title=NotSet if title is None else title,
+                body=NotSet if body is None else body,
+                state=NotSet if closed is None else _state(open_=not closed),
+                labels=NotSet if labels is None else sorted(labels),
+            )
+
+    def merge(
+        self,
+        repository: str,
+        number: int,
+        *,
+        sha: str,
+        method: MergeMethod,
+        title: str,
+        message: str,
+    ) -> str:
+        """See `Forge.merge`; 1 call, 1 more where GitHub refuses, as it may be merged already."""
+        if method == "fast-forward":
+            raise Refused("GitHub merges no pull request by fast-forward: push the commit instead")
+        try:
+            with self._asking(repository, f"merge pull request {number} of {{}}") as found:
+                return (
+                    found.get_pull(number)
+                    .merge(commit_title=title, commit_message=message, merge_method=method, sha=sha)
+                    .sha
+                )
+        except Refused as refused:
+            if status_of(refused) != 405:
+                raise
+            current = self.pull_request(repository, number)
+            if current.merged_sha is None:
+                raise
+            if current.head_sha != sha:
+                raise Conflict(
+                    f"pull request {number} of {repository} is merged already, but at"
+                    f" {current.head_sha[:12]}, which is not {sha[:12]}"
+                ) from refused
+            return current.merged_sha
+
+    # Evidence
+
+    def set_status(self, repository: str, sha: str, state: StatusState, line: str) -> None:
+        """See `Forge.set_status`; 1 call."""
+        with self._asking(repository, f"set a status on {sha[:12]} in {{}}") as found:
+            Commit(
+                found.requester, {}, {"url": f"{found.url}/commits/{sha}", "sha": sha}
+            ).create_status(state, description=line, context=STATUS_CONTEXT)
+
+    def checks(self, repository: str, sha: str) -> Sequence[Check]:
+        """See `Forge.checks`; 2 calls, 1 more per further 100 statuses or check runs."""
+        with self._asking(repository, f"list the checks of {sha[:12]} in {{}}") as found:
+            place, client = f"{found.url}/commits/{sha}", found.requester
+            # PyGithub's own combined status stops at the first page.
+            statuses = PaginatedList(
+                CommitStatus, client, f"{place}/status", {}, list_item="statuses"
+            )
+            runs = PaginatedList(
+                CheckRun, client, f"{place}/check-runs", {}, list_item="check_runs"
+            )
+            reports = [of_status(status, sha) for status in statuses]
+            reports += [of_run(run, sha, self._clock()) for run in runs]
+        return newest(reports)
+
+    def reviews(self, repository: str, number: int) -> Sequence[ReviewInfo]:
+        """See `Forge.reviews`; 1 call per 100."""
+        with self._asking(
+            repository, f"list the reviews of pull request {number} of {{}}"
+        ) as found:
+            infos = [review_info(review) for review in found.get_pull(number).get_reviews()]
+        return [info for info in infos if info is not None]
+
+    # People
+
+    def permission(self, repository: str, login: str) -> Permission:
+        """See `Forge.permission`; 1 call."""
+        try:
+            with self._asking(repository, f"say what {login} may do in {{}}") as found:
+                place = f"{found.url}/collaborators/{quote(login, safe='')}/permission"
+                # PyGithub reads the role or the permission, each with a call of its own.
+                _, data = found.requester.requestJsonAndCheck("GET", place)
+        except NotFound:
+            return "none"
+        return permission_of(data)
+
+    def members(self, team: str) -> frozenset[str] | None:
+        """See `Forge.members`; 1 call per 100. GitHub lists none whose membership is pending."""
+        organization, _, slug = team.partition("/")
+        try:
+            with self._lent(organization, f"list the members of {team}") as client:
+                place = f"/orgs/{quote(organization, safe='')}/teams/{quote(slug, safe='')}/members"
+                return frozenset(user.login for user in PaginatedList(NamedUser, client, place, {}))
+        except NotFound:
+            return None
+        except Refused as refused:
+            if status_of(refused) == 403:
+                return None
+            raise
+
+    def authors(self, repository: str, shas: Sequence[str]) -> Mapping[str, frozenset[str]]:
+        """See `Forge.authors`; 1 call for the first and what it follows, 1 for each other."""
+        if not shas:
+            return {}
+        with self._asking(repository, "list commits of {}") as found:
+            wanted = dict.fromkeys(shas)
+            listed = PaginatedList(
+                Commit, found.requester, f"{found.url}/commits", {"sha": shas[0], "per_page": 100}
+            ).get_page(0)
+            known = {commit.sha: commit for commit in listed if commit.sha in wanted}
+            for sha in wanted:
+                if sha not in known:
+                    known[sha] = found.get_commit(sha).complete()
+        return {sha: authors_of(known[sha], self._noreply) for sha in wanted}
+
+    # Conversation
+
+    def comment(self, repository: str, number: int, marker: str, body: str) -> None:
+        """See `Forge.comment`; 1 call per 100 comments that are there, and 1 to write."""
+        with self._asking(repository, f"comment on {number} of {{}}") as found:
+            issue = found.get_issue(number)
+            for comment in issue.get_comments():
+                if carries(comment.body or "", marker) and self._is_me(login_of(comment.user)):
+                    return
+            issue.create_comment(marked(body, marker))
+
+    def issue(self, repository: str, marker: str) -> IssueInfo | None:
+        """See `Forge.issue`; 1 call, the first time 1 per 100 that we ever opened there."""
+        with self._asking(repository, "find our issue in {}") as found:
+            issue = self._own_issue(found, repository, marker)
+            return None if issue is None else issue_info(issue, marker)
+
+    def write_issue(
+        self, repository: str, marker: str, *, title: str, body: str, open_: bool
+    ) -> IssueInfo | None:
+        """See `Forge.write_issue`; the calls of `issue`, and 1 where something is to change."""
+        with self._asking(repository, "write our issue in {}") as found:
+            issue = self._own_issue(found, repository, marker)
+            if issue is None and not open_:
+                return None
+            if issue is None:
+                issue = found.create_issue(title, marked(body, marker))
+                self._issues[repository, marker] = issue.number
+            wanted = (title, body.rstrip(), open_)
+            current = issue_info(issue, marker)
+            if (current.title, current.body, current.open) != wanted:
+                issue.edit(title=title, body=marked(body, marker), state=_state(open_=open_))
+            return issue_info(issue, marker)
+
+    def _own_issue(self, found: Repository, repository: str, marker: str) -> Issue | None:
+        key = (repository, marker)
+        if key in self._issues:
+            try:
+                issue = found.get_issue(self._issues[key]).complete()
+            except NotFound:
+                # Deleted, or moved to another repository.
+                del self._issues[key]
+                return None
+            if carries(issue.body or "", marker):
+                return issue
+            del self._issues[key]
+            self._looked.pop(key, None)
+        newest_seen = looked = self._looked.get(key, 0)
+        mine = found.get_issues(
+            state="all",
+            creator=NamedUser(found.requester, {}, {"login": self.login()}),
+            sort="created",
+            direction="desc",
+        )
+        for issue in mine:
+            # What was there at the last look carried no marker, and only we would write one.
+            if issue.number <= looked:
+                break
+            newest_seen = max(newest_seen, issue.number)
+            # Of pull requests, which are listed too, there may be thousands.
+            is_issue = "/pull/" not in issue.html_url
+            ours = is_issue and self._is_me(login_of(issue.user))
+            if ours and carries(issue.body or "", marker):
+                self._issues[key] = issue.number
+                return issue
+        self._looked[key] = newest_seen
+        return None
+
+    # How it is asked
+
+    def _is_me(self, login: str) -> bool:
+        return login.lower() == self.login().lower()
+
+    @contextmanager
+    def _asking(self, repository: str, doing: str) -> Iterator[Repository]:
+        """Lend a lazy repository; `doing` names it by `{}`."""
+        owner, _, name = repository.partition("/")
+        with self._lent(owner, doing.format(repository)) as client:
+            yield Repository(client, url=f"/repos/{quote(owner, safe='')}/{quote(name, safe='')}")
+
+    @contextmanager
+    def _lent(self, owner: str, doing: str) -> Iterator[Client]:
+        try:
+            with self._account.clients(owner).lend(doing) as client:
+                yield client
+        except Unauthorized as unauthorized:
+            if status_of(unauthorized) == 401:
+                self._account.rejected(owner)
+            raise
+
+
+def _state(*, open_: bool) -> str:
+    return "open" if open_ else "closed"

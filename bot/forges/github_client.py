@@ -1,0 +1,218 @@
+"""Lend PyGithub's requesters so that calls are safe: in threads, after a rename, on a bad line.
+
+A requester of PyGithub belongs to one thread at a time, follows a redirect without its
+query, takes a 307 for success, and writes whole answers into its debug log.
+"""
+
+import json
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Any
+from urllib.parse import urljoin, urlsplit, urlunsplit
+
+import requests
+from github import Auth, GithubException
+from github.Requester import HTTPRequestsConnectionClass, Requester, RequestsResponse
+
+from bot.forges.forge import RateLimited
+from bot.forges.github_errors import Elsewhere, NoJson, translate
+
+PUBLIC_API = "https://api.github.com"
+_REDIRECTS = {301, 302, 307, 308}
+_MOST_REDIRECTS = 5
+_MOST_ANSWERS = 256
+_LARGEST_ANSWER = 64 << 10
+# Answers hold installation tokens and what people wrote; no log is the place for them.
+logging.getLogger("github.Requester").setLevel(logging.INFO)
+
+
+class Answers:
+    """The newest answers that came with an ETag; asked again, an unchanged one costs no limit."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._known: OrderedDict[str, requests.Response] = OrderedDict()
+
+    def get(self, url: str) -> requests.Response | None:
+        """Return what was answered last."""
+        with self._lock:
+            return self._known.get(url)
+
+    def put(self, url: str, answer: requests.Response) -> None:
+        """Keep an answer, unless it is large."""
+        if "ETag" not in answer.headers or len(answer.content) > _LARGEST_ANSWER:
+            return
+        with self._lock:
+            self._known[url] = answer
+            self._known.move_to_end(url)
+            if len(self._known) > _MOST_ANSWERS:
+                self._known.popitem(last=False)
+
+
+class _Connection(HTTPRequestsConnectionClass):
+    """A connection that follows redirects as they are meant, and asks with ETags."""
+
+    def __init__(self, api_url: str, timeout: float, answers: Answers) -> None:
+        parts = urlsplit(api_url)
+        super().__init__(parts.hostname or "", parts.port)
+        self._origin = (parts.scheme, parts.netloc)
+        self._root = f"{parts.scheme}://{parts.netloc}"
+        self._seconds = timeout
+        self._answers = answers
+
+    def getresponse(self) -> RequestsResponse:
+        known = self._answers.get(self.url) if self.verb == "GET" else None
+        headers = dict(self.headers)
+        if known is not None:
+            headers["If-None-Match"] = known.headers["ETag"]
+        answer = self._ask(f"{self._root}{self.url}", headers)
+        if known is not None and answer.status_code == 304:
+            return RequestsResponse(known)
+        if self.verb == "GET" and answer.status_code == 200:
+            self._answers.put(self.url, answer)
+        return RequestsResponse(answer)
+
+    def _ask(self, url: str, headers: dict[str, str]) -> requests.Response:
+        for _ in range(_MOST_REDIRECTS):
+            answer = self.session.request(
+                self.verb,
+                url,
+                headers=headers,
+                data=self.input,
+                timeout=self._seconds,
+                allow_redirects=False,
+            )
+            if answer.status_code not in _REDIRECTS or "Location" not in answer.headers:
+                return answer
+            url = self._followed(url, answer.headers["Location"])
+        raise requests.TooManyRedirects(f"more than {_MOST_REDIRECTS} redirects")
+
+    def _followed(self, url: str, location: str) -> str:
+        target = urlsplit(urljoin(url, location))
+        if (target.scheme, target.netloc) != self._origin:
+            raise Elsewhere(
+                f"it redirects to {target.scheme}://{target.netloc}, where the token does not"
+                " belong; if that is its address, set LOCKSTEP_GITHUB_API_URL to it"
+            )
+        return urlunsplit(target._replace(query=target.query or urlsplit(url).query, fragment=""))
+
+
+class Client(Requester):
+    """PyGithub's requester with one connection of its own; it raises nothing but ForgeErrors."""
+
+    def __init__(
+        self,
+        api_url: str,
+        auth: Auth.Auth,
+        timeout: float,
+        answers: Answers,
+        clock: Callable[[], float],
+    ) -> None:
+        super().__init__(
+            auth=auth,
+            base_url=api_url,
+            # For the connections that we do not use: ours has its own.
+            timeout=max(1, int(timeout)),
+            user_agent="lockstep-bot",
+            per_page=100,
+            verify=True,
+            retry=None,
+            pool_size=1,
+            seconds_between_requests=0,
+            seconds_between_writes=0,
+            lazy=True,
+        )
+        self.doing = ""
+        self._clock = clock
+        self._line = _Connection(api_url, timeout, answers)
+
+    def __repr__(self) -> str:
+        return f"Client({self.base_url!r})"
+
+    def requestJson(  # noqa: N802 - PyGithub's name
+        self,
+        verb: str,
+        url: str,
+        parameters: dict[str, Any] | None = None,
+        headers: dict[str, Any] | None = None,
+        input: Any | None = None,  # noqa: A002 - PyGithub's name
+        cnx: Any = None,  # noqa: ARG002 - always ours
+        follow_302_redirect: bool = False,  # noqa: ARG002, FBT001, FBT002 - ours follows all
+    ) -> tuple[int, dict[str, Any], str]:
+        """Ask on our own connection."""
+        status, answered, text = super().requestJson(
+            verb, url, parameters, headers, input, self._line
+        )
+        if status < 400 and text and "json" not in answered.get("content-type", ""):
+            raise NoJson("it is no JSON; does a proxy or a login page stand in between?")
+        return status, answered, text
+
+    def requestJsonAndCheck(  # noqa: N802 - PyGithub's name
+        self, *args: Any, **kwargs: Any
+    ) -> tuple[dict[str, Any], Any]:
+        """Ask, and raise what is no success as a `ForgeError`."""
+        try:
+            return super().requestJsonAndCheck(*args, **kwargs)
+        except (
+            GithubException,
+            requests.RequestException,
+            Elsewhere,
+            NoJson,
+            json.JSONDecodeError,
+        ) as error:
+            raise translate(error, self.doing, self._clock()) from error
+
+    def close(self) -> None:
+        """Close the connection."""
+        super().close()
+        self._line.close()
+
+
+class Clients:
+    """The clients of one way to authenticate; a used-up limit makes all of them wait."""
+
+    def __init__(
+        self, api_url: str, auth: Auth.Auth, *, timeout: float, clock: Callable[[], float]
+    ) -> None:
+        self._api_url, self._auth, self._timeout, self._clock = api_url, auth, timeout, clock
+        self._answers = Answers()
+        self._lock = Lock()
+        self._idle: list[Client] = []
+        self._until = 0.0
+
+    @contextmanager
+    def lend(self, doing: str) -> Iterator[Client]:
+        """Lend a client to one thread; `doing` completes "GitHub would not …".
+
+        Raises `RateLimited` without a call while an earlier one is in force.
+        """
+        if self._clock() < self._until:
+            until = datetime.fromtimestamp(self._until, UTC)
+            raise RateLimited(
+                f"GitHub's rate limit is used up; it may be asked from {until:%H:%M:%S} UTC on",
+                until,
+            )
+        with self._lock:
+            client = self._idle.pop() if self._idle else None
+        if client is None:
+            client = Client(self._api_url, self._auth, self._timeout, self._answers, self._clock)
+        client.doing = doing
+        try:
+            yield client
+        except RateLimited as limited:
+            self._until = max(self._until, limited.until.timestamp())
+            raise
+        finally:
+            with self._lock:
+                self._idle.append(client)
+
+    def close(self) -> None:
+        """Close the connections of the clients that are not lent."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for client in idle:
+            client.close()

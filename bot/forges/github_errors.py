@@ -1,0 +1,166 @@
+"""Turn what GitHub answers, or fails to, into the few kinds of `ForgeError`.
+
+The line says what we wanted, what GitHub said to it and what a person can do.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import requests
+from github import GithubException
+
+from bot.forges.forge import (
+    Conflict,
+    ForgeError,
+    NotFound,
+    RateLimited,
+    Refused,
+    Unauthorized,
+    Unavailable,
+)
+
+# GitHub's advice where a secondary limit comes without `Retry-After`.
+_SECONDARY_WAIT = 60.0
+_LONGEST_WORDS = 500
+# By these words a 403 is about who asks, and not about what is asked.
+_NOT_ALLOWED = re.compile(
+    r"not accessible by|must have|need (?:at least|admin|write)|not authorized|permission"
+    r"|\bscopes?\b|SAML|suspended|IP allow list|requires authentication",
+    re.IGNORECASE,
+)
+_LIMIT = re.compile(r"rate limit|abuse detection", re.IGNORECASE)
+# Both come as 405, but asking again after another look may help.
+_MOVED = re.compile(r"(?:base|head) branch was modified", re.IGNORECASE)
+
+
+class NoJson(Exception):
+    """The answer is no JSON: a proxy or a login page stands where GitHub should."""
+
+
+class Elsewhere(Exception):
+    """GitHub sends us to another address, where the token does not belong."""
+
+
+def translate(error: Exception, doing: str, now: float) -> ForgeError:
+    """Return the kind of error that this is; `now` is in seconds since 1970."""
+    match error:
+        case GithubException():
+            return _answered(error, doing, now)
+        case requests.Timeout():
+            return Unavailable(f"GitHub did not answer in time when asked to {doing}")
+        case requests.RequestException():
+            why = type(error).__name__
+            return Unavailable(f"the connection to GitHub failed while it was to {doing} ({why})")
+        case Elsewhere():
+            return Refused(f"GitHub could not be asked to {doing}: {error}")
+        case _:
+            why = str(error) if isinstance(error, NoJson) else "it is cut short or no JSON"
+            return Unavailable(f"GitHub's answer could not be read when asked to {doing}: {why}")
+
+
+def status_of(error: ForgeError) -> int | None:
+    """Return the HTTP status that an error was made of, None where there was no answer."""
+    cause = error.__cause__
+    return cause.status if isinstance(cause, GithubException) else None
+
+
+def _answered(  # noqa: PLR0911 - one line for each kind
+    error: GithubException, doing: str, now: float
+) -> ForgeError:
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+    said = f"GitHub would not {doing}: {_words(error.data) or f'status {error.status}'}"
+    until = _limited_until(error.status, headers, _words(error.data), now)
+    if until is not None:
+        when = f"{until:%H:%M:%S} UTC"
+        return RateLimited(f"GitHub's rate limit is used up; it may be asked from {when} on", until)
+    match error.status:
+        case 401:
+            return Unauthorized(f"{said}. The token is wrong, revoked or expired: set another one")
+        case 403 if _NOT_ALLOWED.search(said):
+            return Unauthorized(said + _lacking(headers))
+        case 404:
+            return NotFound(said + (_scopes_lacking(headers) or " (or the token may not see it)"))
+        case 422 if "no commit found" in said.lower():
+            return NotFound(said)
+        case 405 if _MOVED.search(said):
+            return Conflict(said)
+        case 409:
+            return Conflict(said)
+        case status if status >= 500:
+            return Unavailable(f"GitHub failed when asked to {doing} (status {status})")
+        case _:
+            return Refused(said)
+
+
+def _words(data: Any) -> str:
+    """Return the message and the errors of an answer, in GitHub's own words."""
+    if not isinstance(data, Mapping):
+        return ""
+    said = [str(data.get("message") or "")]
+    errors = data.get("errors")
+    for one in errors if isinstance(errors, list) else []:
+        if isinstance(one, Mapping):
+            parts = (one.get("message"), one.get("field"), one.get("code"))
+            text = str(parts[0]) if parts[0] else " ".join(str(part) for part in parts if part)
+        else:
+            text = str(one)
+        said.append(text)
+    return "; ".join(part for part in said if part)[:_LONGEST_WORDS]
+
+
+def _limited_until(
+    status: int, headers: Mapping[str, str], words: str, now: float
+) -> datetime | None:
+    if status not in {403, 429}:
+        return None
+    if "retry-after" in headers:
+        return _moment(_retry_after(headers["retry-after"], now))
+    if headers.get("x-ratelimit-remaining") == "0" and "x-ratelimit-reset" in headers:
+        try:
+            return _moment(float(headers["x-ratelimit-reset"]))
+        except ValueError:
+            return _moment(now + _SECONDARY_WAIT)
+    if status == 429 or _LIMIT.search(words):
+        return _moment(now + _SECONDARY_WAIT)
+    return None
+
+
+def _retry_after(value: str, now: float) -> float:
+    """Return the moment, from seconds or a date: HTTP allows both."""
+    try:
+        return now + float(value)
+    except ValueError:
+        pass
+    try:
+        return parsedate_to_datetime(value).timestamp()
+    except ValueError:
+        return now + _SECONDARY_WAIT
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _lacking(headers: Mapping[str, str]) -> str:
+    """Return what GitHub says the token needs, ` …` where it does not say."""
+    accepted = headers.get("x-accepted-github-permissions")
+    if accepted:
+        # `contents=write,issues=read; administration=write`: commas join, semicolons part.
+        spelt = accepted.replace("=", ": ").replace(",", " and ").replace(";", " or")
+        return f". The token needs the permission {spelt}"
+    return _scopes_lacking(headers) or ". The token, or its account, lacks a permission"
+
+
+def _scopes_lacking(headers: Mapping[str, str]) -> str:
+    """Return which scopes would do, empty where GitHub names none or the token has one."""
+    wanted = _scopes(headers.get("x-accepted-oauth-scopes", ""))
+    if "x-oauth-scopes" not in headers or not wanted or wanted & _scopes(headers["x-oauth-scopes"]):
+        return ""
+    return f". The token needs one of the scopes {', '.join(sorted(wanted))}"
+
+
+def _scopes(header: str) -> set[str]:
+    return {scope.strip() for scope in header.split(",")} - {""}
