@@ -81,11 +81,12 @@ def _commit_to(local: Local, ref: str, planned: Plan) -> None:
             f"{ref} is checked out, and its files would not follow; "
             "choose another ref, or check out another branch first"
         )
-    own = {f"refs/heads/{e.branch}": e for e in local.config.environments}
-    if full in own and repository.commit(full) != planned.comparison.target.sha:
+    target = planned.comparison.target.environment
+    others = {f"refs/heads/{e.branch}": e.name for e in local.config.environments}
+    if others.get(full, target) != target:
         raise Failure(
-            f"{ref} is the branch of `{own[full].name}`, and this candidate is for "
-            f"`{planned.comparison.target.environment}`; choose another ref"
+            f"{ref} is the branch of `{others[full]}`, and this candidate is for `{target}`; "
+            "choose another ref"
         )
     repository.write(candidate.objects)
     repository.update_ref(full, candidate.sha, "lockstep plan")
