@@ -1,0 +1,129 @@
+"""Addresses, secrets and switches, as the environment of a process spells them.
+
+Every function returns the value or raises `ValueError` with a sentence for people, in
+which no secret is quoted, nor anything that may hold one.
+"""
+
+import re
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import SecretStr
+
+from config.patterns import PatternError, path_pattern
+from config.suggest import named
+
+_SWITCH = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(
+    ("false", "no", "off", "0"), False
+)
+
+
+def port(text: str) -> int:
+    """Return the port that `text` is; 0 takes any that is free."""
+    if "://" in text:
+        # For a service called `lockstep`, and in the name of our variable.
+        raise ValueError(
+            f"{named(text)} is what Kubernetes sets for a service of that name; set the variable "
+            "yourself, or `enableServiceLinks: false` for the pod"
+        )
+    if not re.fullmatch(r"[0-9]{1,5}", text, re.ASCII) or int(text) > 65535:
+        raise ValueError(f"{named(text)} is not a port; write a number up to 65535")
+    return int(text)
+
+
+def number(text: str) -> int:
+    """Return the whole number that `text` is."""
+    if not re.fullmatch(r"[0-9]{1,18}", text, re.ASCII):
+        raise ValueError(f"{named(text)} is not a number")
+    return int(text)
+
+
+def switch(text: str) -> bool:
+    """Return whether `text` says yes."""
+    if text.casefold() not in _SWITCH:
+        raise ValueError(f"{named(text)} is neither `true` nor `false`")
+    return _SWITCH[text.casefold()]
+
+
+def log_format(text: str) -> str:
+    """Return `text` where it is a format of log lines."""
+    if text not in {"text", "json"}:
+        raise ValueError(f"{named(text)} is neither `text` nor `json`")
+    return text
+
+
+def address(text: str) -> str:
+    """Return `text` where it is a host and a port."""
+    if not re.fullmatch(r"([^\s:/@\[\]]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}", text):
+        raise ValueError(
+            "the address is not a host and a port, such as `temporal.example.com:7233`"
+        )
+    return text
+
+
+def url(text: str) -> str:
+    """Return `text`, without a slash at its end, where a token may be sent there."""
+    parts = _split(text)
+    if parts is None:
+        raise ValueError("the value is not a URL, such as `https://forge.example.com/api/v3`")
+    # Not quoted: what is too much in it may be a token.
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("the URL has more than a host and a path; a token has its own setting")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+        raise ValueError(
+            f"{named(text)} would send the token in the clear; write `https://`, or put a proxy "
+            "on this machine that does"
+        )
+    return text.rstrip("/")
+
+
+def _split(text: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(text)
+        complete = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:  # brackets that hold no address, a port that is none
+        return None
+    return parts if complete and not re.search(r"\s", text) else None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def token(text: str) -> SecretStr:
+    """Return the token that `text` is; no sentence quotes it."""
+    if not re.fullmatch(r"[\x21-\x7e]+", text):
+        raise ValueError("the value has a space or a character that no token has")
+    return SecretStr(text)
+
+
+def private_key(text: str) -> SecretStr:
+    """Return the key in PEM that `text` is; no sentence quotes it."""
+    if not re.match(r"-----BEGIN ([A-Z]+ )?PRIVATE KEY-----\s", text):
+        raise ValueError("this is not a private key; the App's page has it as a `.pem` file")
+    return SecretStr(text)
+
+
+def file(text: str) -> Path:
+    """Return the path that `text` is, where a file is there."""
+    path = Path(text)
+    if not path.is_file():
+        raise ValueError(f"there is no file `{text}`")
+    return path
+
+
+def patterns(text: str) -> tuple[str, ...]:
+    """Return the patterns of repositories in `text`, parted by commas or white space."""
+    patterns = tuple(re.split(r"[\s,]+", text.strip(", \n\t")))
+    for pattern in patterns:
+        try:
+            path_pattern(pattern)
+        except PatternError:
+            raise ValueError(
+                f"{named(pattern)} is not a pattern of repositories, such as `acme/*`"
+            ) from None
+    return patterns
