@@ -9,14 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    BeforeValidator,
-    SecretStr,
-    ValidationError,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr, ValidationError
 
 from config import addresses
 from config.patterns import path_pattern

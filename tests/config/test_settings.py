@@ -414,8 +414,8 @@ def test_an_app_has_an_id_and_a_key() -> None:
 
     assert errors(app) == [
         (
-            "`LOCKSTEP_GITHUB_APP_ID` and `LOCKSTEP_GITHUB_PRIVATE_KEY_FILE` go together; set both, "
-            "or use `LOCKSTEP_GITHUB_TOKEN`"
+            "`LOCKSTEP_GITHUB_APP_ID` and `LOCKSTEP_GITHUB_PRIVATE_KEY_FILE` go together; set "
+            "both, or use `LOCKSTEP_GITHUB_TOKEN`"
         )
     ]
 
