@@ -112,7 +112,7 @@ def test_json_is_one_document_of_the_documented_shape(
                             {
                                 "sha": pending,
                                 "author": "Ada",
-                                "date": "2026-01-05T09:02:00+00:00",
+                                "date": "2026-01-05T10:01:00+01:00",
                                 "subject": "More room (#7)",
                             }
                         ],
@@ -126,7 +126,7 @@ def test_json_is_one_document_of_the_documented_shape(
                             {
                                 "sha": world.sha("development"),
                                 "author": "Ada",
-                                "date": "2026-01-05T09:04:00+00:00",
+                                "date": "2026-01-05T10:03:00+01:00",
                                 "subject": "Change new.txt",
                             }
                         ],
