@@ -11,6 +11,8 @@ SETTINGS = "configs/settings.json"
 SERVICE = "service.toml"
 NOTES = "notes.txt"
 OVERLAY = "overlays/site.yaml"
+ANCHORS = "configs/anchors.yml"
+DOCUMENTS = "configs/documents.yaml"
 
 Edit = Callable[[str, int], str]
 
@@ -55,6 +57,40 @@ strict = 0
 """,
     NOTES: "".join(f"line {number}: 0\n" for number in range(7)),
     OVERLAY: "site: 0\nreplicas: 0\n",
+    ANCHORS: """\
+defaults: &defaults
+  level: 0
+  mode: "0"
+service:
+  <<: *defaults
+  own: 0
+copy: *defaults
+text: |
+  first 0
+  last
+"dotted.key": 0
+list: [1, 0]
+ports: [{name: a, port: 0}, {name: b, port: 0}]
+rules:
+  - id: one
+    when: {day: 0, hour: 0}
+  - id: two
+    when:
+      day: 0
+""",
+    DOCUMENTS: """\
+kind: A
+metadata:
+  name: x
+value: 0
+---
+kind: A
+metadata:
+  name: y
+  labels:
+    tier: 0
+value: 0
+""",
     "run.sh": "#!/bin/sh\necho 0\n",
 }
 
@@ -94,6 +130,31 @@ def _shape(text: str, n: int) -> str:
     return re.sub(r"(?m)^shape:.*\n(  (?:one|two).*\n)*", deep, text)
 
 
+def _document(text: str, n: int) -> str:
+    text = re.sub(r"---\nkind: B\n.*\n", "", text)
+    return f"{text}---\nkind: B\nn: {n}\n" if n else text
+
+
+def _override(text: str, n: int) -> str:
+    text = re.sub(r"(?m)(  own: .*\n)  level: .*\n", r"\1", text)
+    return re.sub(r"(?m)(  own: .*\n)", rf"\g<1>  level: {n}\n", text) if n else text
+
+
+def _port(text: str, n: int) -> str:
+    text = re.sub(r", \{name: c, port: \w+\}", "", text)
+    return text.replace("}]", f"}}, {{name: c, port: {n}}}]") if n else text
+
+
+def _rule(text: str, n: int) -> str:
+    text = re.sub(r"  - id: new\n    when: \w+\n", "", text)
+    return text.replace("rules:\n", f"rules:\n  - id: new\n    when: {n}\n") if n else text
+
+
+def _marked(text: str, n: int) -> str:
+    plain = text.removeprefix("\ufeff")
+    return "\ufeff" + plain if n == 3 else plain
+
+
 def _break(text: str, n: int) -> str:
     whole = text.replace("}{: [\n", "")
     return whole + "}{: [\n" if n == 3 else whole
@@ -104,15 +165,16 @@ def _crlf(text: str, n: int) -> str:
     return plain.replace("\n", "\r\n") if n == 3 else plain
 
 
+ANY = (_set(r"^replicas: "), _set(r"^site: "), _line("extra: ", "name: "), _break, _crlf, _marked)
+
 EDITS: Mapping[str, tuple[Edit, ...]] = {
-    ".yaml": (
+    APP: (
         _set(r"^  host: "),
         _set(r"^  port: "),
         _set(r"^replicas: "),
         _set(r"\{cpu: "),
         _set(r"- name: a\n  size: "),
         _set(r"- name: b\n  size: "),
-        _set(r"^site: "),
         _shape,
         _worker,
         _reorder,
@@ -123,16 +185,46 @@ EDITS: Mapping[str, tuple[Edit, ...]] = {
         _set(r"# usual"),
         _break,
         _crlf,
+        _marked,
     ),
-    ".json": (
+    ANCHORS: (
+        _set(r"^  level: "),
+        _set(r"^  mode: "),
+        _override,
+        _set(r"^  own: "),
+        _set(r"^copy: "),
+        _set(r"^  first "),
+        _set(r"^\"dotted.key\": "),
+        _set(r"^list: \[1, "),
+        _set(r"name: a, port: "),
+        _set(r"name: b, port: "),
+        _port,
+        _set(r"\{day: "),
+        _set(r"hour: "),
+        _set(r"^      day: "),
+        _rule,
+        _line('"an other": ', "copy: "),
+        _crlf,
+    ),
+    DOCUMENTS: (
+        _set(r"name: x\nvalue: "),
+        _set(r"^    tier: "),
+        _set(r"tier: \w+\nvalue: "),
+        _set(r"name: y\n  labels:\n    "),
+        _document,
+        _line("# remark ", "---"),
+        _break,
+    ),
+    SETTINGS: (
         _set(r'"timeout": '),
         _set(r'"a": '),
         _set(r'"b": \[', r", 2\]"),
         _set(r'"replicas": '),
         _line('  "extra": ', '  "name": ', quoted=True),
         _line('    "c": ', '  "nested": ', quoted=True),
+        _crlf,
     ),
-    ".toml": (
+    SERVICE: (
         _set(r"^level = "),
         _set(r"^port = "),
         _set(r"^strict = "),
@@ -140,9 +232,10 @@ EDITS: Mapping[str, tuple[Edit, ...]] = {
         _set(r"^# service "),
         _line("extra = ", "title = "),
         _line("host = ", "[server]"),
+        _crlf,
     ),
-    ".txt": tuple(_set(rf"^line {number}: ") for number in range(7)),
-    ".sh": (_set(r"^echo "),),
+    NOTES: tuple(_set(rf"^line {number}: ") for number in range(7)),
+    "run.sh": (_set(r"^echo "),),
 }
 
 
@@ -153,7 +246,7 @@ def edit_file(git: MemoryGit, files: Files, which: int, how: int, n: int) -> dic
         return dict(files)
     path = texts[which % len(texts)]
     entry = files[path]
-    edits = EDITS[path[path.rindex(".") :]]
+    edits = EDITS.get(path.replace("-moved", ""), ANY)
     (data,) = git.read([entry.oid])
     text = edits[how % len(edits)](data.decode(), n)
     return {**files, path: git.blob(text.encode(), entry.mode)}

@@ -20,26 +20,39 @@ Leaves = dict[str, Any]
 
 def leaves(path: str, text: str) -> Leaves:
     """Return what a configuration file says, by key path; types tell values apart."""
-    return dict(_walk(_loaded(path, text.removeprefix("\ufeff")), ""))
-
-
-def _loaded(path: str, text: str) -> Any:
+    text = text.removeprefix("\ufeff")
     if path.endswith(".json"):
-        return json.loads(text)
-    return tomllib.loads(text) if path.endswith(".toml") else yaml.safe_load(text)
+        return dict(_walk(json.loads(text), ""))
+    if path.endswith(".toml"):
+        return dict(_walk(tomllib.loads(text), ""))
+    documents = [one for one in yaml.safe_load_all(text) if one is not None]
+    if len(documents) == 1:
+        return dict(_walk(documents[0], ""))
+    found: Leaves = {}
+    for at, one in enumerate(documents):
+        name = one.get("metadata", {}).get("name")
+        found |= _walk(one, f"{one['kind']}/{name}" if name else str(at))
+    return found
 
 
 def _walk(value: Any, key: str) -> Iterator[tuple[str, Any]]:
-    named = isinstance(value, list) and value and all(isinstance(i, dict) for i in value)
     if isinstance(value, dict) and value:
         for name, below in value.items():
-            yield from _walk(below, f"{key}.{name}" if key else name)
-    elif named:
+            plain = f"{key}.{name}" if key else name
+            yield from _walk(below, f'{key}["{name}"]' if set(str(name)) & set(". ") else plain)
+    elif field := _identity(value):
         for one in value:
-            yield from _walk(one, f"{key}[name={one['name']}]")
-        yield f"{key}[]", [one["name"] for one in value]
+            yield from _walk(one, f"{key}[{field}={one[field]}]")
+        yield f"{key}[]", [one[field] for one in value]
     else:
         yield key, (type(value).__name__, value)
+
+
+def _identity(value: Any) -> str:
+    """Return what the items of a list are known by here."""
+    if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+        return next((name for name in ("name", "id") if all(name in one for one in value)), "")
+    return ""
 
 
 def check_plan(git: MemoryGit, keep: Keep, plan: Plan) -> None:

@@ -39,3 +39,30 @@ def test_a_file_broken_in_the_source_is_promoted_where_the_target_keeps_nothing_
     plan = line.plan(0)
 
     assert [(c.key, c.state) for c in plan.promoted] == [(None, State.PENDING)]
+
+
+def test_a_comment_that_came_went_and_came_again_arrives_next_to_a_kept_value() -> None:
+    line = timeline("image: v1\nreplicas: 1\n", REPLICAS)
+    write(line, 1, "image: v1\nreplicas: 3\n")
+    write(line, 0, "image: v1 # tested\nreplicas: 1\n")
+    line.commit(1, line.files(1), "Merge, keeping ours", line.heads[0])
+    write(line, 0, "image: v1\nreplicas: 1\n")
+    write(line, 0, "image: v1 # tested\nreplicas: 1\n")
+
+    line.land(0, line.plan(0), "fast-forward")
+
+    (entry,) = line.files(1).values()
+    assert line.git.read([entry.oid]) == [b"image: v1 # tested\nreplicas: 3\n"]
+
+
+def test_a_mode_arrives_and_leaves_the_comments_of_a_hotfix_alone() -> None:
+    line = timeline("image: v1\nreplicas: 1\n", Keep())
+    write(line, 1, "# fixed\nimage: v9\nreplicas: 1\n")
+    write(line, 0, "# tried\nimage: v1\nreplicas: 1\n")
+    line.commit(0, {"app.yaml": line.files(0)["app.yaml"]._replace(mode="100755")}, "Mode")
+
+    line.land(0, line.plan(0), "fast-forward")
+
+    (entry,) = line.files(1).values()
+    assert entry.mode == "100755"
+    assert line.git.read([entry.oid]) == [b"# fixed\nimage: v9\nreplicas: 1\n"]
