@@ -98,10 +98,15 @@ class Comment(_Value):
 
 
 class ChecksChanged(_Value):
-    """A status or a check of this commit was decided."""
+    """A status or a check of this commit was decided.
+
+    `name` is null where a whole suite reports, or what reports is not said.
+    """
 
     kind: Literal["checks_changed"] = "checks_changed"
     sha: Sha
+    name: Name | None = None
+    failed: bool = False
 
 
 class RepositoryChanged(_Value):

@@ -39,6 +39,8 @@ MAX_REPOSITORIES = 100
 # GitHub names at most this many branches with a status: a full list may have left ours out.
 _BRANCHES_LISTED = 10
 _COMMAND = re.compile(r"^[ \t]*/\S", re.MULTILINE)
+# Conclusions that satisfy a required check.
+_GREEN = {"success", "neutral", "skipped"}
 
 
 class _Part(BaseModel):
@@ -281,7 +283,7 @@ class _Status(_AtRepository):
             branch.name.startswith(OUR_BRANCHES) for branch in self.branches
         ):
             return Ignored("no candidate: not on a branch of Lockstep's")
-        return ChecksChanged(sha=self.sha)
+        return ChecksChanged(sha=self.sha, name=self.context, failed=self.state != "success")
 
 
 class _CheckSuite(_Part):
@@ -289,7 +291,9 @@ class _CheckSuite(_Part):
 
 
 class _CheckRun(_Part):
+    name: Name
     head_sha: Sha
+    conclusion: str | None = None
     check_suite: _CheckSuite | None = None
 
 
@@ -298,12 +302,14 @@ class _CheckRunHook(_AtRepository):
     check_run: _CheckRun
 
     def event(self) -> Event | Ignored:
-        suite = self.check_run.check_suite
-        return _checks(self.action, self.check_run.head_sha, suite.head_branch if suite else None)
+        run, suite = self.check_run, self.check_run.check_suite
+        branch = suite.head_branch if suite else None
+        return _checks(self.action, run.head_sha, branch, run.name, run.conclusion)
 
 
 class _CheckedSuite(_CheckSuite):
     head_sha: Sha
+    conclusion: str | None = None
 
 
 class _CheckSuiteHook(_AtRepository):
@@ -311,15 +317,18 @@ class _CheckSuiteHook(_AtRepository):
     check_suite: _CheckedSuite
 
     def event(self) -> Event | Ignored:
-        return _checks(self.action, self.check_suite.head_sha, self.check_suite.head_branch)
+        suite = self.check_suite
+        return _checks(self.action, suite.head_sha, suite.head_branch, None, suite.conclusion)
 
 
-def _checks(action: str, sha: str, branch: str | None) -> Event | Ignored:
+def _checks(
+    action: str, sha: str, branch: str | None, name: str | None, conclusion: str | None
+) -> Event | Ignored:
     if action != "completed":
         return Ignored("nothing is decided yet")
     if branch is not None and not branch.startswith(OUR_BRANCHES):
         return Ignored("no candidate: not on a branch of Lockstep's")
-    return ChecksChanged(sha=sha)
+    return ChecksChanged(sha=sha, name=name, failed=conclusion not in _GREEN)
 
 
 class _Was(_Part):

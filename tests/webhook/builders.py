@@ -73,12 +73,16 @@ def status_hook(
     return hook(sha=NEW, state=state, context=context, branches=[{"name": b} for b in branches])
 
 
-def check_run_hook(action: str = "completed", branch: str | None = CANDIDATE) -> dict[str, Any]:
-    return hook(action=action, check_run={"head_sha": NEW, "check_suite": {"head_branch": branch}})
+def check_run_hook(
+    action: str = "completed", branch: str | None = CANDIDATE, conclusion: str = "success"
+) -> dict[str, Any]:
+    run = {"name": "build", "head_sha": NEW, "conclusion": conclusion}
+    return hook(action=action, check_run={**run, "check_suite": {"head_branch": branch}})
 
 
 def check_suite_hook(action: str = "completed", branch: str | None = CANDIDATE) -> dict[str, Any]:
-    return hook(action=action, check_suite={"head_sha": NEW, "head_branch": branch})
+    suite = {"head_sha": NEW, "head_branch": branch, "conclusion": "success"}
+    return hook(action=action, check_suite=suite)
 
 
 def installation_hook(action: str, *full_names: str) -> dict[str, Any]:

@@ -60,6 +60,8 @@ CLOSED = PullRequestChanged(
     from_fork=False,
     by="alice",
 )
+STATUS = ChecksChanged(sha=NEW, name="ci/test")
+CHECK = ChecksChanged(sha=NEW, name="build")
 SAID = Comment(
     number=12,
     id=99,
@@ -146,17 +148,26 @@ def changed(**fields: Any) -> PullRequestChanged:
             comment_hook("Tested.\r\n\r\n  /sign-off qa\r\n"),
             SAID.model_copy(update={"text": "Tested.\r\n\r\n  /sign-off qa\r\n"}),
         ),
-        ("status", status_hook(), ChecksChanged(sha=NEW)),
-        ("status", status_hook("failure"), ChecksChanged(sha=NEW)),
-        ("status", status_hook(branches=["main", CANDIDATE]), ChecksChanged(sha=NEW)),
-        ("status", status_hook(branches=[]), ChecksChanged(sha=NEW)),
-        ("status", status_hook(branches=[f"b{n}" for n in range(10)]), ChecksChanged(sha=NEW)),
-        ("check_run", check_run_hook(), ChecksChanged(sha=NEW)),
-        ("check_run", check_run_hook(branch=None), ChecksChanged(sha=NEW)),
+        ("status", status_hook(), STATUS),
+        ("status", status_hook("failure"), STATUS.model_copy(update={"failed": True})),
+        ("status", status_hook(branches=["main", CANDIDATE]), STATUS),
+        ("status", status_hook(branches=[]), STATUS),
+        ("status", status_hook(branches=[f"b{n}" for n in range(10)]), STATUS),
+        ("check_run", check_run_hook(), CHECK),
+        ("check_run", check_run_hook(branch=None), CHECK),
         (
             "check_run",
-            hook(action="completed", check_run={"head_sha": NEW}),
-            ChecksChanged(sha=NEW),
+            check_run_hook(conclusion="timed_out"),
+            CHECK.model_copy(update={"failed": True}),
+        ),
+        ("check_run", check_run_hook(conclusion="skipped"), CHECK),
+        (
+            "check_run",
+            hook(
+                action="completed",
+                check_run={"name": "build", "head_sha": NEW, "conclusion": "success"},
+            ),
+            CHECK,
         ),
         ("check_suite", check_suite_hook(), ChecksChanged(sha=NEW)),
         ("repository", hook(action="archived"), RepositoryChanged(change="archived", by="alice")),
