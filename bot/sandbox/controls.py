@@ -18,7 +18,7 @@ from bot.sandbox.hooks import again, find_hook
 from bot.sandbox.limits import Limits
 from bot.sandbox.merge import merge_pull
 from bot.sandbox.pushing import announce
-from bot.sandbox.records import Account, App, Hook, Protection, Repository, Token
+from bot.sandbox.records import Account, App, Hook, Installation, Protection, Repository, Token
 from bot.sandbox.world import World
 
 CI = "sandbox-ci"
@@ -283,6 +283,17 @@ class Controls:
             raise Missing(f"there is no App {slug}")
         ids = None if repositories is None else tuple(self._repo(name).id for name in repositories)
         return self._world.install(app, self._account(account), ids).id
+
+    def set_installed(self, installation: int, repo: str, there: bool) -> None:  # noqa: FBT001 - a JSON argument by name
+        """Add a repository to an installation on some, or take it out."""
+        found = self._world.store.get(Installation, installation)
+        if found is None:
+            raise Missing(f"there is no installation {installation}")
+        self._world.set_installed(found, self._repo(repo), there=there)
+
+    def delete_repository(self, repo: str, login: str) -> None:
+        """Delete a repository as somebody."""
+        self._world.delete_repository(self._repo(repo), self._account(login))
 
     def redeliver(self, delivery_id: int) -> None:
         """Send a delivery once more."""

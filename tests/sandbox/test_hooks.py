@@ -207,6 +207,53 @@ def test_deliveries_that_are_held_wait_and_survive_a_restart(hooked: Forge) -> N
     assert (before, after) == ([], ["Held"])
 
 
+def test_an_app_is_told_of_its_repositories_as_they_come_and_go(forge: Forge) -> None:
+    permissions = {"contents": "read", "metadata": "read"}
+    forge.do.add_app("lockstep", permissions, hook_url=forge.listen())
+    forge.do.add_repository("acme/other", {"x": "1"})
+    some = forge.do.install_app("lockstep", "acme", [CONFIG])
+    forge.do.set_installed(some, "acme/other", there=True)
+    forge.do.set_installed(some, "acme/other", there=False)
+    told = forge.events()
+    forge.do.add_organization("umbrella", ["alice"])
+    forge.do.install_app("lockstep", "umbrella")
+    forge.do.add_repository("umbrella/new", {"x": "1"})
+    forge.do.delete_repository("umbrella/new", "alice")
+
+    assert told == [
+        ("installation", "created"),
+        ("installation_repositories", "added"),
+        ("installation_repositories", "removed"),
+    ]
+    assert forge.events() == [
+        ("installation", "created"),
+        ("repository", "created"),
+        ("create", None),
+        ("push", None),
+        ("repository", "deleted"),
+    ]
+
+
+def test_requested_reviewers_and_labels_fire(hooked: Forge) -> None:
+    _topic(hooked)
+    repo = hooked.repo("bob")
+    issue = repo.create_issue("x")
+    issue.add_to_labels("urgent")
+    issue.edit(state="closed")
+    issue.edit(state="open")
+    pull = repo.create_pull(title="T", body="B", head="topic", base="main")
+    hooked.delivered()
+    pull.create_review_request(reviewers=["alice"])
+    pull.delete_review_request(reviewers=["alice"])
+    pull.edit(base="development")
+
+    assert hooked.events() == [
+        ("pull_request", "review_requested"),
+        ("pull_request", "review_request_removed"),
+        ("pull_request", "edited"),
+    ]
+
+
 def test_only_an_admin_sees_the_hooks(hooked: Forge) -> None:
     with pytest.raises(GithubException) as error:
         list(hooked.repo("bob").get_hooks())
