@@ -6,7 +6,7 @@ says which of two branches has had the content first.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from config import names
 from config.suggest import named
@@ -35,7 +35,7 @@ _TIER_OF = {word: tier for tier, words in _TIERS.items() for word in words}
 _RANK = {tier: rank for rank, tier in enumerate(_TIERS)}
 _TRUNKS = ("main", "master", "trunk", "mainline")
 # Words that branches, not environments, are called by.
-_RENAMED = {"develop": _DEVELOPMENT, "devel": _DEVELOPMENT, _RELEASE: _PRODUCTION}
+_RENAMED = {"develop": _DEVELOPMENT, "devel": _DEVELOPMENT}
 
 _CONTAINERS = re.compile(
     "(branch|clusters?|configs?|deploy|deployments?|deploys|envs?|environments?|gitops|release)"
@@ -109,6 +109,7 @@ def propose_pipeline(
     chosen = _known_variants(chosen, notes)
     chosen = _newest_of_each(chosen, usable, notes)
     trunk = _trunk(usable, default, chosen, notes)
+    chosen = _with_release(chosen, trunk, leads)
     if trunk is not None:
         chosen = _with_trunk(chosen, trunk, leads, notes)
     chosen = _one_beginning(chosen, notes)
@@ -257,16 +258,28 @@ def _trunk(
     return trunk
 
 
+def _develops(chosen: Sequence[_Reading]) -> bool:
+    return any(reading.tier in {_DEVELOPMENT, _INTEGRATION} for reading in chosen)
+
+
+def _with_release(chosen: Sequence[_Reading], trunk: str | None, leads: Leads) -> list[_Reading]:
+    """Return the readings with `release` as production, or before it, as git-flow has it."""
+    release = next((reading for reading in chosen if reading.tier == _RELEASE), None)
+    if release is None or any(reading.tier == _PRODUCTION for reading in chosen):
+        return list(chosen)
+    if trunk is not None and _develops(chosen) and leads(trunk, release.branch) <= 0:
+        return list(chosen)
+    why = "production, since no other branch is"
+    produces = replace(release, tier=_PRODUCTION, name=_PRODUCTION, why=why)
+    return [produces if reading is release else reading for reading in chosen]
+
+
 def _with_trunk(
     chosen: Sequence[_Reading], trunk: str, leads: Leads, notes: list[str]
 ) -> list[_Reading]:
     """Return the readings with the trunk as production, as development, or left out."""
-    tiers = {reading.tier: reading for reading in reversed(chosen)}
-    develops = _DEVELOPMENT in tiers or _INTEGRATION in tiers
-    produces = _PRODUCTION in tiers
-    if _RELEASE in tiers and not produces:
-        # `develop → release → main`, unless `main` is seen to come first.
-        produces = not develops or leads(trunk, tiers[_RELEASE].branch) > 0
+    develops = _develops(chosen)
+    produces = any(reading.tier == _PRODUCTION for reading in chosen)
     as_development = _Reading(
         trunk, _DEVELOPMENT, _DEVELOPMENT, why="no development branch, and production has its own"
     )

@@ -1,14 +1,14 @@
 """Generalise places that environments own into a few `keep` rules that swallow nothing else."""
 
-import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import PurePosixPath
 
 from bot.engine.drift import CONFIGURATION
+from bot.engine.generalise import Accept, literal, path_rules
 from bot.engine.learning import ENOUGH_IF_LATE, Place, Study
 from bot.engine.values import format_of
 from config.patterns import PatternError, covers, key_pattern, path_pattern, segments
@@ -16,9 +16,11 @@ from config.suggest import named
 
 # Of the places that a pattern covers and that both sides have, the share that must differ.
 _SHARE = 0.5
+_LEAST_SHARE = 0.1  # … where it would take too many rules otherwise
 _SHARE_ANYWHERE = 0.8  # … where it covers a key wherever it stands
-# Of a file's keys, the share that makes the whole file the environment's own.
+# Of a file's keys, the share that must differ before the whole file is kept.
 _MOST_KEYS = 0.6
+# How many keys of a mapping stand for all of it.
 _FEWEST_KEYS = 3
 # How many files with the same key make up for each other's short pasts.
 _FEWEST_FILES = 3
@@ -26,8 +28,6 @@ _FEWEST_FILES = 3
 _READ_FILES = 300
 # More rules than this for one key are no help to anybody.
 _MOST_RULES = 8
-
-Accept = Callable[[str, Sequence[str]], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +101,12 @@ class _Learner:
         return found
 
     def _mostly_own(self, path: str) -> Place | None:
-        """Return what tells best that most of a file's keys are the environment's own."""
+        """Return what tells best that most keys of a file differ and none was ever promoted."""
         keys = self.places(path)
-        own = [place for place in map(_own, keys.values()) if place is not None]
-        promoted = any(place.promoted for places in keys.values() for place in places)
-        if promoted or len(own) < max(_FEWEST_KEYS, _MOST_KEYS * len(keys)):
+        differing = sum(any(place.differs for place in places) for places in keys.values())
+        if differing < _MOST_KEYS * len(keys) or any(map(_promoted, keys.values())):
             return None
-        return max(own, key=lambda place: place.passed)
+        return _own(self.whole(path))
 
     def _file_rules(self, whole: Mapping[str, Place]) -> Iterator[LearnedKeep]:
         differing = set(self.differing)
@@ -121,10 +120,10 @@ class _Learner:
 
         for directory in self._own_directories(whole, accept):
             below = [path for path in whole if path.startswith(directory + "/")]
-            pattern = _literal(directory) + "/**"
+            pattern = literal(directory) + "/**"
             yield LearnedKeep(pattern, why=_why_files([whole[p] for p in below]))
             whole = {path: place for path, place in whole.items() if path not in below}
-        for pattern, paths in _path_rules(sorted(whole), self.universe, accept):
+        for pattern, paths in path_rules(sorted(whole), self.universe, accept):
             yield LearnedKeep(pattern, why=_why_files([whole[p] for p in paths]))
 
     def _own_directories(self, whole: Mapping[str, Place], accept: Accept) -> list[str]:
@@ -184,7 +183,7 @@ class _Learner:
         for key in self._parents(left):
             below = [k for k in left if covers(key, k)]
             paths = {path for k in below for path in left[k]}
-            rules = list(_path_rules(sorted(paths), self.universe, self._accept(key, 1.0)))
+            rules = list(path_rules(sorted(paths), self.universe, self._accept(key, 1.0)))
             if _few_and_all(rules, paths):
                 places = [place for k in below for place in left.pop(k).values()]
                 yield from self._explained(rules, key, places)
@@ -197,20 +196,22 @@ class _Learner:
             paths = {path for key in keys for path in left[key]}
             anywhere = f"**.{ending}"
             accept = self._accept(anywhere, _SHARE_ANYWHERE)
-            rules = list(_path_rules(sorted(paths), self.universe, accept))
+            rules = list(path_rules(sorted(paths), self.universe, accept))
             if _few_and_all(rules, paths):
                 places = [place for key in keys for place in left.pop(key).values()]
                 yield from self._explained(rules, anywhere, places)
         for key, here in left.items():
-            rules = list(_path_rules(sorted(here), self.universe, self._accept(key, _SHARE)))
-            if len(rules) > _MOST_RULES:
+            for share in (_SHARE, _LEAST_SHARE):
+                rules = list(path_rules(sorted(here), self.universe, self._accept(key, share)))
+                if len(rules) <= _MOST_RULES:
+                    yield from self._explained(rules, key, list(here.values()))
+                    break
+            else:
                 self.notes.append(
                     f"{named(key)} has long differed in {len(here)} files, such as "
-                    f"{_shown(min(here))}, and is promoted or alike in others next to them: no "
-                    "rule was made"
+                    f"{_shown(min(here))}, but is promoted or alike in files next to them: no rule "
+                    "was made"
                 )
-                continue
-            yield from self._explained(rules, key, list(here.values()))
 
     def _parents(self, own: Mapping[str, Mapping[str, Place]]) -> list[str]:
         """Return the highest mappings of which at least three keys are owned."""
@@ -291,88 +292,13 @@ def _promoted(places: Sequence[Place]) -> bool:
     return any(place.promoted for place in places)
 
 
-# Paths
-
-
-def _path_rules(
-    paths: Sequence[str], universe: Sequence[str], accept: Accept
-) -> Iterator[tuple[str, Sequence[str]]]:
-    """Yield the fewest accepted patterns for `paths`, each with those it stands for."""
-    if len(paths) == 1:
-        if accept(paths[0], paths):
-            yield _literal(paths[0]), paths
-        return
-    for pattern in _candidates(paths):
-        expression = path_pattern(pattern)
-        covered = [path for path in universe if expression.fullmatch(path)]
-        if set(paths) <= set(covered) and accept(pattern, covered):
-            yield pattern, paths
-            return
-    groups: dict[str, list[str]] = defaultdict(list)
-    shared = len(_shared_directory(paths))
-    for path in paths:
-        directories = path.split("/")[:-1]
-        # Files that share their directory have nothing left to be told apart by but their names.
-        groups["/".join(directories[: shared + 1]) if len(directories) > shared else path].append(
-            path
-        )
-    for group in groups.values():
-        yield from _path_rules(group, universe, accept)
-
-
-def _candidates(paths: Sequence[str]) -> Iterator[str]:
-    """Yield patterns for several paths, the ones that a person would write first."""
-    if not paths:
-        return
-    split = [path.split("/") for path in paths]
-    shared = _shared_directory(paths)
-    prefix = "".join(_literal(part) + "/" for part in shared)
-    names = {parts[-1] for parts in split}
-    depths = {len(parts) - len(shared) for parts in split}
-    endings = {PurePosixPath(name).suffix for name in names}
-    ending = _literal(endings.pop()) if len(endings) == 1 else ""
-    if depths == {1}:
-        yield f"{prefix}*{ending}"
-        start, end = _shared_start(names), _shared_start({name[::-1] for name in names})[::-1]
-        if start or len(end) > len(ending):
-            yield f"{prefix}{_literal(start)}*{_literal(end)}"
-        return
-    if len(names) == 1:
-        name = _literal(names.pop())
-        if depths == {2}:
-            yield f"{prefix}*/{name}"
-        yield f"{prefix}**/{name}"
-    else:
-        if depths == {2}:
-            yield f"{prefix}*/*{ending}"
-        yield f"{prefix}**/*{ending}"
-
-
-def _shared_directory(paths: Sequence[str]) -> list[str]:
-    shared: list[str] = []
-    for parts in zip(*(path.split("/")[:-1] for path in paths), strict=False):
-        if len(set(parts)) > 1:
-            break
-        shared.append(parts[0])
-    return shared
-
-
-def _shared_start(texts: Collection[str]) -> str:
-    first, last = min(texts), max(texts)
-    length = next((i for i, (a, b) in enumerate(zip(first, last)) if a != b), len(first))  # noqa: B905 -- the longer one's rest is no shared start
-    return first[:length]
-
-
-def _literal(path: str) -> str:
-    """Return the pattern that means a path, or a part of one, to the letter."""
-    escaped = re.sub(r"[\[*?{]", r"[\g<0>]", path)
-    return re.sub(r"(^|/)!", r"\1?", escaped)
+# Spellings
 
 
 def _can_be_written(path: str) -> bool:
     """Whether a path can stand in a configuration file, and its pattern means it."""
     try:
-        return _is_text(path) and path_pattern(_literal(path)).fullmatch(path) is not None
+        return _is_text(path) and path_pattern(literal(path)).fullmatch(path) is not None
     except PatternError:
         return False
 
@@ -384,9 +310,6 @@ def _is_text(path: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-# Keys
 
 
 def _can_be_pattern(key: str) -> bool:
