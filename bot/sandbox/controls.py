@@ -180,7 +180,7 @@ class Controls:
     ) -> None:
         """Set a commit status, as CI unless told otherwise."""
         found = self._repo(repo)
-        actor = self._world.add_account(login)
+        actor = self._world.add_account(CI, "Bot") if login == CI else self._account(login)
         sha = self._world.resolve(found, ref)
         checks.set_status(
             self._world, found, actor, sha, state=state, context=context, description=description

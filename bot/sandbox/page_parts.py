@@ -58,13 +58,14 @@ def _is_open(view: View, asked: Pull) -> bool:
     return conversation(view.world, asked).state == "open"
 
 
-def card(head: object, body: Html) -> Html:
-    """Return a box with a head."""
+def card(head: object, body: Html, anchor: str = "") -> Html:
+    """Return a box with a head, to be linked to by its anchor."""
     return fill(
-        '<section class="card"><div class="head">{head}</div><div class="body">{body}</div>'
-        "</section>",
+        '<section class="card"{anchor}><div class="head">{head}</div>'
+        '<div class="body">{body}</div></section>',
         head=head,
         body=body,
+        anchor=fill(' id="{name}"', name=anchor) if anchor else "",
     )
 
 

@@ -68,8 +68,10 @@ def issue_page(view: View) -> tuple[str, Html]:
 
 
 def _title(about: Issue, state: str) -> Html:
+    labels = joined(fill(' <span class="label">{name}</span>', name=n) for n in about.labels)
     return fill(
-        '<h1>{title} <span class="soft">#{number}</span></h1><p>{badge}</p>',
+        '<h1>{title} <span class="soft">#{number}</span></h1><p>{badge}{labels}</p>',
+        labels=labels,
         title=about.title,
         number=about.number,
         badge=badge(state),
@@ -82,7 +84,13 @@ def _said(view: View, about: Issue) -> list[Html]:
         markdown(about.body) if about.body else Html('<p class="soft">No description.</p>'),
     )
     told = [
-        (c.created_at, c.id, f"{view.login(c.author_id)} at {c.created_at}", c.body)
+        (
+            c.created_at,
+            c.id,
+            f"issuecomment-{c.id}",
+            f"{view.login(c.author_id)} at {c.created_at}",
+            c.body,
+        )
         for c in view.world.store.all(Comment, view.repo.id)
         if c.number == about.number
     ]
@@ -90,13 +98,15 @@ def _said(view: View, about: Issue) -> list[Html]:
         (
             r.submitted_at or "",
             r.id,
+            f"pullrequestreview-{r.id}",
             f"{view.login(r.author_id)} {r.state.lower().replace('_', ' ')} {r.commit_sha[:10]}",
             r.body,
         )
         for r in reviews(view.world, view.repo, about.number)
         if r.submitted_at
     ]
-    return [first, *(card(head, markdown(body)) for _, _, head, body in sorted(told))]
+    spoken = (card(head, markdown(body), anchor) for _, _, anchor, head, body in sorted(told))
+    return [first, *spoken]
 
 
 def _comment_form(view: View, about: Issue) -> Html:
@@ -138,7 +148,7 @@ def pull_page(view: View) -> tuple[str, Html]:
         _checks(view, asked.head_sha, f"/pull/{asked.number}"),
         *([_decide(view, asked)] if about.state == "open" else []),
         _comment_form(view, about),
-        fill("<h2>{count} changed files</h2>", count=len(changes)),
+        fill("<h2>Changed files: {count}</h2>", count=len(changes)),
         _difference(changes),
     ]
     return f"{about.title} #{about.number}", frame(view, joined(parts))
@@ -223,6 +233,30 @@ def _decide(view: View, asked: Pull) -> Html:
             options=options,
         ),
     )
+
+
+def compare(view: View) -> tuple[str, Html]:
+    """Show what one branch or commit has that another has not."""
+    base_name, _, head_name = view.params["basehead"].partition("...")
+    git = view.world.git(view.repo)
+    base, head = (view.world.resolve(view.repo, name) for name in (base_name, head_name))
+    commits = git.log(f"{base}..{head}")
+    rows = [
+        fill(
+            '<a href="{root}/commit/{sha}"><code>{short}</code></a> {subject}',
+            root=view.root,
+            sha=found.sha,
+            short=found.sha[:10],
+            subject=found.message.partition("\n")[0],
+        )
+        for found in commits
+    ]
+    parts = [
+        fill("<h2>{base} … {head}</h2>", base=base_name, head=head_name),
+        row_list(rows, "No commits between them."),
+        _difference(git.changes(git.merge_base(base, head) or base, head)),
+    ]
+    return f"{base_name}...{head_name}", frame(view, joined(parts))
 
 
 def commit(view: View) -> tuple[str, Html]:

@@ -19,7 +19,7 @@ from bot.sandbox.page_parts import View
 from bot.sandbox.records import Account
 from bot.sandbox.style import STYLE
 from bot.sandbox.thread import StoreThread
-from bot.sandbox.world import World
+from bot.sandbox.world import FORGE_LOGIN, World
 
 _COOKIE = "sandbox-acts-as"
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
@@ -47,6 +47,7 @@ _VIEWS: Mapping[str, Callable[[View], tuple[str, Html]]] = {
     "/{owner}/{name}/issues": page_pulls.issue_list,
     "/{owner}/{name}/issues/{number:[0-9]+}": page_pulls.issue_page,
     "/{owner}/{name}/commit/{sha:[0-9a-f]{40}}": page_pulls.commit,
+    "/{owner}/{name}/compare/{basehead:.+}": page_pulls.compare,
     "/{owner}/{name}/hooks": page_views.hooks,
 }
 
@@ -81,7 +82,7 @@ class Pages:
     def _rendered(self, request: web.Request, view: Callable[[View], tuple[str, Html]]) -> str:
         me = self._me(request)
         title, content = view(View(self._world, me, dict(request.match_info), dict(request.query)))
-        people = [a for a in self._world.store.all(Account) if a.type == "User"]
+        people = self._people()
         options = joined(
             fill(
                 "<option{chosen}>{login}</option>",
@@ -101,9 +102,11 @@ class Pages:
         chosen = self._world.find_account(request.cookies.get(_COOKIE, ""))
         if chosen is not None and chosen.type == "User":
             return chosen
-        people = [a for a in self._world.store.all(Account) if a.type == "User"]
-        # The forge's own account was there before anybody.
-        return next((a for a in people if a.id != self._world.forge().id), None)
+        return next(iter(self._people()), None)
+
+    def _people(self) -> list[Account]:
+        users = [a for a in self._world.store.all(Account) if a.type == "User"]
+        return [a for a in users if a.login != FORGE_LOGIN]
 
     async def _act_as(self, request: web.Request) -> web.Response:
         form = await request.post()

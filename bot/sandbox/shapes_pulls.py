@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 from bot.sandbox.git import FileChange
 from bot.sandbox.merge import merge_state, mergeable
-from bot.sandbox.pulls import conversation, pulls, reviews
+from bot.sandbox.pulls import conversation, issue, pulls, reviews
 from bot.sandbox.records import (
     Comment,
     Issue,
@@ -118,11 +118,13 @@ class PullShapes(GitShapes):
         url = f"{self.repo_api(repo)}/issues/comments/{comment.id}"
         author = self.world.account(comment.author_id)
         about = f"{self.repo_api(repo)}/issues/{comment.number}"
+        kind = "pull" if issue(self.world, repo, comment.number).is_pull else "issues"
+        page = f"{self.repo_web(repo)}/{kind}/{comment.number}"
         return {
             "id": comment.id,
             "node_id": node_id("IssueComment", comment.id),
             "url": url,
-            "html_url": f"{self.repo_web(repo)}/issues/{comment.number}#issuecomment-{comment.id}",
+            "html_url": f"{page}#issuecomment-{comment.id}",
             "issue_url": about,
             "body": comment.body,
             "user": self.user(author),

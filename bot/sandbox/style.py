@@ -32,6 +32,7 @@ nav { display: flex; flex-wrap: wrap; gap: 1.2rem; border-bottom: 1px solid var(
 .label { border: 1px solid var(--line); border-radius: 2em; padding: 0 .6rem; font-size: 12px; }
 table { border-collapse: collapse; } .body th, .body td { border: 1px solid var(--line);
   padding: .3rem .7rem; text-align: left; }
+.body h1 { font-size: 1.25rem; }
 pre { background: var(--shade); padding: .7rem; margin: 0; overflow-x: auto; }
 pre.diff { padding: .3rem 0; } pre.diff span { display: block; padding: 0 .9rem; }
 .add { background: color-mix(in srgb, var(--good) 18%, transparent); }

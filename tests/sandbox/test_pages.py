@@ -91,8 +91,9 @@ def test_every_page_is_there_and_says_what_it_is(forge: Forge, browser: requests
     forge.repo("bob").create_issue("Drift", body="text")
     sha = forge.repo().get_branch("topic").commit.sha
     root = f"/{CONFIG}"
-    tails = ("", "/tree/topic", "/blob?branch=topic&path=app.yaml", "/pulls", "/pull/1", "/issues")
-    for path in ("/", *(root + tail for tail in tails), f"{root}/issues/2", f"{root}/commit/{sha}"):
+    tails = ["", "/tree/topic", "/blob?branch=topic&path=app.yaml", "/compare/main...topic"]
+    tails += ["/pulls", "/pull/1", "/issues", "/issues/2", f"/commit/{sha}"]
+    for path in ("/", *(root + tail for tail in tails)):
         page = _get(forge, browser, path)
         assert "A development tool on this machine" in page
         assert "<option selected>bob</option>" in page
