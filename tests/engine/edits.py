@@ -210,7 +210,7 @@ EDITS: Mapping[str, tuple[Edit, ...]] = {
         _set(r"name: x\nvalue: "),
         _set(r"^    tier: "),
         _set(r"tier: \w+\nvalue: "),
-        _set(r"name: y\n  labels:\n    "),
+        _line("    team: ", "    tier: "),
         _document,
         _line("# remark ", "---"),
         _break,

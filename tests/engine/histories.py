@@ -278,5 +278,8 @@ def random_steps(random: Random, count: int) -> list[Step]:
     ]
 
 
-histories = st.lists(steps_of(*KINDS), max_size=14)
+# Half of them long: what goes wrong late needs a past.
+histories = st.lists(steps_of(*KINDS), max_size=12) | st.lists(
+    steps_of(*KINDS), min_size=12, max_size=30
+)
 keeps = st.integers(0, len(KEEPS) - 1)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bot.engine.candidate import MergeMethod, Plan, plan_promotion
 from bot.engine.drift import Comparison, compare
-from bot.model import State
+from bot.model import Change, State
 from tests.engine.histories import (
     LANDINGS,
     Step,
@@ -29,6 +29,7 @@ from tests.engine.invariants import (
 from tests.engine.memory_git import MemoryGit
 
 THOROUGH = bool(os.environ.get("LOCKSTEP_THOROUGH"))
+NEW = 1_000_000
 RECORDED, INFORMED = LANDINGS[:3], LANDINGS[:-1]
 
 Test = Callable[..., None]
@@ -76,8 +77,15 @@ def leaves_word(line: Timeline, hop: int, landing: str) -> bool:
     return landing in RECORDED or (landing in INFORMED and not outranked)
 
 
-def states(comparison: Comparison) -> dict[tuple[str, str | None], State]:
-    return {(change.path, change.key): change.state for change in comparison.changes}
+def is_new(change: Change) -> bool:
+    """Whether one side has a value that nobody had before."""
+    return any(isinstance(v.data, int) and v.data >= NEW for v in (change.source, change.target))
+
+
+def states(
+    comparison: Comparison, only: Callable[[Change], bool] = lambda _: True
+) -> dict[tuple[str, str | None], State]:
+    return {(c.path, c.key): c.state for c in comparison.changes if only(c)}
 
 
 @examples(250)
@@ -155,6 +163,22 @@ def test_how_a_promotion_was_merged_changes_no_answer(
     first, second = (play(more, start=landed(line, hop, way)) for way in ways)
 
     assert states(first.compare(hop)) == states(second.compare(hop))
+
+
+@examples(100)
+@given(histories, keeps, hops, st.lists(steps_of("edit", "hotfix"), min_size=1, max_size=5))
+def test_a_squash_that_says_nothing_misleads_nobody_about_values_that_are_new(
+    steps: Sequence[Step], keep: int, hop: int, more: Sequence[Step]
+) -> None:
+    line = play(steps, keep)
+    assume(line.plan(hop).candidate)
+    # Even, so that no scalar becomes a mapping.
+    new = [step._replace(c=NEW + 2 * at, hop=hop) for at, step in enumerate(more)]
+
+    told = play(new, start=landed(line, hop, "merge")).compare(hop)
+    untold = play(new, start=landed(line, hop, "bare squash")).compare(hop)
+
+    assert states(untold, only=is_new) == states(told, only=is_new)
 
 
 @examples(150)
