@@ -9,9 +9,11 @@ from pathlib import PurePosixPath
 
 from bot.engine.drift import CONFIGURATION
 from bot.engine.generalise import Accept, literal, path_rules
+from bot.engine.keep import Keep
 from bot.engine.learning import ENOUGH_IF_LATE, Place, Study
 from bot.engine.values import format_of
 from config.patterns import PatternError, covers, key_pattern, path_pattern, segments
+from config.schema import KeepRule
 from config.suggest import named
 
 # Of the places that a pattern covers and that both sides have, the share that must differ.
@@ -76,8 +78,8 @@ class _Learner:
         return sorted(path for path in paths if _can_be_written(path))
 
     def rules(self) -> tuple[LearnedKeep, ...]:
-        whole = self._own_files()
-        rules = [*self._key_rules(whole), *self._file_rules(whole)]
+        rules = list(self._key_rules())
+        rules += self._file_rules(self._own_files(_as_keep(rules)))
         return tuple(sorted(rules, key=lambda rule: (not rule.keys, rule.path)))
 
     # Whole files
@@ -88,25 +90,25 @@ class _Learner:
             self._whole[path] = [place for place in found if place is not None]
         return self._whole[path]
 
-    def _own_files(self) -> dict[str, Place]:
-        """Return the files that are the environment's own, with what tells it best."""
+    def _own_files(self, keep: Keep) -> dict[str, Place]:
+        """Return the files that are the environment's own, with what tells it best.
+
+        Those with keys must mostly differ, by other keys than `keep` has already.
+        """
         found = {}
         for path in self.differing:
-            if any(study.keyed(path) is not None for study in self._studies):
-                place = self._mostly_own(path)
-            else:
-                place = _own(self.whole(path))
-            if place is not None:
+            keys, kept = self.places(path), keep.keys(path)
+            differing = {k for k, places in keys.items() if any(p.differs for p in places)}
+            mostly = len(differing) >= _MOST_KEYS * len(keys)
+            if keys and not (mostly and any(key not in kept for key in differing)):
+                continue
+            place = _own(self.whole(path))
+            if place is not None and not self._ever_promoted(path):
                 found[path] = place
         return found
 
-    def _mostly_own(self, path: str) -> Place | None:
-        """Return what tells best that most keys of a file differ and none was ever promoted."""
-        keys = self.places(path)
-        differing = sum(any(place.differs for place in places) for places in keys.values())
-        if differing < _MOST_KEYS * len(keys) or any(map(_promoted, keys.values())):
-            return None
-        return _own(self.whole(path))
+    def _ever_promoted(self, path: str) -> bool:
+        return _promoted(self.whole(path)) or any(map(_promoted, self.places(path).values()))
 
     def _file_rules(self, whole: Mapping[str, Place]) -> Iterator[LearnedKeep]:
         differing = set(self.differing)
@@ -114,17 +116,17 @@ class _Learner:
         def accept(_: str, covered: Sequence[str]) -> bool:
             # A file that is the same everywhere, or was ever promoted, is not to be kept.
             return all(
-                path in whole or (path in differing and not _promoted(self.whole(path)))
+                path in whole or (path in differing and not self._ever_promoted(path))
                 for path in covered
             )
 
         for directory in self._own_directories(whole, accept):
             below = [path for path in whole if path.startswith(directory + "/")]
-            pattern = literal(directory) + "/**"
-            yield LearnedKeep(pattern, why=_why_files([whole[p] for p in below]))
+            why = _why_files([whole[path] for path in below])
+            yield LearnedKeep(literal(directory) + "/**", why=why)
             whole = {path: place for path, place in whole.items() if path not in below}
         for pattern, paths in path_rules(sorted(whole), self.universe, accept):
-            yield LearnedKeep(pattern, why=_why_files([whole[p] for p in paths]))
+            yield LearnedKeep(pattern, why=_why_files([whole[path] for path in paths]))
 
     def _own_directories(self, whole: Mapping[str, Place], accept: Accept) -> list[str]:
         """Return the highest directories, with several files, in which all is accepted."""
@@ -147,9 +149,8 @@ class _Learner:
                 found[key].append(place)
         return found
 
-    def _key_rules(self, whole: Collection[str]) -> Iterator[LearnedKeep]:
-        paths = [path for path in self.differing if path not in whole and format_of(path)]
-        own = self._own_keys(paths)
+    def _key_rules(self) -> Iterator[LearnedKeep]:
+        own = self._own_keys(self.differing)
         by_path: dict[str, dict[str, str]] = defaultdict(dict)
         for pattern, key, why in self._generalised(own):
             by_path[pattern][key] = why
@@ -273,6 +274,12 @@ class _Learner:
         for pattern, paths in rules:
             here = [place for place in places if place.path in set(paths)]
             yield pattern, key, _why_keys(here)
+
+
+def _as_keep(rules: Sequence[LearnedKeep]) -> Keep:
+    return Keep(
+        [KeepRule(path=rule.path, keys=tuple(key for key, _ in rule.keys)) for rule in rules]
+    )
 
 
 def _few_and_all(rules: Sequence[tuple[str, Sequence[str]]], paths: Collection[str]) -> bool:
