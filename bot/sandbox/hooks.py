@@ -104,9 +104,9 @@ class Courier:
         self._loop.call_soon_threadsafe(self._news.set)
 
     def hold(self, *, held: bool) -> None:
-        """Keep deliveries back, or let them go again."""
+        """Keep deliveries back, or let them go again; safe from any thread."""
         self._held = held
-        self._news.set()
+        self.wake()
 
     async def idle(self) -> None:
         """Wait until nothing is queued or under way; what is held does not count."""

@@ -105,12 +105,18 @@ async def start(
     """Start a sandbox on what `root` holds; port 0 takes a free one.
 
     Raises ValueError for a host that is not loopback: whoever reaches the sandbox may act as
-    anybody in it. Raises RuntimeError where another sandbox runs on the root.
+    anybody in it; RuntimeError where another sandbox runs on the root; OSError for a port that
+    is taken.
     """
     if host != LOOPBACK:
         raise ValueError(f"the sandbox binds to {LOOPBACK} alone, not to {host!r}")
     root.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - nothing else runs yet
     lock = _lock(root)
+    try:
+        listener = _listen(port)
+    except OSError:
+        lock.close()
+        raise
     store = Store(root / "sandbox.db", clock)
     thread = StoreThread(store)
     world = World(root, store)
@@ -122,7 +128,6 @@ async def start(
 
     app = web.Application(client_max_size=_LARGEST_BODY, middlewares=[_guard])
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-    listener = _listen(port)
     url = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
     shapes = GitHubShapes(world, url)
     world.listeners.append(Webhooks(world, shapes).listen)
@@ -135,6 +140,8 @@ async def start(
     await thread.call(lambda: _begin(world))
     await runner.setup()
     await web.SockSite(runner, listener).start()
+    # What a kill left queued is sent first.
+    courier.wake()
 
     async def close() -> None:
         await runner.cleanup()
@@ -165,15 +172,23 @@ def _begin(world: World) -> None:
 def _listen(port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((LOOPBACK, port))
+    try:
+        listener.bind((LOOPBACK, port))
+    except OSError as error:
+        listener.close()
+        said = f"port {port} on {LOOPBACK} cannot be used: choose another, or 0 for a free one"
+        raise OSError(error.errno, said) from error
     return listener
 
 
 def _control_token(root: Path) -> str:
     path = root / "control-token"
     if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(32))
+        # Put in place whole: an empty token, left by a kill, would open the door to anybody.
+        fresh = root / "control-token.new"
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_urlsafe(32))
+        fresh.replace(path)
     return path.read_text()
 
 

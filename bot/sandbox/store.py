@@ -43,6 +43,8 @@ class Store:
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self.clock = clock
+        self.has_news = False
+        """Whether a delivery was queued since somebody last looked and reset this."""
         self._tables: dict[type[Record], dict[int, dict[int, Record]]] = {}
         self._undo: list[tuple[type[Record], int, int, Record | None]] = []
         self._depth = 0
@@ -141,6 +143,7 @@ class Store:
 
     def put_delivery(self, delivery: Delivery) -> Delivery:
         """Log a delivery; only the newest of each hook are kept."""
+        self.has_news = self.has_news or delivery.state == "queued"
         self._database.execute(
             "insert or replace into delivery values(?, ?, ?, ?)",
             (delivery.id, delivery.hook_id, delivery.state, json.dumps(asdict(delivery))),

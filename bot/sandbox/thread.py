@@ -12,7 +12,10 @@ T = TypeVar("T")
 
 
 class StoreThread:
-    """Runs functions on the store's thread, each in a transaction of its own."""
+    """Runs functions on the store's thread, each in a transaction of its own.
+
+    `after` is called when one of them has queued a delivery.
+    """
 
     def __init__(self, store: Store, after: Callable[[], None] = lambda: None) -> None:
         self._store = store
@@ -29,7 +32,9 @@ class StoreThread:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, alone)
         finally:
-            self.after()
+            if self._store.has_news:
+                self._store.has_news = False
+                self.after()
 
     def close(self) -> None:
         """Finish what is queued and stop."""

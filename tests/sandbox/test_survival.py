@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -156,6 +157,26 @@ async def test_two_sandboxes_do_not_share_a_root(forge: Forge, tmp_path: Path) -
 
     with pytest.raises(RuntimeError, match="another sandbox runs on"):
         await start(tmp_path / "sandbox")
+
+
+async def test_a_port_that_is_taken_is_said_and_the_root_is_free_again(
+    forge: Forge, tmp_path: Path
+) -> None:
+    port = int(forge.sandbox.url.rpartition(":")[2])
+    with pytest.raises(OSError, match="choose another"):
+        await start(tmp_path / "second", port)
+
+    second = await start(tmp_path / "second")
+
+    await second.close()
+
+
+def test_a_sandbox_with_nothing_to_do_does_nothing(forge: Forge) -> None:
+    forge.delivered()
+    before = time.process_time()
+    time.sleep(0.3)
+
+    assert time.process_time() - before < 0.1
 
 
 async def test_any_address_but_loopback_is_refused(tmp_path: Path) -> None:
