@@ -1,0 +1,5 @@
+"""Lets pytest explain the contract's assertions, which stand in no test file."""
+
+import pytest
+
+pytest.register_assert_rewrite("tests.forges.contract")

@@ -1,0 +1,212 @@
+"""GitHub's adapter keeps the contract on the sandbox, and asks no more than it says."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.forges.forge import Forge
+from bot.forges.github_shapes import permission_of
+from tests.forges.contract import CONFIG, ForgeContract, merged, opened
+from tests.forges.sandboxed import SandboxedGitHub, by_token, sandboxed
+
+R = "/repos/{owner}/{repo}"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[SandboxedGitHub]:
+    with sandboxed(tmp_path / "sandbox") as sandbox:
+        forge = by_token(sandbox)
+        try:
+            yield SandboxedGitHub(sandbox, forge)
+        finally:
+            forge.close()
+
+
+class TestGitHub(ForgeContract):
+    """The contract, kept through PyGithub."""
+
+
+@pytest.mark.parametrize(
+    ("ask", "calls"),
+    [
+        (lambda f, _: f.repository("acme", "config"), {f"GET {R}": 1}),
+        (lambda f, _: list(f.repositories()), {"GET /user/repos": 1}),
+        (lambda f, _: f.git_token("acme", "config"), {}),
+        (
+            lambda f, _: f.open_pull_request(CONFIG, "topic", "development", "P", ""),
+            {f"POST {R}/pulls": 1},
+        ),
+        (lambda f, _: f.pull_request(CONFIG, 1), {f"GET {R}/pulls/{{pull_number}}": 1}),
+        (lambda f, _: f.pull_requests(CONFIG, head="topic"), {f"GET {R}/pulls": 1}),
+        (
+            lambda f, _: f.update_pull_request(CONFIG, 1, title="P", body="B", labels=["x"]),
+            {f"PATCH {R}/issues/{{issue_number}}": 1},
+        ),
+        (
+            lambda f, sha: f.merge(CONFIG, 1, sha=sha, method="merge", title="P", message=""),
+            {f"PUT {R}/pulls/{{pull_number}}/merge": 1},
+        ),
+        (
+            lambda f, sha: f.set_status(CONFIG, sha, "pending", "waits"),
+            {f"POST {R}/statuses/{{sha}}": 1},
+        ),
+        (
+            lambda f, sha: f.checks(CONFIG, sha),
+            {f"GET {R}/commits/{{ref+}}/status": 1, f"GET {R}/commits/{{ref+}}/check-runs": 1},
+        ),
+        (lambda f, _: f.reviews(CONFIG, 1), {f"GET {R}/pulls/{{pull_number}}/reviews": 1}),
+        (
+            lambda f, _: f.permission(CONFIG, "bob"),
+            {f"GET {R}/collaborators/{{username}}/permission": 1},
+        ),
+        (
+            lambda f, _: f.members("acme/bots"),
+            {"GET /orgs/{org}/teams/{team_slug}/members": 1},
+        ),
+        (lambda f, sha: f.authors(CONFIG, [sha]), {f"GET {R}/commits": 1}),
+        (
+            lambda f, _: f.comment(CONFIG, 1, "answer/1", "Held."),
+            {
+                f"GET {R}/issues/{{issue_number}}/comments": 1,
+                f"POST {R}/issues/{{issue_number}}/comments": 1,
+            },
+        ),
+        (lambda f, _: f.issue(CONFIG, "drift"), {f"GET {R}/issues": 1}),
+    ],
+)
+def test_a_method_costs_the_calls_that_it_says(
+    world: SandboxedGitHub, ask: Callable[[Forge, str], Any], calls: dict[str, int]
+) -> None:
+    pull = opened(world)
+    world.forge.login()
+    world.calls()
+
+    ask(world.forge, pull.head_sha)
+
+    assert world.calls() == calls
+
+
+def test_our_issue_is_looked_for_once_and_then_asked_for_by_number(
+    world: SandboxedGitHub,
+) -> None:
+    opened(world)
+    world.forge.login()
+    world.forge.issue(CONFIG, "drift")
+    world.forge.write_issue(CONFIG, "drift", title="Drift", body="One", open_=True)
+    world.calls()
+
+    world.forge.write_issue(CONFIG, "drift", title="Drift", body="One", open_=True)
+
+    assert world.calls() == {f"GET {R}/issues/{{issue_number}}": 1}
+
+
+def test_our_issue_is_found_by_a_bot_that_has_just_started(world: SandboxedGitHub) -> None:
+    made = world.forge.write_issue(CONFIG, "drift", title="Drift", body="One", open_=True)
+    opened(world)
+    fresh = by_token(world.sandbox)
+
+    assert fresh.issue(CONFIG, "drift") == made
+    fresh.close()
+
+
+def test_an_issue_whose_marker_somebody_took_away_is_made_anew(world: SandboxedGitHub) -> None:
+    made = world.forge.write_issue(CONFIG, "drift", title="Drift", body="One", open_=True)
+    assert made is not None
+    world.sandbox.repo("alice").get_issue(made.number).edit(body="Edited by hand")
+
+    assert world.forge.issue(CONFIG, "drift") is None
+    again = world.forge.write_issue(CONFIG, "drift", title="Drift", body="Two", open_=True)
+    assert again is not None
+    assert again.number != made.number
+
+
+def test_authors_of_a_run_of_commits_cost_one_call_and_others_one_each(
+    world: SandboxedGitHub,
+) -> None:
+    run = [world.write_as("bob", f"Change {at}") for at in range(3)]
+    elsewhere = world.push("topic", "new\n")
+    world.calls()
+
+    found = world.forge.authors(CONFIG, [*reversed(run), elsewhere])
+
+    assert found == {sha: frozenset({"bob"}) for sha in [*run, elsewhere]}
+    assert world.calls() == {f"GET {R}/commits": 1, f"GET {R}/commits/{{ref+}}": 1}
+
+
+def test_more_than_a_hundred_statuses_and_check_runs_are_all_seen(world: SandboxedGitHub) -> None:
+    sha = world.push("topic", "new\n")
+    for at in range(101):
+        world.report(sha, f"status {at}", "success", by="status")
+        world.report(sha, f"run {at}", "success", by="run")
+    world.calls()
+
+    found = world.forge.checks(CONFIG, sha)
+
+    assert len(found) == 202
+    assert sum(world.calls().values()) == 4
+
+
+def test_more_than_a_hundred_reviews_are_all_seen(world: SandboxedGitHub) -> None:
+    pull = opened(world)
+    for _ in range(101):
+        world.review(pull.number, "bob", "commented")
+
+    assert len(world.forge.reviews(CONFIG, pull.number)) == 101
+
+
+def test_more_than_a_hundred_pull_requests_are_all_seen(world: SandboxedGitHub) -> None:
+    sha = world.push("topic", "new\n")
+    repo = world.sandbox.repo("bob")
+    for at in range(101):
+        repo.create_git_ref(f"refs/heads/topic-{at}", sha)
+        repo.create_pull(title="P", body="", head=f"topic-{at}", base="main")
+    world.calls()
+
+    assert len(world.forge.pull_requests(CONFIG)) == 101
+    assert sum(world.calls().values()) == 2
+
+
+def test_a_merge_that_is_refused_costs_one_look(world: SandboxedGitHub) -> None:
+    pull = opened(world)
+    sha = merged(world, pull)
+    world.calls()
+
+    assert merged(world, pull) == sha
+    assert world.calls() == {
+        f"PUT {R}/pulls/{{pull_number}}/merge": 1,
+        f"GET {R}/pulls/{{pull_number}}": 1,
+    }
+
+
+def test_an_unchanged_answer_costs_nothing_of_the_limit(world: SandboxedGitHub) -> None:
+    pull = opened(world)
+    first = world.forge.pull_request(CONFIG, pull.number)
+
+    assert world.forge.pull_request(CONFIG, pull.number) == first
+    world.forge.update_pull_request(CONFIG, pull.number, title="Changed")
+
+    assert world.sandbox.sandbox.controls._faults.not_modified == 1
+    assert world.forge.pull_request(CONFIG, pull.number).title == "Changed"
+
+
+def test_threads_may_share_it(world: SandboxedGitHub) -> None:
+    pulls = [opened(world, f"topic-{at}") for at in range(4)]
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda p: world.forge.pull_request(CONFIG, p.number), pulls * 25))
+
+    assert found == pulls * 25
+
+
+def test_strangers_are_nobody_whatever_they_are_called(world: SandboxedGitHub) -> None:
+    assert world.forge.permission(CONFIG, "nobody-at-all") == "none"
+    assert world.forge.permission(CONFIG, "../../../user") == "none"
+
+
+def test_a_role_that_an_organisation_made_counts_as_what_it_was_made_from() -> None:
+    assert permission_of({"permission": "write", "role_name": "release-manager"}) == "write"
+    assert permission_of({"permission": "write", "role_name": "maintain"}) == "maintain"
+    assert permission_of({}) == "none"
