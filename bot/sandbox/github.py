@@ -104,7 +104,8 @@ class GitHub:
         if ask.actor.app and not ask.actor.account and not route.needs.startswith("app="):
             raise Unauthenticated("A JSON web token can only be used for the App's own routes")
         if route.needs.startswith("app="):
-            if not ask.actor.app:
+            # An installation's token speaks for its App's account, but is not the App.
+            if ask.actor.app is None or ask.actor.account is not None:
                 raise Unauthenticated("A JSON web token could not be decoded")
             return route.handle(ask)
         if "owner" in ask.params:

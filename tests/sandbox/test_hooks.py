@@ -187,7 +187,7 @@ def test_a_failed_delivery_is_logged_and_sent_again_on_request(hooked: Forge) ->
 def test_deliveries_are_lost_doubled_and_delayed_on_request(hooked: Forge) -> None:
     hooked.do.inject_hook(event="issues", copies=0)
     hooked.do.inject_hook(event="issues", copies=2)
-    hooked.do.inject_hook(event="issues", delay=0.3)
+    hooked.do.inject_hook(event="issues", delay=1.0)
     for title in ("lost", "doubled", "late", "normal"):
         hooked.repo("bob").create_issue(title)
 

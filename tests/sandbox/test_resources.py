@@ -231,8 +231,10 @@ def test_an_installation_on_some_repositories_does_not_reach_the_others(forge: F
 
     with pytest.raises(GithubException) as error:
         client.get_repo("acme/other")
+    with pytest.raises(GithubException) as as_app:
+        client.requester.requestJsonAndCheck("GET", "/app/installations")
 
-    assert error.value.status == 404
+    assert (error.value.status, as_app.value.status) == (404, 401)
 
 
 def test_a_check_run_needs_an_app(forge: Forge) -> None:
