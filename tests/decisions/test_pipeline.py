@@ -1,6 +1,8 @@
 """Which pipeline the names of branches tell, and what is said where they tell none."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.decisions.pipeline import Leads, NoPipeline, Pipeline, propose_pipeline
 from config.names import name as valid_name
@@ -194,3 +196,29 @@ def test_every_name_that_is_proposed_is_a_valid_one_and_stands_once() -> None:
     names = [environment.name for environment in pipeline.environments]
     assert [valid_name(name) for name in names] == names
     assert len(set(names)) == len(names)
+
+
+WORDS = st.sampled_from(
+    ["dev", "develop", "qa", "staging", "pre", "prod", "live", "release", "main", "master", "env",
+     "us", "eu-1", "2", "alice", "fix", "1.2", "@", "é", "deploy"]
+)  # fmt: skip
+BRANCHES = st.lists(st.tuples(WORDS, st.sampled_from("/-_."), WORDS).map("".join) | WORDS)
+
+
+@given(branches=BRANCHES, ahead=WORDS)
+def test_any_branches_make_a_valid_pipeline_or_a_reason(branches: list[str], ahead: str) -> None:
+    proposed = propose_pipeline(dict.fromkeys(branches, 1), None, first(ahead))
+
+    if isinstance(proposed, NoPipeline):
+        assert proposed.reason
+        return
+    environments = proposed.environments
+    called = [valid_name(environment.name) for environment in environments]
+    assert len(set(called)) == len(called) > 1
+    assert len({environment.branch for environment in environments}) == len(called)
+    for position, environment in enumerate(environments):
+        # Everything comes from above, and one thing alone from nowhere.
+        if position:
+            assert environment.source in called[:position]
+        else:
+            assert environment.source is None
