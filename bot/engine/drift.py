@@ -125,20 +125,20 @@ class _Comparer:
             ours = Line.read(self.objects, self.reader, source.sha, Base(base.commit), paths)
             theirs = Line.read(self.objects, self.reader, target.sha, base, paths)
             self.lines.append((ours, theirs))
-        blobs = {
-            entry.oid
-            for change in found
-            for entry in (change.source, change.target, *self._ever(change.path))
-            if entry is not None and entry.is_file
+        entries = {
+            *self._ever(paths),
+            *(entry for change in found for entry in (change.source, change.target)),
         }
+        blobs = {entry.oid for entry in entries if entry is not None and entry.is_file}
         self.objects.prefetch(sorted(blobs))
 
-    def _ever(self, path: str) -> Iterator[Entry | None]:
+    def _ever(self, paths: Sequence[str]) -> Iterator[Entry | None]:
         for ours, theirs in self.lines:
-            yield ours.at_base(path)
+            yield from map(ours.at_base, paths)
             for line in (ours, theirs):
                 for commit in line.commits.values():
-                    yield from commit.touched.get(path, ())
+                    for before_and_after in commit.touched.values():
+                        yield from before_and_after
 
     def _file(self, change: TreeChange) -> tuple[FileComparison, list[Draft]]:
         path, source, target = change

@@ -57,6 +57,7 @@ class Line:
     paths: Sequence[str]
     commits: dict[str, LoggedCommit]
     chain: list[str] = field(default_factory=list)
+    touching: dict[str, list[str]] = field(default_factory=dict)  # of the chain, by path
     complete: bool = False  # whether the log reaches back to the root
 
     @classmethod
@@ -68,6 +69,9 @@ class Line:
         log = objects.log(head, [start] if start else [], paths)
         line = cls(objects, reader, head, base, start, paths, log, complete=start is None)
         line.chain = line._contain_base()
+        for commit in line.chain:
+            for path in log[commit].touched if commit in log else ():
+                line.touching.setdefault(path, []).append(commit)
         return line
 
     def _contain_base(self) -> list[str]:
@@ -104,15 +108,13 @@ class Line:
         """Return what `path` has held, oldest first, beginning with the base's version."""
         newest_first: list[Version] = []
         entry = head
-        for commit in self.chain:
-            logged = self.commits.get(commit)
-            touched = logged.touched.get(path) if logged else None
-            if touched is not None:
-                newest_first.append(Version(entry, commit))
-                entry = touched[0]
-            elif commit == self.chain[-1]:
-                # Where the line begins it may hold what an older commit made of it.
-                newest_first.append(Version(entry, commit))
+        touching = self.touching.get(path, [])
+        for commit in touching:
+            newest_first.append(Version(entry, commit))
+            entry = self.commits[commit].touched[path][0]
+        if self.chain[-1:] != touching[-1:]:
+            # Where the line begins it may hold what an older commit made of it.
+            newest_first.append(Version(entry, self.chain[-1]))
         newest_first.append(Version(self.at_base(path)))
         return newest_first[::-1]
 
