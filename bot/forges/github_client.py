@@ -64,6 +64,11 @@ class _Connection(HTTPRequestsConnectionClass):
         self._seconds = timeout
         self._answers = answers
 
+    @property
+    def credential(self) -> str:
+        """Return the secret that the last call showed."""
+        return self.headers["Authorization"].partition(" ")[2]
+
     def getresponse(self) -> RequestsResponse:
         known = self._answers.get(self.url) if self.verb == "GET" else None
         headers = dict(self.headers)
@@ -149,7 +154,9 @@ class Client(Requester):
         )
         if status < 400 and text and "json" not in answered.get("content-type", ""):
             raise NoJson("it is no JSON; does a proxy or a login page stand in between?")
-        return status, answered, text
+        # A proxy may answer with what it was sent; errors are shown to people.
+        shown = text.replace(self._line.credential, "(token)") if status >= 400 else text
+        return status, answered, shown
 
     def requestJsonAndCheck(  # noqa: N802 - PyGithub's name
         self, *args: Any, **kwargs: Any
