@@ -74,6 +74,7 @@ class Document:
         self._keys: dict[Loc, Mark] = {}
         self._values: dict[Loc, Mark] = {(): Mark(1, 1)}
         self._written: dict[Loc, str] = {}
+        self._renamed: dict[Loc, str | int] = {}
         self._steps = 0
         self._constructor = yaml.SafeLoader("")
         _check_characters(text)
@@ -89,20 +90,16 @@ class Document:
 
         A model knows steps that a shorthand leaves out, and keys that are missing.
         """
-        found: Loc = ()
-        for step in loc:
-            if (*found, step) in self._values:
-                found = (*found, step)
-        return found
+        return self._find(loc)[0]
 
     def mark(self, loc: Loc, *, at_key: bool = False) -> Mark:
         """Return where the value at `loc` stands, or its key."""
-        found = self.resolve(loc)
-        return self._keys.get(found, self._values[found]) if at_key else self._values[found]
+        stands = self._find(loc)[1]
+        return self._keys.get(stands, self._values[stands]) if at_key else self._values[stands]
 
     def written(self, loc: Loc) -> str | None:
         """Return a scalar as the text spells it: `no`, where the data says False."""
-        return self._written.get(loc)
+        return self._written.get(self._find(loc)[1])
 
     def rename(self, loc: Loc, key: str) -> None:
         """Read the key at `loc` as `key` from now on, as if it had been written so."""
@@ -110,10 +107,17 @@ class Document:
         for step in loc[:-1]:
             mapping = mapping[step]
         mapping[key] = mapping.pop(loc[-1])
-        marks: tuple[dict[Loc, Any], ...] = (self._keys, self._values, self._written)
-        for index in marks:
-            for old in [old for old in index if old[: len(loc)] == loc]:
-                index[*loc[:-1], key, *old[len(loc) :]] = index[old]
+        self._renamed[*self._find(loc[:-1])[1], key] = loc[-1]
+
+    def _find(self, loc: Loc) -> tuple[Loc, Loc]:
+        """Return the part of `loc` that there is, as it is read and as it is written."""
+        read: Loc = ()
+        stands: Loc = ()
+        for step in loc:
+            below = (*stands, self._renamed.get((*stands, step), step))
+            if below in self._values:
+                read, stands = (*read, step), below
+        return read, stands
 
     def _value(self, node: yaml.Node, loc: Loc) -> Any:
         self._step(node, len(loc))

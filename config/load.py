@@ -3,6 +3,7 @@
 Sentences are ours: whoever reads them knows YAML, and nothing of how it is checked.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -84,6 +85,7 @@ class _Report:
     def __init__(self, document: Document) -> None:
         self._document = document
         self._within: set[Loc] = set()
+        self._names: dict[Loc, Counter[str]] = {}
         self._marks = {mark for _, mark, _ in document.problems}
         self._errors = [
             ConfigError(mark.line, mark.column, self._path(loc), message)
@@ -108,17 +110,27 @@ class _Report:
 
     def _path(self, loc: Loc) -> str:
         path, value = "", self._document.data
-        for step in loc:
+        for depth, step in enumerate(loc):
             if isinstance(step, str):
                 path = child(path, step)
                 value = value.get(step) if isinstance(value, dict) else None
             else:
-                siblings = [e.get("name") for e in value if isinstance(e, dict)]
+                name = self._name(loc[:depth], value, step)
+                path = item(path, "name", name) if name else f"{path}[{step}]"
                 value = value[step]
-                name = value.get("name") if isinstance(value, dict) else None
-                named_once = isinstance(name, str) and siblings.count(name) == 1
-                path = item(path, "name", str(name)) if named_once else f"{path}[{step}]"
         return path
+
+    def _name(self, loc: Loc, values: list[Any], index: int) -> str | None:
+        """Return what the item of a list is called, where no other is called so."""
+        if loc not in self._names:
+            self._names[loc] = Counter(name for name in map(_name, values) if name)
+        name = _name(values[index])
+        return name if name and self._names[loc][name] == 1 else None
+
+
+def _name(value: object) -> str | None:
+    name = value.get("name") if isinstance(value, dict) else None
+    return name if isinstance(name, str) else None
 
 
 def _keys(
@@ -144,15 +156,11 @@ def _keys(
     for key, value in data.items():
         extra = fields[key].json_schema_extra
         if value == [] and isinstance(extra, dict) and "minItems" in extra:
-            yield Problem((*loc, key), _empty(named(key)))
+            yield Problem((*loc, key), f"{named(key)} is empty; fill it in, or leave it out")
         nested = _model_in(fields[key].annotation)
         if nested:
             for below, mapping in _mappings(value, (*loc, key)):
                 yield from _keys(document, nested, mapping, below)
-
-
-def _empty(subject: str) -> str:
-    return f"{subject} is empty; fill it in, or remove it where it is not needed"
 
 
 def _model_in(annotation: object) -> type[BaseModel] | None:
@@ -192,11 +200,9 @@ def _problem(details: ErrorDetails, document: Document) -> Problem:
         return Problem((*loc, key), f"{named(key)} is missing; {hint}")
     # A name of a role is a key; the model says so by a last step of its own.
     at_key = details["loc"][-1] == "[key]"
-    message = _sentence(details, loc)
-    written = document.written(loc)
-    if written is not None and not isinstance(value, str):
-        # What was written, not what YAML made of it: `no`, `1:30`.
-        message = message.replace(named(value), named(written))
+    # What was written, not what YAML made of it: `no`, `1:30`.
+    shown = document.written(loc) or value
+    message = _sentence(details, loc, shown).replace(named(value), named(shown))
     return Problem(loc, message, at_key=at_key)
 
 
@@ -210,21 +216,22 @@ _TAKES = {
 }
 
 
-def _sentence(details: ErrorDetails, loc: Loc) -> str:
-    """Return pydantic's kind of error as a sentence for whoever wrote the file."""
-    kind, value = details["type"], details["input"]
+def _sentence(details: ErrorDetails, loc: Loc, shown: object) -> str:
+    """Return pydantic's kind of error as a sentence for whoever wrote `shown`."""
+    kind = details["type"]
     key = next((step for step in reversed(loc) if isinstance(step, str)), "")
     subject = named(key) if loc and loc[-1] == key else f"an item of {named(key)}"
     if kind == "value_error":
         return str(details["ctx"]["error"])
     if kind in {"too_short", "string_too_short"}:
-        return _empty(subject)
+        needs = "needs at least one entry" if kind == "too_short" else "needs some text"
+        return f"{subject} is empty; it {needs}"
     if kind == "greater_than_equal":
-        return f"{subject} cannot be less than {details['ctx']['ge']}, and {named(value)} is"
+        return f"{subject} cannot be less than {details['ctx']['ge']}, and {named(shown)} is"
     takes = f"{subject} takes {_TAKES.get(kind, 'another kind of value')}"
-    scalar = not isinstance(value, (dict, list))
+    scalar = not isinstance(shown, (dict, list))
     if kind == "string_type" and scalar:
-        return f"{takes}, and YAML does not read {named(value)} as text: put it in quotes"
+        return f"{takes}, and YAML does not read {named(shown)} as text: put it in quotes"
     if kind == "tuple_type" and scalar:
-        return f"{takes}; put it in brackets: `[{value}]`"
-    return f"{takes}, not {named(value)}"
+        return f"{takes}; put it in brackets: {named(f'[{shown}]')}"
+    return f"{takes}, not {named(shown)}"

@@ -3,17 +3,22 @@
 from collections.abc import Iterable
 
 _LONGEST = 60
+_MOST = 200
 
 
 def closest(word: str, known: Iterable[str], *, likeness: float = 0.6) -> str | None:
     """Return the one of `known` that `word` was probably meant to be.
 
-    `likeness` is the least ratio of difflib's, between 0 and 1, that counts.
+    `likeness` is the least ratio of difflib's, between 0 and 1, that counts. Among very
+    many nothing is searched: a file of nothing but mistakes must not take minutes.
     """
     # Here and not above: only a mistake needs it, and a command line starts often.
     from difflib import get_close_matches  # noqa: PLC0415 - lazy, see above
 
-    spellings = {name.casefold(): name for name in sorted(known, reverse=True)}
+    names = sorted(known, reverse=True)
+    if len(names) > _MOST:
+        return None
+    spellings = {name.casefold(): name for name in names}
     folded = word[:200].casefold()
     matches = get_close_matches(folded, spellings, n=1, cutoff=likeness)
     if not matches and len(folded) >= 3:

@@ -8,6 +8,8 @@ name of their zone, never an offset: an offset is wrong for half of the year.
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
 
 from config.suggest import named, suggest
 
@@ -67,22 +69,29 @@ def spell_duration(length: timedelta) -> str:
 
 def timezone(value: object) -> str:
     """Return `value` where it is the name of a zone in the IANA database."""
-    from zoneinfo import ZoneInfo, available_timezones  # noqa: PLC0415 - lazy: only some files ask
-
     if isinstance(value, str) and not value.startswith(_NO_ZONES):
         try:
             return ZoneInfo(value).key
         except (KeyError, ValueError, OSError):
             pass  # an unknown name, a path, a directory
-    known = available_timezones()
-    hint = ""
-    if isinstance(value, str):
-        cities = sorted(z for z in known if z.casefold().endswith("/" + value.casefold()))
-        hint = f"; did you mean `{cities[0]}`?" if cities else suggest(value, known, likeness=0.8)
+    hint = _meant_timezone(value) if isinstance(value, str) else ""
     raise ValueError(
         f"{named(value)} is not a time zone; write its name in the IANA database, "
         f"such as `Europe/Berlin` or `UTC`{hint}"
     )
+
+
+@cache
+def _timezones() -> tuple[str, ...]:
+    return tuple(sorted(available_timezones()))
+
+
+def _meant_timezone(name: str) -> str:
+    cities = [zone for zone in _timezones() if zone.casefold().endswith("/" + name.casefold())]
+    if cities:
+        return f"; did you mean `{cities[0]}`?"
+    region = name.partition("/")[0]
+    return suggest(name, [zone for zone in _timezones() if zone.startswith(region)], likeness=0.8)
 
 
 def schedule(value: object) -> str:

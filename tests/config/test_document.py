@@ -188,11 +188,24 @@ def test_a_file_that_would_exhaust_the_machine_is_refused_at_once(text: str, exp
     assert time.process_time() - began < 1
 
 
-def test_a_file_of_nothing_but_mistakes_is_read_in_seconds() -> None:
-    unknown = [f"unknown_{number}: 1\n" for number in range(9_000)]
+MANY = range(2_000)
+MISTAKES = {
+    "unknown keys": "".join(f"unknown_{number}: 1\n" for number in MANY),
+    "misspelled keys": "".join(f"  - {{nmae: e{n}, branch: b{n}}}\n" for n in MANY),
+    "items of no kind": f"keep: [{', '.join('1' for _ in MANY)}]\n",
+    "unknown roles": f"    gates: {{sign_offs: [{', '.join(f'r{n}' for n in MANY)}]}}\n"
+    f"roles: {{{', '.join(f'q{n}: [x]' for n in MANY)}}}\n",
+    "unknown zones": "    gates:\n      windows:\n"
+    + "".join(f"        - Mon 1:00-2:00 Europe/Zone{number}\n" for number in MANY),
+    "unknown sources": "".join(f"  - {{name: e{n}, branch: b{n}, from: x{n}}}\n" for n in MANY),
+}
+
+
+@pytest.mark.parametrize("added", MISTAKES.values(), ids=MISTAKES)
+def test_a_file_of_nothing_but_mistakes_is_read_in_seconds(added: str) -> None:
     began = time.process_time()
 
-    said = found(PRODUCTION + "".join(unknown))
+    said = found(PRODUCTION + added)
 
-    assert len(said) == len(unknown)
+    assert len(said) == len(MANY)
     assert time.process_time() - began < 5

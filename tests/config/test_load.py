@@ -193,7 +193,7 @@ def test_each_circle_is_said_once_where_a_source_is_written() -> None:
 
 def test_no_environments_at_all_are_refused() -> None:
     assert errors("version: 1\nenvironments: []\n") == [
-        "2:15: `environments` is empty; fill it in, or remove it where it is not needed"
+        "2:15: `environments` is empty; it needs at least one entry"
     ]
 
 

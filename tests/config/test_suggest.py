@@ -30,6 +30,12 @@ def test_of_two_that_begin_alike_neither_is_suggested() -> None:
     assert closest("stag", ["staging-united-states", "staging-european-union"]) is None
 
 
+def test_among_very_many_nothing_is_suggested() -> None:
+    known = [f"environment-{number}" for number in range(1_000)]
+
+    assert suggest("environmnt-7", known) == ""
+
+
 def test_a_suggestion_can_be_asked_to_be_surer() -> None:
     assert closest("notes", ["gates"]) == "gates"
     assert closest("notes", ["gates"], likeness=0.7) is None
