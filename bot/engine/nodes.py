@@ -16,6 +16,9 @@ from config.patterns import child, item, order
 # Past these a file counts as one value: reading on would cost more than it tells.
 MAX_DEPTH = 200
 MAX_VALUES = 300_000
+TOO_MANY = f"holds more than {MAX_VALUES:,} values once its aliases are expanded"
+# A long text that aliases repeat counts as more than one value each time.
+_CHARACTERS_PER_VISIT = 64
 
 # What a list's items are known by: the first of these that all have, each its own.
 IDENTITY_FIELDS = ("name", "id", "key")
@@ -134,7 +137,7 @@ class _Flattening:
         self._visits = 0
 
     def walk(self, node: Node, key: str, depth: int) -> None:
-        self._visit(depth)
+        self._visit(depth, len(key))
         if node.tag:
             self.values[key] = self._one_value(node, depth)
         elif node.value is not None:
@@ -152,7 +155,8 @@ class _Flattening:
 
     def _one_value(self, node: Node, depth: int) -> Value:
         """Return a whole node as one value; lengths keep tokens of different shape apart."""
-        self._visit(depth)
+        keys = sum(len(pair.key) for pair in node.pairs or ())
+        self._visit(depth, keys if node.value is None else len(node.value.token))
         if node.items is not None:
             parts = [self._one_value(element, depth + 1) for element in node.items]
             joined = ",".join(f"{len(part.token)}:{part.token}" for part in parts)
@@ -165,12 +169,12 @@ class _Flattening:
             found = node.value or scalar(None)
         return Value(f"!{node.tag} {found.token}", {node.tag: found.data}) if node.tag else found
 
-    def _visit(self, depth: int) -> None:
-        self._visits += 1
+    def _visit(self, depth: int, characters: int = 0) -> None:
+        self._visits += 1 + characters // _CHARACTERS_PER_VISIT
         if depth > MAX_DEPTH:
             raise Unreadable(f"nested more than {MAX_DEPTH} levels deep")
         if self._visits > MAX_VALUES:
-            raise Unreadable(f"holds more than {MAX_VALUES:,} values once its aliases are expanded")
+            raise Unreadable(TOO_MANY)
 
 
 def place(text: str, offset: int) -> tuple[int, int]:

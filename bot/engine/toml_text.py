@@ -5,15 +5,21 @@ import tomllib
 from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
-from bot.engine.nodes import Node, Unreadable, flatten, identities, plain
+from bot.engine.nodes import MAX_DEPTH, Node, Unreadable, flatten, identities, place, plain
 from bot.model import ABSENT, Value
 from config.patterns import child, covers, item
 
+# The standard library's time grows with the square of a key's dots.
+_DEEP_KEY = re.compile(
+    rf"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){{{MAX_DEPTH}}}"""
+)
 _WHERE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
 def parse(text: str) -> list[Node]:
     """Return the one document of a TOML text. Raises `Unreadable` with the place."""
+    if deep := _DEEP_KEY.search(text):
+        raise Unreadable(f"nested more than {MAX_DEPTH} levels deep", *place(text, deep.start()))
     try:
         return [plain(tomllib.loads(text))]
     except tomllib.TOMLDecodeError as error:
@@ -23,6 +29,8 @@ def parse(text: str) -> list[Node]:
             (int(where[1]), int(where[2])) if where and where[1] else (text.count("\n") + 1, 1)
         )
         raise Unreadable(_WHERE.sub("", message).lower(), line, column) from error
+    except ValueError as error:
+        raise Unreadable("a number of more digits than can be read") from error
     except RecursionError as error:
         raise Unreadable("nested too deep") from error
 

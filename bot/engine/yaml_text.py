@@ -12,7 +12,17 @@ import yaml
 from yaml import CSafeLoader
 from yaml.constructor import SafeConstructor
 
-from bot.engine.nodes import MAX_DEPTH, Node, Pair, Unreadable, flatten, scalar, scalar_text
+from bot.engine.nodes import (
+    MAX_DEPTH,
+    MAX_VALUES,
+    TOO_MANY,
+    Node,
+    Pair,
+    Unreadable,
+    flatten,
+    scalar,
+    scalar_text,
+)
 from bot.model import Value
 from config.patterns import child
 
@@ -20,19 +30,22 @@ _YAML = "tag:yaml.org,2002:"
 _STR = _YAML + "str"
 _MERGE = _YAML + "merge"
 _SCALARS = {_YAML + name for name in ("bool", "int", "float", "null", "timestamp", "binary")}
+_NUMBERS = {_YAML + "int", _YAML + "float"}
+# Python's own limit for decimals; one of base 60 would take minutes.
+_LONGEST_NUMBER = 4300
 _PLAIN_TAGS = {_STR, _YAML + "map", _YAML + "seq", "!"}
 _RESOLVERS: dict[str | None, list[tuple[str, Any]]] = CSafeLoader.yaml_implicit_resolvers
 
 
 @lru_cache(maxsize=65536)
 def _typed(tag: str, text: str) -> Value:
-    if tag not in _SCALARS:
+    if tag not in _SCALARS or (tag in _NUMBERS and len(text) > _LONGEST_NUMBER):
         return scalar(text)
     constructor = SafeConstructor()
     try:
         make: Callable[..., Any] = constructor.yaml_constructors[tag]
         return scalar(make(constructor, yaml.ScalarNode(tag, text)))
-    except (ValueError, KeyError, IndexError, yaml.YAMLError):
+    except (ValueError, KeyError, IndexError, AttributeError, yaml.YAMLError):
         # `2026-02-30` looks like a date and is none: what it is for sure is its text.
         return scalar(text)
 
@@ -59,6 +72,7 @@ class _Builder:
         self.text = text
         self.anchors: dict[str, Node] = {}
         self.open: list[Node] = []
+        self.merged = 0  # how many pairs came in by merge keys
 
     def fail(self, reason: str, event: Any) -> Unreadable:
         mark = event.start_mark
@@ -181,6 +195,9 @@ class _Builder:
         if sources:
             merged: dict[str, Pair] = {}
             for source in sources:
+                self.merged += len(source.pairs or ())
+                if self.merged > MAX_VALUES:
+                    raise self.fail(TOO_MANY, event)
                 for pair in source.pairs or ():
                     if pair.key not in own:
                         merged.setdefault(pair.key, Pair(pair.key, -1, -1, pair.node, merged=True))
