@@ -5,6 +5,7 @@ go in by standard input, never where git looks for options.
 """
 
 import os
+import re
 import struct
 import tempfile
 import threading
@@ -46,6 +47,8 @@ _SETTINGS = (
     "merge.renames=false",
     "trailer.separators=:",
 )
+# What git allows in no branch's name, and would read as an expression that leads elsewhere.
+_NO_BRANCH = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{")
 _GIT = ["git", *(part for setting in _SETTINGS for part in ("-c", setting))]
 _TIMEOUT_SECONDS = 600.0
 
@@ -308,6 +311,8 @@ class Repository:
 
     def branch(self, name: str) -> str | None:
         """Return the commit of a branch: the local one, else the one of `origin`."""
+        if _NO_BRANCH.search(name):
+            return None
         return self.commit(f"refs/heads/{name}") or self.commit(f"refs/remotes/origin/{name}")
 
     def branches(self) -> dict[str, str]:
