@@ -1,13 +1,13 @@
 """Generalise places that environments own into a few `keep` rules that swallow nothing else."""
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import PurePosixPath
 
 from bot.engine.drift import CONFIGURATION
+from bot.engine.evidence import shown, why_files, why_keys
 from bot.engine.generalise import Accept, literal, path_rules
 from bot.engine.keep import Keep
 from bot.engine.learning import ENOUGH_IF_LATE, Place, Study
@@ -122,11 +122,11 @@ class _Learner:
 
         for directory in self._own_directories(whole, accept):
             below = [path for path in whole if path.startswith(directory + "/")]
-            why = _why_files([whole[path] for path in below])
+            why = why_files([whole[path] for path in below])
             yield LearnedKeep(literal(directory) + "/**", why=why)
             whole = {path: place for path, place in whole.items() if path not in below}
         for pattern, paths in path_rules(sorted(whole), self.universe, accept):
-            yield LearnedKeep(pattern, why=_why_files([whole[path] for path in paths]))
+            yield LearnedKeep(pattern, why=why_files([whole[path] for path in paths]))
 
     def _own_directories(self, whole: Mapping[str, Place], accept: Accept) -> list[str]:
         """Return the highest directories, with several files, in which all is accepted."""
@@ -150,76 +150,85 @@ class _Learner:
         return found
 
     def _key_rules(self) -> Iterator[LearnedKeep]:
-        own = self._own_keys(self.differing)
         by_path: dict[str, dict[str, str]] = defaultdict(dict)
-        for pattern, key, why in self._generalised(own):
-            by_path[pattern][key] = why
-        for pattern, keys in by_path.items():
-            yield LearnedKeep(pattern, tuple(sorted(keys.items())))
+        for path, key, places in self._generalised(self._own_keys()):
+            by_path[path][key] = why_keys(places)
+        for path, keys in by_path.items():
+            yield LearnedKeep(path, tuple(sorted(keys.items())))
 
-    def _own_keys(self, paths: Iterable[str]) -> dict[str, dict[str, Place]]:
-        """Return the places that are an environment's own, by key, then path."""
-        found: dict[str, dict[str, Place]] = defaultdict(dict)
-        leaning: dict[str, dict[str, Place]] = defaultdict(dict)
-        for path in paths:
+    def _own_keys(self) -> dict[str, list[Place]]:
+        """Return the places that are an environment's own, by the key pattern they share."""
+        found: dict[str, list[Place]] = defaultdict(list)
+        leaning: dict[str, list[Place]] = defaultdict(list)
+        for path in self.differing:
             for key, places in self.places(path).items():
                 if not _can_be_pattern(key):
                     continue
                 if (place := _own(places)) is not None:
-                    found[key][path] = place
+                    found[_shape(key)].append(place)
                 elif not _promoted(places) and any(place.leans for place in places):
-                    leaning[key][path] = max(places, key=lambda p: (p.leans, p.passed))
-        for key, here in leaning.items():
-            passed = sum(place.passed for place in here.values())
+                    leaning[_shape(key)].append(max(places, key=lambda p: (p.leans, p.passed)))
+        for shape, here in leaning.items():
+            passed = sum(place.passed for place in here)
             enough = len(here) >= _FEWEST_FILES and passed > ENOUGH_IF_LATE
-            if enough or (key in found and len(here) + len(found[key]) >= _FEWEST_FILES):
-                found[key].update(here)
-        return found
+            if enough or (shape in found and len(here) + len(found[shape]) >= _FEWEST_FILES):
+                found[shape] += here
+        named_alike = {shape: {place.key or "" for place in own} for shape, own in found.items()}
+        return {
+            shape if len(named_alike[shape]) > 1 else named_alike[shape].pop(): own
+            for shape, own in found.items()
+        }
 
     def _generalised(
-        self, own: Mapping[str, Mapping[str, Place]]
-    ) -> Iterator[tuple[str, str, str]]:
-        """Yield path pattern, key pattern and why."""
-        left = {key: dict(places) for key, places in own.items()}
-        for key in self._parents(left):
-            below = [k for k in left if covers(key, k)]
-            paths = {path for k in below for path in left[k]}
-            rules = list(path_rules(sorted(paths), self.universe, self._accept(key, 1.0)))
-            if _few_and_all(rules, paths):
-                places = [place for k in below for place in left.pop(k).values()]
-                yield from self._explained(rules, key, places)
+        self, own: dict[str, list[Place]]
+    ) -> Iterator[tuple[str, str, Sequence[Place]]]:
+        """Yield path patterns and key patterns, each with the places that speak for them."""
+        for parent in self._parents(own):
+            below = [key for key in own if covers(parent, key)]
+            yield from self._together(own, below, parent, 1.0)
         endings: dict[str, list[str]] = defaultdict(list)
-        for key in left:
+        for key in own:
             endings[_last(key)].append(key)
         for ending, keys in endings.items():
-            if not ending or len(keys) < 2:
-                continue
-            paths = {path for key in keys for path in left[key]}
-            anywhere = f"**.{ending}"
-            accept = self._accept(anywhere, _SHARE_ANYWHERE)
-            rules = list(path_rules(sorted(paths), self.universe, accept))
-            if _few_and_all(rules, paths):
-                places = [place for key in keys for place in left.pop(key).values()]
-                yield from self._explained(rules, anywhere, places)
-        for key, here in left.items():
+            if ending and len(keys) > 1:
+                yield from self._together(own, keys, f"**.{ending}", _SHARE_ANYWHERE)
+        for key, places in own.items():
             for share in (_SHARE, _LEAST_SHARE):
-                rules = list(path_rules(sorted(here), self.universe, self._accept(key, share)))
+                rules = self._rules_for(key, places, share)
                 if len(rules) <= _MOST_RULES:
-                    yield from self._explained(rules, key, list(here.values()))
+                    yield from rules
                     break
             else:
+                paths = {place.path for place in places}
                 self.notes.append(
-                    f"{named(key)} has long differed in {len(here)} files, such as "
-                    f"{_shown(min(here))}, but is promoted or alike in files next to them: no rule "
+                    f"{named(key)} has long differed in {len(paths)} files, such as "
+                    f"{shown(min(paths))}, but is promoted or alike in files next to them: no rule "
                     "was made"
                 )
 
-    def _parents(self, own: Mapping[str, Mapping[str, Place]]) -> list[str]:
-        """Return the highest mappings of which at least three keys are owned."""
-        below: dict[str, int] = defaultdict(int)
-        for key in own:
-            for parent in _above(key):
-                below[parent] += 1
+    def _together(
+        self, own: dict[str, list[Place]], keys: Sequence[str], pattern: str, share: float
+    ) -> Iterator[tuple[str, str, Sequence[Place]]]:
+        """Yield rules for `pattern` in place of `keys`, taken out of `own`, if few will do."""
+        places = [place for key in keys for place in own[key]]
+        rules = self._rules_for(pattern, places, share)
+        if len(rules) <= _FEWEST_FILES and sum(len(p) for *_, p in rules) == len(places):
+            for key in keys:
+                del own[key]
+            yield from rules
+
+    def _rules_for(
+        self, key: str, places: Sequence[Place], share: float
+    ) -> list[tuple[str, str, Sequence[Place]]]:
+        paths = sorted({place.path for place in places})
+        return [
+            (pattern, key, [place for place in places if place.path in found])
+            for pattern, found in path_rules(paths, self.universe, self._accept(key, share))
+        ]
+
+    def _parents(self, own: Mapping[str, Sequence[Place]]) -> list[str]:
+        """Return the highest mappings of which three keys are owned, and none is not."""
+        below = Counter(parent for key in own for parent in _above(key))
         found: list[str] = []
         for parent, count in sorted(below.items(), key=lambda item: (len(item[0]), item[0])):
             highest = count >= _FEWEST_KEYS and not any(covers(upper, parent) for upper in found)
@@ -227,13 +236,19 @@ class _Learner:
                 found.append(parent)
         return found
 
-    def _only_own(self, parent: str, own: Mapping[str, Mapping[str, Place]]) -> bool:
-        paths = {path for key, here in own.items() if covers(parent, key) for path in here}
-        return all(
-            path in own.get(key, ())
-            for path in paths
-            for key in self.places(path)
+    def _only_own(self, parent: str, own: Mapping[str, Sequence[Place]]) -> bool:
+        expression = key_pattern(parent)
+        places = {
+            (place.path, place.key)
+            for key, here in own.items()
             if covers(parent, key)
+            for place in here
+        }
+        return all(
+            (path, key) in places
+            for path in {path for path, _ in places}
+            for key in self.places(path)
+            if expression.fullmatch(key)
         )
 
     def _accept(self, key: str, share: float) -> Accept:
@@ -268,23 +283,11 @@ class _Learner:
             :_READ_FILES
         ]
 
-    def _explained(
-        self, rules: Iterable[tuple[str, Sequence[str]]], key: str, places: Sequence[Place]
-    ) -> Iterator[tuple[str, str, str]]:
-        for pattern, paths in rules:
-            here = [place for place in places if place.path in set(paths)]
-            yield pattern, key, _why_keys(here)
-
 
 def _as_keep(rules: Sequence[LearnedKeep]) -> Keep:
     return Keep(
         [KeepRule(path=rule.path, keys=tuple(key for key, _ in rule.keys)) for rule in rules]
     )
-
-
-def _few_and_all(rules: Sequence[tuple[str, Sequence[str]]], paths: Collection[str]) -> bool:
-    """Whether few rules stand for all of the paths."""
-    return 0 < len(rules) <= _FEWEST_FILES and sum(len(p) for _, p in rules) == len(paths)
 
 
 def _own(places: Sequence[Place]) -> Place | None:
@@ -342,60 +345,10 @@ def _last(key: str) -> str:
     return "" if last.startswith("[") else last
 
 
-# Why
-
-
-def _why_keys(places: Sequence[Place]) -> str:
-    best = max(places, key=lambda place: place.passed)
-    files = {place.path for place in places}
-    if len(places) == 1:
-        return (
-            f"differs between {best.source} and {best.target} since {_day(best.since)}, while "
-            f"{_least(places)}{_count(best.passed, 'other change')} of {_shown(best.path)} "
-            f"{_were(best.passed)} promoted{_but(places)}"
-        )
-    where = f"{len(files)} files" if len(files) > 1 else f"{len(places)} places"
-    passed = sum(place.passed for place in places)
-    return (
-        f"differs in {where} while {_least(places)}{_count(passed, 'other change')} of theirs "
-        f"{_were(passed)} promoted: in {_shown(best.path)}, for one, between {best.source} and "
-        f"{best.target} since {_day(best.since)}, through {best.passed} of them{_but(places)}"
-    )
-
-
-def _why_files(places: Sequence[Place]) -> str:
-    best = max(places, key=lambda place: place.passed)
-    what = (
-        "differs"
-        if len(places) == 1
-        else f"{len(places)} files differ, such as {_shown(best.path)},"
-    )
-    return (
-        f"{what} between {best.source} and {best.target} since {_day(best.since)}, while "
-        f"{_count(best.passed, 'promotion')} passed it by{_but(places)}"
-    )
-
-
-def _least(places: Sequence[Place]) -> str:
-    return "at least " if any(place.sampled for place in places) else ""
-
-
-def _but(places: Sequence[Place]) -> str:
-    promoted = sum(place.promoted for place in places)
-    return f" (before that it was promoted {_count(promoted, 'time')})" if promoted else ""
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
-
-
-def _were(number: int) -> str:
-    return "was" if number == 1 else "were"
-
-
-def _shown(path: str) -> str:
-    return path if path.isprintable() else ascii(path)[1:-1]
-
-
-def _day(seconds: int) -> str:
-    return datetime.fromtimestamp(min(max(seconds, 0), 253402300799), UTC).date().isoformat()
+def _shape(key: str) -> str:
+    """Return the pattern for a key in any document of its kind: `Deployment/*.spec`."""
+    document = next(segments(key))
+    kind, slash, _ = document.partition("/")
+    if not slash or document.startswith("["):
+        return key
+    return f"{kind}/*{key[len(document) :]}"

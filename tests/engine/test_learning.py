@@ -229,6 +229,26 @@ def test_a_mapping_owned_as_a_whole_is_kept_as_one(story: Story) -> None:
     assert story.rules() == {"app.yaml": ["db"]}
 
 
+def test_documents_of_one_kind_share_a_rule(story: Story) -> None:
+    def manifest(name: str, branch: str, version: int) -> str:
+        return "---\n".join(
+            f"kind: {kind}\nmetadata: {{name: {name}}}\nspec: {{size: {size}, tag: v{version}}}\n"
+            for kind, size in (("Deployment", branch), ("Service", "same"))
+        )
+
+    def commit(branch: str, version: int) -> None:
+        files = {f"apps/{n}/all.yaml": manifest(n, branch, version) for n in ("api", "web")}
+        story.world.commit(branch, files)
+
+    commit("dev", 0)
+    story.world.branch("staging", "dev")
+    for version in range(ENOUGH + 1):
+        for branch in story.branches:
+            commit(branch, version)
+
+    assert story.rules() == {"apps/*/all.yaml": ["Deployment/*.spec.size"]}
+
+
 def test_directories_that_one_environment_has_are_kept_as_whole_files(world: World) -> None:
     story = Story(world, "dev", "staging")
     story.file("app.yaml", {"image": "v1"})
