@@ -50,8 +50,8 @@ class Timeline:
             self.heads = [self._committed(files, [], "Begin")] * len(NAMES)
 
     def copy(self) -> "Timeline":
-        """Return a timeline that goes its own way from here."""
-        return Timeline(self.keep, MemoryGit(self.git.objects), list(self.heads), self.time)
+        """Return a timeline that goes its own way from here; objects never change."""
+        return Timeline(self.keep, self.git, list(self.heads), self.time)
 
     def _committed(self, files: Files, parents: Sequence[str], message: str) -> str:
         self.time += 60
@@ -146,7 +146,7 @@ Play = Callable[[Timeline, Step], None]
 
 
 def _engine(line: Timeline, step: Step) -> None:
-    landing = LANDINGS[step.c % len(LANDINGS)]
+    landing = LANDINGS[step.a % len(LANDINGS)]
     method = MergeMethod.SQUASH if step.b % 2 else MergeMethod.MERGE
     line.land(step.hop, line.plan(step.hop, method), landing)
 

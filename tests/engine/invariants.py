@@ -25,7 +25,7 @@ def leaves(path: str, text: str) -> Leaves:
         return dict(_walk(json.loads(text), ""))
     if path.endswith(".toml"):
         return dict(_walk(tomllib.loads(text), ""))
-    documents = [one for one in yaml.safe_load_all(text) if one is not None]
+    documents = [one for one in yaml.load_all(text, Loader=yaml.CSafeLoader) if one is not None]
     if len(documents) == 1:
         return dict(_walk(documents[0], ""))
     found: Leaves = {}

@@ -38,7 +38,7 @@ Test = Callable[..., None]
 def examples(count: int) -> Callable[[Test], Test]:
     """Return the settings of a property: the same few examples each time, or many new ones."""
     return settings(
-        max_examples=count * 30 if THOROUGH else count,
+        max_examples=count * 40 if THOROUGH else count,
         derandomize=not THOROUGH,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
@@ -88,7 +88,7 @@ def states(
     return {(c.path, c.key): c.state for c in comparison.changes if only(c)}
 
 
-@examples(250)
+@examples(200)
 @given(histories, keeps, methods)
 def test_every_pending_value_arrives_and_nothing_else_changes(
     steps: Sequence[Step], keep: int, method: MergeMethod
@@ -116,7 +116,7 @@ def test_the_same_inputs_give_the_same_commit(
     assert written(again) == written(plan)
 
 
-@examples(200)
+@examples(180)
 @given(histories, keeps, hops, st.sampled_from(INFORMED))
 def test_promoting_twice_changes_nothing(
     steps: Sequence[Step], keep: int, hop: int, landing: str
@@ -190,8 +190,12 @@ def test_a_squash_that_says_nothing_misleads_nobody_about_values_that_are_new(
     ),
     keeps,
 )
-def test_edits_of_the_source_alone_never_make_drift(steps: Sequence[Step], keep: int) -> None:
+def test_edits_of_the_source_alone_make_no_value_drift(steps: Sequence[Step], keep: int) -> None:
     line = play(steps, keep)
 
     for hop in (0, 1):
-        assert line.compare(hop).state in (State.IN_SYNC, State.PENDING)
+        changes = line.compare(hop).changes
+        # Next to a kept value a comment may not come along, and a file that does not
+        # parse must not: that is said, and is no value.
+        others = [c for c in changes if c.state not in (State.PENDING, State.KEPT)]
+        assert all(change.key is None and change.note and keep for change in others)
