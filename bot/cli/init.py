@@ -122,6 +122,7 @@ def _found(pipeline: Pipeline, studies: list[Study], learned: Learned) -> Iterat
         yield (
             f"{study.source} → {study.target}: {forward} promotion{'s' * (forward != 1)} seen, "
             f"{files} file{'s' * (files != 1)} differ{'s' * (files == 1)}"
+            + (f", of which {read} were read" if (read := len(study.telling)) < files else "")
         )
         backward = len(find_flow(study.flow.target, study.flow.source).promotions)
         if backward >= _FEWEST_BACKWARD and backward > forward:

@@ -131,8 +131,9 @@ def _scalar(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Return text in double quotes; JSON's escapes are YAML's too."""
-    return json.dumps(text)
+    """Return text in double quotes, where YAML's escapes are JSON's and a few more."""
+    quoted = json.dumps(text, ensure_ascii=False)
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in quoted)
 
 
 def _day(seconds: int) -> str:

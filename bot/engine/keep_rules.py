@@ -74,7 +74,7 @@ class _Learner:
 
     @cached_property
     def differing(self) -> list[str]:
-        paths = {path for study in self._studies for path in study.differing}
+        paths = {path for study in self._studies for path in study.telling}
         return sorted(path for path in paths if _can_be_written(path))
 
     def rules(self) -> tuple[LearnedKeep, ...]:

@@ -29,8 +29,10 @@ _OUTWEIGHS = 5
 _VERSIONS = 8
 _MORE_VERSIONS = 40
 _FILES_READ_FURTHER = 10
+# Of the files that differ, how many are read: those that moved most.
+_FILES_READ = 1000
 # Of a branch that is only looked at for its place in the order, the files that are read.
-_TELLING_FILES = 30
+_FILES_READ_FOR_ORDER = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +126,16 @@ class Study:
         ours, theirs = self.flow.source.files, self.flow.target.files
         return sorted({path for path, _ in ours.items() ^ theirs.items()} - {CONFIGURATION})
 
-    def read(self, paths: Collection[str]) -> None:
-        """Read files, so that `flow` counts the promotions that show in single values alone."""
+    @property
+    def telling(self) -> list[str]:
+        """Those of the differing paths that moved most in the target, these first."""
         steps = self.flow.target.steps
-        by_moves = sorted(paths, key=lambda path: (-len(steps.get(path, ())), path))
-        for position, path in enumerate(by_moves):
+        by_moves = sorted(self.differing, key=lambda path: (-len(steps.get(path, ())), path))
+        return by_moves[:_FILES_READ]
+
+    def read(self, count: int = _FILES_READ) -> None:
+        """Read files, so that `flow` counts the promotions that show in single values alone."""
+        for position, path in enumerate(self.telling[:count]):
             self.keyed(path, _MORE_VERSIONS if position < _FILES_READ_FURTHER else _VERSIONS)
 
     def keyed(self, path: str, versions: int = _VERSIONS) -> dict[str, Place] | None:
@@ -264,9 +271,9 @@ def _as_value(entry: Entry | None) -> dict[str, str]:
 
 
 def study_hop(objects: Objects, source: Past, target: Past, names: tuple[str, str]) -> Study:
-    """Study one hop, given with its environments' names: every file that differs is read."""
+    """Study one hop, given with its environments' names: the files that differ are read."""
     study = Study(objects, find_flow(source, target), *names)
-    study.read(study.differing)
+    study.read()
     return study
 
 
@@ -290,6 +297,5 @@ def leads(objects: Objects, one: Past, other: Past) -> int:
 
 def _glance(objects: Objects, source: Past, target: Past) -> Study:
     study = Study(objects, find_flow(source, target), source.branch, target.branch)
-    by_age = sorted(study.differing, key=lambda path: -len(target.steps.get(path, ())))
-    study.read(by_age[:_TELLING_FILES])
+    study.read(_FILES_READ_FOR_ORDER)
     return study

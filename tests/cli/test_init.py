@@ -235,8 +235,8 @@ def test_write_needs_a_work_tree(capfd: Capture, empty: World) -> None:
 def test_paths_and_keys_of_any_spelling_are_proposed_so_that_they_load(
     capfd: Capture, empty: World, tmp_path: Path
 ) -> None:
-    path = "a: {x,y}/!b [1]*?#.yaml"
-    keys = ('"q.r/s"', '"it\'s"', "'no'", "-", "12")
+    path = "a: {x,y}/!b [1]*?#\U0001f600\x7f\u2028.yaml"
+    keys = ('"q.r/s"', "\U0001f600", '"\\x85"', '"it\'s"', "'no'", "-", "12")
 
     def text(branch: str, number: int) -> str:
         return f"image: v{number}\n" + "".join(f"{key}: {branch}\n" for key in keys)
