@@ -363,6 +363,7 @@ class Repository:
             "--raw",
             "--no-abbrev",
             "--no-renames",
+            "--ignore-submodules=none",
             "--diff-merges=first-parent",
             "--full-history",
             "--sparse",
