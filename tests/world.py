@@ -320,7 +320,7 @@ class World:
         self._minute += 1
         lines = [f"tree {self._store_tree(files)}", *(f"parent {parent}" for parent in parents)]
         lines += [f"author {author} {time}", f"committer {PERSON} {time}", "", message]
-        commit = self.store("commit", ("\n".join(lines) + "\n").encode())
+        commit = self.store("commit", os.fsencode("\n".join(lines) + "\n"))
         self._trees[commit] = files
         return commit
 
