@@ -31,7 +31,6 @@ def references(data: dict[str, Any]) -> Iterator[Problem]:
     yield from _names(environments)
     yield from _branches(environments)
     yield from _sources(environments)
-    yield from _roles(data, environments)
 
 
 _Place = tuple[Loc, dict[str, Any]]
@@ -126,23 +125,3 @@ def _circles(sources: dict[str, str]) -> Iterator[list[str]]:
             name = sources[name]
         if name in trail:
             yield trail[trail.index(name) :]
-
-
-def _roles(data: dict[str, Any], environments: list[_Place]) -> Iterator[Problem]:
-    roles = data.get("roles", {})
-    if not isinstance(roles, dict):
-        return
-    rules = [
-        (("rules", index), rule)
-        for index, rule in enumerate(_list(data.get("rules")))
-        if isinstance(rule, dict)
-    ]
-    for loc, holder in environments + rules:
-        gates = holder.get("gates")
-        roles_of_gates = _list(gates.get("sign_offs")) if isinstance(gates, dict) else []
-        for index, role in enumerate(roles_of_gates):
-            if isinstance(role, str) and role not in roles:
-                hint = suggest(role, roles) or f"; say who it is under `roles`: `{role}: [alice]`"
-                yield Problem(
-                    (*loc, "gates", "sign_offs", index), f"no role is called {named(role)}{hint}"
-                )

@@ -31,7 +31,6 @@ def check(repository: str, config_file: Path | None) -> int:
     """
     if config_file is not None:
         _checked(str(config_file), read_file(config_file))
-        click.echo(f"{config_file} is valid")
         return 0
     with repository_at(repository) as opened:
         in_force, text = pinned(opened)
@@ -46,7 +45,6 @@ def check(repository: str, config_file: Path | None) -> int:
                 "`lockstep init` proposes one"
             )
         config = _checked(name, found)
-        click.echo(f"{name} is valid")
         if found != text:
             click.echo(f"lockstep: it is not what is in force: {in_force} differs", err=True)
         _say_missing_branches(opened, config)
@@ -55,12 +53,16 @@ def check(repository: str, config_file: Path | None) -> int:
 
 def _checked(name: str, text: bytes) -> Config:
     try:
-        return load(decoded(name, text))
+        config = load(decoded(name, text))
     except ConfigErrors as errors:
         for error in errors.errors:
             click.echo(f"{name}:{error}")
         count = len(errors.errors)
         raise Failure(f"{name} has {count} {'error' if count == 1 else 'errors'}") from errors
+    click.echo(f"{name} is valid")
+    for remark in config.remarks:
+        click.echo(f"lockstep: {remark}", err=True)
+    return config
 
 
 def _say_missing_branches(repository: Repository, config: Config) -> None:

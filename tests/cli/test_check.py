@@ -35,6 +35,19 @@ def test_every_error_is_printed_with_line_and_column(
     assert answer.err == f"lockstep: {file} has 2 errors\n"
 
 
+def test_a_role_that_nobody_holds_is_remarked_on_and_no_error(
+    world: World, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "sample.yaml"
+    rule = 'rules:\n  - when: {paths: ["payments/**"]}\n    gates: {sign_offs: [qa, compliance]}\n'
+    file.write_text(CONFIGURATION + rule)
+
+    answer = lockstep(capfd, "check", world.directory, "--config", file)
+
+    assert (answer.code, answer.out) == (0, f"{file} is valid\n")
+    assert "nobody can sign off for `compliance`" in answer.err
+
+
 def test_the_work_tree_is_checked_and_what_is_in_force_is_named(
     world: World, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

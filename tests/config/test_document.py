@@ -193,8 +193,6 @@ MISTAKES = {
     "unknown keys": "".join(f"unknown_{number}: 1\n" for number in MANY),
     "misspelled keys": "".join(f"  - {{nmae: e{n}, branch: b{n}}}\n" for n in MANY),
     "items of no kind": f"keep: [{', '.join('1' for _ in MANY)}]\n",
-    "unknown roles": f"    gates: {{sign_offs: [{', '.join(f'r{n}' for n in MANY)}]}}\n"
-    f"roles: {{{', '.join(f'q{n}: [x]' for n in MANY)}}}\n",
     "unknown zones": "    gates:\n      windows:\n"
     + "".join(f"        - Mon 1:00-2:00 Europe/Zone{number}\n" for number in MANY),
     "unknown sources": "".join(f"  - {{name: e{n}, branch: b{n}, from: x{n}}}\n" for n in MANY),
