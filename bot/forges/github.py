@@ -110,12 +110,13 @@ class GitHub:
     def repositories(self) -> Iterable[RepositoryInfo]:
         """See `Forge.repositories`; 1 call per 100, of an App also 1 for each installation."""
         for repository, can_write in self._account.repositories():
-            if can_write:
-                yield repository_info(repository, can_write=True)
+            info = repository_info(repository, can_write=can_write)
+            if info.can_write:
+                yield info
 
     def repository(self, owner: str, name: str) -> RepositoryInfo:
         """See `Forge.repository`; 1 call."""
-        with self._asking(f"{owner}/{name}", "show {}") as repository:
+        with self._asking(f"{owner}/{name}", f"show {owner}/{name}") as repository:
             found = repository.complete()
         return repository_info(found, can_write=self._account.may_write(found))
 
@@ -126,7 +127,9 @@ class GitHub:
     ) -> PullRequestInfo:
         """See `Forge.open_pull_request`; 1 call, 2 more where one is there already."""
         try:
-            with self._asking(repository, f"open a pull request from {head} in {{}}") as found:
+            with self._asking(
+                repository, f"open a pull request from {head} in {repository}"
+            ) as found:
                 made = found.create_pull(title=title, body=body, head=head, base=base)
                 return pull_request_info(made)
         except Refused as refused:
@@ -140,14 +143,14 @@ class GitHub:
 
     def pull_request(self, repository: str, number: int) -> PullRequestInfo:
         """See `Forge.pull_request`; 1 call, 2 for one that was closed without a merge."""
-        with self._asking(repository, f"show pull request {number} of {{}}") as found:
+        with self._asking(repository, f"show pull request {number} of {repository}") as found:
             pull = found.get_pull(number).complete()
             if pull.merged:
-                return pull_request_info(pull, by=login_of(pull.merged_by))
+                return pull_request_info(pull, by=_who(pull.merged_by))
             if pull.state == "open":
                 return pull_request_info(pull)
             closer = found.get_issue(number).complete().closed_by
-            return pull_request_info(pull, by=login_of(closer))
+            return pull_request_info(pull, by=_who(closer))
 
     def pull_requests(
         self, repository: str, *, head: str | None = None, state: Literal["open", "all"] = "open"
@@ -155,7 +158,7 @@ class GitHub:
         """See `Forge.pull_requests`; 1 call per 100."""
         owner = repository.partition("/")[0]
         label = NotSet if head is None else f"{owner}:{head}"
-        with self._asking(repository, "list the pull requests of {}") as found:
+        with self._asking(repository, f"list the pull requests of {repository}") as found:
             listed = found.get_pulls(state=state, head=label, sort="created", direction="desc")
             infos = [pull_request_info(pull) for pull in listed]
         # By owner and branch, GitHub also finds those of an owner's other repositories.
@@ -176,7 +179,7 @@ class GitHub:
         labels: Iterable[str] | None = None,
     ) -> None:
         """See `Forge.update_pull_request`; 1 call. As an issue, for the labels' sake."""
-        with self._asking(repository, f"edit pull request {number} of {{}}") as found:
+        with self._asking(repository, f"edit pull request {number} of {repository}") as found:
             found.get_issue(number).edit(
                 title=NotSet if title is None else title,
                 body=NotSet if body is None else body,
@@ -194,11 +197,11 @@ class GitHub:
         title: str,
         message: str,
     ) -> str:
-        """See `Forge.merge`; 1 call, 1 more where GitHub refuses, as it may be merged already."""
+        """See `Forge.merge`; 1 call; 1 or 2 more where GitHub refuses, for it may be merged."""
         if method == "fast-forward":
             raise Refused("GitHub merges no pull request by fast-forward: push the commit instead")
         try:
-            with self._asking(repository, f"merge pull request {number} of {{}}") as found:
+            with self._asking(repository, f"merge pull request {number} of {repository}") as found:
                 return (
                     found.get_pull(number)
                     .merge(commit_title=title, commit_message=message, merge_method=method, sha=sha)
@@ -221,14 +224,14 @@ class GitHub:
 
     def set_status(self, repository: str, sha: str, state: StatusState, line: str) -> None:
         """See `Forge.set_status`; 1 call."""
-        with self._asking(repository, f"set a status on {sha[:12]} in {{}}") as found:
+        with self._asking(repository, f"set a status on {sha[:12]} in {repository}") as found:
             Commit(
                 found.requester, {}, {"url": f"{found.url}/commits/{sha}", "sha": sha}
             ).create_status(state, description=line, context=STATUS_CONTEXT)
 
     def checks(self, repository: str, sha: str) -> Sequence[Check]:
         """See `Forge.checks`; 2 calls, 1 more per further 100 statuses or check runs."""
-        with self._asking(repository, f"list the checks of {sha[:12]} in {{}}") as found:
+        with self._asking(repository, f"list the checks of {sha[:12]} in {repository}") as found:
             place, client = f"{found.url}/commits/{sha}", found.requester
             # PyGithub's own combined status stops at the first page.
             statuses = PaginatedList(
@@ -244,7 +247,7 @@ class GitHub:
     def reviews(self, repository: str, number: int) -> Sequence[ReviewInfo]:
         """See `Forge.reviews`; 1 call per 100."""
         with self._asking(
-            repository, f"list the reviews of pull request {number} of {{}}"
+            repository, f"list the reviews of pull request {number} of {repository}"
         ) as found:
             infos = [review_info(review) for review in found.get_pull(number).get_reviews()]
         return [info for info in infos if info is not None]
@@ -254,7 +257,7 @@ class GitHub:
     def permission(self, repository: str, login: str) -> Permission:
         """See `Forge.permission`; 1 call."""
         try:
-            with self._asking(repository, f"say what {login} may do in {{}}") as found:
+            with self._asking(repository, f"say what {login} may do in {repository}") as found:
                 place = f"{found.url}/collaborators/{quote(login, safe='')}/permission"
                 # PyGithub reads the role or the permission, each with a call of its own.
                 _, data = found.requester.requestJsonAndCheck("GET", place)
@@ -280,22 +283,22 @@ class GitHub:
         """See `Forge.authors`; 1 call for the first and what it follows, 1 for each other."""
         if not shas:
             return {}
-        with self._asking(repository, "list commits of {}") as found:
-            wanted = dict.fromkeys(shas)
-            listed = PaginatedList(
-                Commit, found.requester, f"{found.url}/commits", {"sha": shas[0], "per_page": 100}
-            ).get_page(0)
-            known = {commit.sha: commit for commit in listed if commit.sha in wanted}
-            for sha in wanted:
+        with self._asking(repository, f"list commits of {repository}") as found:
+            place, client = f"{found.url}/commits", found.requester
+            # Plain JSON: of an author whom GitHub does not map, PyGithub would ask for more.
+            page = {"sha": shas[0], "per_page": 100}
+            _, listed = client.requestJsonAndCheck("GET", place, parameters=page)
+            known = {commit["sha"]: commit for commit in listed}
+            for sha in shas:
                 if sha not in known:
-                    known[sha] = found.get_commit(sha).complete()
-        return {sha: authors_of(known[sha], self._noreply) for sha in wanted}
+                    _, known[sha] = client.requestJsonAndCheck("GET", f"{place}/{sha}")
+        return {sha: authors_of(known[sha], self._noreply) for sha in shas}
 
     # Conversation
 
     def comment(self, repository: str, number: int, marker: str, body: str) -> None:
         """See `Forge.comment`; 1 call per 100 comments that are there, and 1 to write."""
-        with self._asking(repository, f"comment on {number} of {{}}") as found:
+        with self._asking(repository, f"comment on {number} of {repository}") as found:
             issue = found.get_issue(number)
             for comment in issue.get_comments():
                 if carries(comment.body or "", marker) and self._is_me(login_of(comment.user)):
@@ -304,7 +307,7 @@ class GitHub:
 
     def issue(self, repository: str, marker: str) -> IssueInfo | None:
         """See `Forge.issue`; 1 call, the first time 1 per 100 that we ever opened there."""
-        with self._asking(repository, "find our issue in {}") as found:
+        with self._asking(repository, f"find our issue in {repository}") as found:
             issue = self._own_issue(found, repository, marker)
             return None if issue is None else issue_info(issue, marker)
 
@@ -312,7 +315,7 @@ class GitHub:
         self, repository: str, marker: str, *, title: str, body: str, open_: bool
     ) -> IssueInfo | None:
         """See `Forge.write_issue`; the calls of `issue`, and 1 where something is to change."""
-        with self._asking(repository, "write our issue in {}") as found:
+        with self._asking(repository, f"write our issue in {repository}") as found:
             issue = self._own_issue(found, repository, marker)
             if issue is None and not open_:
                 return None
@@ -327,17 +330,12 @@ class GitHub:
 
     def _own_issue(self, found: Repository, repository: str, marker: str) -> Issue | None:
         key = (repository, marker)
-        if key in self._issues:
-            try:
-                issue = found.get_issue(self._issues[key]).complete()
-            except NotFound:
-                # Deleted, or moved to another repository.
-                del self._issues[key]
-                return None
-            if carries(issue.body or "", marker):
+        number = self._issues.pop(key, None)
+        if number is not None:
+            issue = _still_there(found, number)
+            if issue is not None and carries(issue.body or "", marker):
+                self._issues[key] = number
                 return issue
-            del self._issues[key]
-            self._looked.pop(key, None)
         newest_seen = looked = self._looked.get(key, 0)
         mine = found.get_issues(
             state="all",
@@ -366,9 +364,9 @@ class GitHub:
 
     @contextmanager
     def _asking(self, repository: str, doing: str) -> Iterator[Repository]:
-        """Lend a lazy repository; `doing` names it by `{}`."""
+        """Lend a lazy repository; `doing` completes "GitHub would not …"."""
         owner, _, name = repository.partition("/")
-        with self._lent(owner, doing.format(repository)) as client:
+        with self._lent(owner, doing) as client:
             yield Repository(client, url=f"/repos/{quote(owner, safe='')}/{quote(name, safe='')}")
 
     @contextmanager
@@ -380,6 +378,22 @@ class GitHub:
             if status_of(unauthorized) == 401:
                 self._account.rejected(owner)
             raise
+
+
+def _still_there(found: Repository, number: int) -> Issue | None:
+    """Return an issue, None where it was deleted or moved to another repository."""
+    try:
+        issue = found.get_issue(number).complete()
+    except (NotFound, Refused) as gone:
+        if status_of(gone) not in {404, 410}:
+            raise
+        return None
+    return issue if issue.number == number else None
+
+
+def _who(user: NamedUser | None) -> str:
+    """Return who did it, empty where GitHub does not say."""
+    return "" if user is None else user.login
 
 
 def _state(*, open_: bool) -> str:

@@ -1,11 +1,12 @@
 """Say who wrote a commit: as GitHub maps its author, and as its trailers name co-authors."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
-from github.Commit import Commit
-
-from bot.forges.github_shapes import given
+NOBODY_KNOWN = "(unknown)"
+"""Stands for an author without even an address, as unknown is not nobody."""
 
 # Anywhere in the message: squashing puts trailers in its middle.
 _CO_AUTHOR = re.compile(r"^co-authored-by:[^<\n]*<([^>\n]+)>", re.IGNORECASE | re.MULTILINE)
@@ -18,11 +19,14 @@ def noreply_pattern(api_url: str) -> re.Pattern[str]:
     return re.compile(rf"(?:[0-9]+\+)?([^@+\s]+)@users\.noreply\.{re.escape(host)}", re.IGNORECASE)
 
 
-def authors_of(commit: Commit, noreply: re.Pattern[str]) -> frozenset[str]:
-    """Return logins, or e-mail addresses where GitHub maps none."""
-    author = given(commit.author)
-    found = {_person(commit.commit.author.email, noreply) if author is None else author.login}
-    found |= {_person(address, noreply) for address in _CO_AUTHOR.findall(commit.commit.message)}
+def authors_of(commit: Mapping[str, Any], noreply: re.Pattern[str]) -> frozenset[str]:
+    """Return logins, or e-mail addresses where GitHub maps none, of a commit in GitHub's JSON."""
+    # An author whom GitHub does not map is null there, or an empty object.
+    login = (commit.get("author") or {}).get("login")
+    inner = commit["commit"]
+    address = (inner.get("author") or {}).get("email") or NOBODY_KNOWN
+    found = {login or _person(address, noreply)}
+    found |= {_person(address, noreply) for address in _CO_AUTHOR.findall(inner["message"])}
     return frozenset(found)
 
 

@@ -24,8 +24,8 @@ from bot.forges.github_errors import Elsewhere, NoJson, translate
 PUBLIC_API = "https://api.github.com"
 _REDIRECTS = {301, 302, 307, 308}
 _MOST_REDIRECTS = 5
-_MOST_ANSWERS = 256
-_LARGEST_ANSWER = 64 << 10
+_MOST_ANSWERS = 128
+_LARGEST_ANSWER = 32 << 10
 # Answers hold installation tokens and what people wrote; no log is the place for them.
 logging.getLogger("github.Requester").setLevel(logging.INFO)
 

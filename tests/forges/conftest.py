@@ -2,4 +2,4 @@
 
 import pytest
 
-pytest.register_assert_rewrite("tests.forges.contract")
+pytest.register_assert_rewrite("tests.forges.contract", "tests.forges.contract_pulls")

@@ -9,7 +9,7 @@ from github import InputGitAuthor
 
 from bot.decisions.facts import CheckState, MergeMethod, Permission, ReviewState
 from bot.forges.github import GitHub
-from tests.forges.contract import CONFIG, ME
+from tests.forges.world import CONFIG, ME
 from tests.sandbox.conftest import Forge as Sandbox
 from tests.sandbox.conftest import running
 

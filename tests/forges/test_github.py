@@ -2,15 +2,22 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from github.CheckRun import CheckRun
 
+from bot.decisions.facts import Check
 from bot.forges.forge import Forge
-from bot.forges.github_shapes import permission_of
-from tests.forges.contract import CONFIG, ForgeContract, merged, opened
+from bot.forges.github_authors import authors_of, noreply_pattern
+from bot.forges.github_client import PUBLIC_API
+from bot.forges.github_shapes import newest, of_run, permission_of
+from tests.forges.contract import ForgeContract
 from tests.forges.sandboxed import SandboxedGitHub, by_token, sandboxed
+from tests.forges.world import CONFIG, merged, opened
 
 R = "/repos/{owner}/{repo}"
 
@@ -136,6 +143,48 @@ def test_authors_of_a_run_of_commits_cost_one_call_and_others_one_each(
     assert world.calls() == {f"GET {R}/commits": 1, f"GET {R}/commits/{{ref+}}": 1}
 
 
+def test_an_author_whom_github_does_not_map_costs_no_further_call(
+    world: SandboxedGitHub,
+) -> None:
+    sha = world.write_by_address("stranger@example.com")
+    world.calls()
+
+    world.forge.authors(CONFIG, [sha])
+
+    assert world.calls() == {f"GET {R}/commits": 1}
+
+
+@pytest.mark.parametrize("author", [None, {}])
+@pytest.mark.parametrize(
+    ("address", "person"),
+    [
+        ("a@example.com", "a@example.com"),
+        ("4711+alice@users.noreply.github.com", "alice"),
+        ("alice@users.noreply.github.com", "alice"),
+        ("app[bot]@users.noreply.github.com", "app[bot]"),
+        (
+            "alice@users.noreply.github.com.evil.example",
+            "alice@users.noreply.github.com.evil.example",
+        ),
+        ("alice@users.noreply.git.acme.example", "alice@users.noreply.git.acme.example"),
+        (None, "(unknown)"),
+    ],
+)
+def test_an_unmapped_author_is_whom_the_address_names(
+    author: object, address: str | None, person: str
+) -> None:
+    commit = {"author": author, "commit": {"author": {"email": address}, "message": "Change"}}
+
+    assert authors_of(commit, noreply_pattern(PUBLIC_API)) == {person}
+
+
+def test_enterprise_has_noreply_addresses_of_its_own() -> None:
+    pattern = noreply_pattern("https://git.acme.example/api/v3")
+    inner = {"author": {"email": "1+alice@users.noreply.git.acme.example"}, "message": "Change"}
+
+    assert authors_of({"author": None, "commit": inner}, pattern) == {"alice"}
+
+
 def test_more_than_a_hundred_statuses_and_check_runs_are_all_seen(world: SandboxedGitHub) -> None:
     sha = world.push("topic", "new\n")
     for at in range(101):
@@ -210,3 +259,45 @@ def test_a_role_that_an_organisation_made_counts_as_what_it_was_made_from() -> N
     assert permission_of({"permission": "write", "role_name": "release-manager"}) == "write"
     assert permission_of({"permission": "write", "role_name": "maintain"}) == "maintain"
     assert permission_of({}) == "none"
+
+
+def test_an_archived_repository_is_not_one_that_we_may_write_to(world: SandboxedGitHub) -> None:
+    world.do.edit_repository(CONFIG, "alice", archived=True)
+
+    found = world.forge.repository("acme", "config")
+
+    assert (found.archived, found.can_write) == (True, False)
+    assert list(world.forge.repositories()) == []
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_an_issue_that_was_deleted_is_made_anew(world: SandboxedGitHub, status: int) -> None:
+    made = world.forge.write_issue(CONFIG, "drift", title="Drift", body="One", open_=True)
+    assert made is not None
+    world.sandbox.repo("alice").get_issue(made.number).edit(body="Gone")
+    world.do.inject(method="GET", path=rf"/issues/{made.number}$", status=status)
+
+    again = world.forge.write_issue(CONFIG, "drift", title="Drift", body="One", open_=True)
+
+    assert again is not None
+    assert again.number != made.number
+
+
+def test_of_reports_at_one_moment_the_worse_counts_and_a_run_to_come_is_the_newest() -> None:
+    at = datetime(2026, 7, 1, tzinfo=UTC)
+    later = at + timedelta(minutes=1)
+    good, bad = Check("unit", "a", "success", at), Check("unit", "a", "failure", at)
+
+    assert newest([good, bad]) == newest([bad, good]) == [bad]
+    assert newest([bad, replace(good, at=later)]) == [replace(good, at=later)]
+    assert newest([good, Check("unit", "a", "pending", at)]) == [Check("unit", "a", "pending", at)]
+
+
+def test_a_run_that_has_not_begun_is_pending_now(world: SandboxedGitHub) -> None:
+    client = world.sandbox.github("bob").requester
+    data = {"name": "unit", "status": "queued", "conclusion": None}
+    run = CheckRun(client, {}, data | {"started_at": None, "completed_at": None})
+
+    assert of_run(run, "a", 60.0) == Check(
+        "unit", "a", "pending", datetime(1970, 1, 1, 0, 1, tzinfo=UTC)
+    )

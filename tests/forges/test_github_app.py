@@ -11,8 +11,8 @@ import pytest
 
 from bot.forges.forge import NotFound, RepositoryInfo, Unauthorized
 from bot.forges.github import GitHub
-from tests.forges.contract import CONFIG, merged, opened
 from tests.forges.sandboxed import SandboxedGitHub, sandboxed
+from tests.forges.world import CONFIG, merged, opened
 
 PERMISSIONS = {
     "checks": "read",
@@ -88,12 +88,11 @@ def test_an_app_tells_the_whole_story_under_its_own_name(app: AsApp) -> None:
 
 
 def test_an_app_may_write_where_its_installation_may(app: AsApp) -> None:
-    app.world.do.add_app("reader", {"contents": "read", "metadata": "read"})
     assert [found.full_name for found in app.forge.repositories()] == [CONFIG]
     assert app.forge.repository("acme", "config").can_write
 
-    made = app.world.do.add_app("other-reader", {"contents": "read", "metadata": "read"})
-    app.world.do.install_app("other-reader", "acme")
+    made = app.world.do.add_app("reader", {"contents": "read", "metadata": "read"})
+    app.world.do.install_app("reader", "acme")
     app.key.write_text(made["private_key"])
     api = app.world.sandbox.sandbox.api_url
     reader = GitHub.as_app(str(made["id"]), app.key, api_url=api)

@@ -22,8 +22,8 @@ from bot.forges.forge import (
 )
 from bot.forges.github import GitHub
 from bot.forges.github_errors import translate
-from tests.forges.contract import CONFIG, ME, merged, opened
 from tests.forges.sandboxed import SandboxedGitHub, by_token, sandboxed
+from tests.forges.world import CONFIG, ME, merged, opened
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

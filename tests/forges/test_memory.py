@@ -9,9 +9,10 @@ import pytest
 
 from bot.decisions.facts import CheckState, MergeMethod, Permission, ReviewState
 from bot.forges.forge import Forge, PullRequestInfo, RateLimited, Unavailable
-from tests.forges.contract import CONFIG, ForgeContract, World
+from tests.forges.contract import ForgeContract
 from tests.forges.memory import MemoryForge
 from tests.forges.memory_world import Merged
+from tests.forges.world import CONFIG, World
 
 
 class MemoryWorldOfTests:
