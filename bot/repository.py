@@ -27,6 +27,8 @@ from bot.model import Entry
 # What a user's taste may have set and plumbing must not see. Only literal paths are given.
 _ENVIRONMENT = {
     "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
+    "GIT_GLOB_PATHSPECS": "0",
+    "GIT_ICASE_PATHSPECS": "0",
     "GIT_LITERAL_PATHSPECS": "1",
     "GIT_NAMESPACE": "",
     "GIT_NO_REPLACE_OBJECTS": "1",
