@@ -101,6 +101,22 @@ def test_a_file_that_is_too_unlike_is_new_and_not_renamed(world: World) -> None:
     assert world.text("staging", "new.yaml").startswith("region: eu\n")
 
 
+def test_a_new_part_of_a_file_arrives_without_the_keys_that_the_target_keeps(
+    world: World,
+) -> None:
+    keep = kept("app.yaml:**.replicas")
+    world.begin({"app.yaml": "web:\n  image: v1\n  replicas: 1\nlast: 1\n"})
+    world.edit("staging", "app.yaml", "last: 1", "last: 2")
+    new = "job:\n  image: v1\n  replicas: 4\nlast: 1\n"
+    world.edit("development", "app.yaml", "last: 1\n", new)
+
+    world.promote(keep=keep)
+
+    assert world.text("staging", "app.yaml") == (
+        "web:\n  image: v1\n  replicas: 1\njob:\n  image: v1\nlast: 2\n"
+    )
+
+
 # How the text is made
 
 

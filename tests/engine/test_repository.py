@@ -93,7 +93,8 @@ def test_many_objects_are_read_without_filling_any_pipe(world: World) -> None:
 
 def test_several_threads_read_at_once(world: World) -> None:
     texts = {blob(world, text): text.encode() for text in map(str, range(50))}
-    oids, seen = list(texts), []
+    oids = list(texts)
+    seen: list[bool] = []
 
     def read() -> None:
         seen.extend(world.repository.read([oid]) == [texts[oid]] for oid in oids)
@@ -267,6 +268,8 @@ def test_nothing_that_a_person_has_configured_changes_the_answer(
         "[color]\n\tui = always\n[i18n]\n\tlogOutputEncoding = latin1\n[merge]\n\trenames = true\n"
     )
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
+    monkeypatch.setenv("GIT_GLOB_PATHSPECS", "1")
+    monkeypatch.setenv("GIT_ICASE_PATHSPECS", "1")
 
     assert [(spelled(c), c.commits) for c in world.compare().changes] == plain
     assert [state for state, _ in plain] == ["drift charts", "pending new.txt", "pending old.txt"]
