@@ -6,7 +6,7 @@ whatever could notify, link or format taken out of it.
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from bot.decisions.commands import USAGES
@@ -21,19 +21,44 @@ _LONGEST_VALUE = 80
 _MOST_ROWS = 200
 _MOST_COMMITS = 50
 
-_SECRET = re.compile(
-    r"(?i)(?:^|[^a-z])(?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|private[_-]?key|"
-    r"credential|auth)s?(?:$|[^a-z])"
+_SECRET_KEY = re.compile(
+    r"(?i)(?:^|[^a-z])(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|private[_-]?key|"
+    r"access[_-]?key|credential|auth)s?(?:$|[^a-z])"
 )
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~@&])")
+# What the well-known kinds of keys and tokens begin with, wherever they stand.
+_SECRET_VALUE = re.compile(
+    r"gh[opsur]_\w{16}|github_pat_|glpat-|AKIA[0-9A-Z]{12}|xox[abprs]-|sk_live_|"
+    r"-----BEGIN [A-Z ]*PRIVATE KEY|eyJ[\w-]{8,}\.eyJ|://[^/\s:@]+:[^/\s@]+@"
+)
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~@&$])")
+# What a forge makes a link, a mention or a reference of by itself; a space of no width ends it.
+_LIVE = re.compile(r"(?i)(?<=[@#!$&%~])(?=\w)|(?<=:)(?=//)|(?<=\bwww)(?=\.)|(?<=\bGH)(?=-\d)")
+_SPAN = re.compile(r"`([^`]+)`")
 
-Noun = str
+_HOME = "The first environment has them already, and they come with the next promotions"
+STATUS_IS_ABOVE = "The description above says what each gate waits for; it is always current."
 
 
 def plain(text: str) -> str:
     """Return one line that no forge reads as Markdown, a mention, a link or a command."""
-    line = " ".join(text.split())
-    return _SPECIAL.sub(r"\\\1", line).replace("\\@", "@\u200b").replace("\\#", "#\u200b")
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    escaped = _SPECIAL.sub(r"\\\1", _LIVE.sub("\u200b", line))
+    # At the start of a line these make a heading, a list, a rule or a command.
+    return re.sub(r"^([-=/:]|\d+[.)])", "\u200b\\g<1>", escaped)
+
+
+def sentence(text: str) -> str:
+    """Return a sentence of ours for Markdown: what it quotes stays code, the rest is plain."""
+    parts = _SPAN.split(text)
+    return "".join(code(part) if odd % 2 else _within(part) for odd, part in enumerate(parts))
+
+
+def _within(text: str) -> str:
+    # `plain` joins white space, and what stands next to code needs its own.
+    before = " " if text[:1].isspace() else ""
+    after = " " if text.strip() and text[-1:].isspace() else ""
+    return f"{before}{plain(text)}{after}"
 
 
 def code(text: str) -> str:
@@ -41,31 +66,46 @@ def code(text: str) -> str:
     line = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
     longest = max((len(run) for run in re.findall(r"`+", line)), default=0)
     fence = "`" * (longest + 1)
-    space = " " if line.startswith("`") or line.endswith("`") or not line else ""
-    # A bar would end a table's cell, also inside of code.
-    return f"{fence}{space}{line}{space}{fence}".replace("|", "\\|")
+    space = " " if line.startswith("`") or line.endswith("`") or not line.strip() else ""
+    return f"{fence}{space}{line}{space}{fence}"
+
+
+def cell(text: str) -> str:
+    """Return `text` as code inside of a table, where no escape hides a bar from every forge."""
+    if "|" not in text and "\\" not in text:
+        return code(text)
+    safe = (c if c.isalnum() or c == " " else f"&#{ord(c)};" for c in text)
+    return f"<code>{''.join(safe)}</code>"
 
 
 def value(of: Value, key: str | None) -> str:
-    """Return a value for a table: short, and hidden where its key sounds like a secret's."""
+    """Return a value for a table: short, and hidden where it looks like a secret."""
     data = of.data
     if not of.exists:
         return "*absent*"
     if isinstance(data, dict) and data.keys() == {"blob", "mode"}:
-        return code(f"{data['blob'][:10]} ({data['mode']})")
-    if key is not None and _SECRET.search(key):
-        return "*hidden*"
+        return cell(f"{data['blob'][:10]} ({data['mode']})")
     text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
-    return code(text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…")
+    if _is_secret(key or "", data) or _SECRET_VALUE.search(text):
+        return "*hidden*"
+    return cell(text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…")
+
+
+def _is_secret(key: str, data: object) -> bool:
+    if _SECRET_KEY.search(_HUMP.sub("_", key)):
+        return True
+    if isinstance(data, dict):
+        return any(_is_secret(str(name), below) for name, below in data.items())
+    return isinstance(data, list) and any(_is_secret("", below) for below in data)
 
 
 def changes_table(changes: Sequence[Change], source: str, target: str) -> str:
     """Return a table of changes, key by key below their files."""
     lines = [f"| | {plain(target)} | {plain(source)} | |", "|---|---|---|---|"]
     for path, group in groupby(changes[:_MOST_ROWS], key=lambda change: change.path):
-        lines.append(f"| **{code(path)}** | | | |")
+        lines.append(f"| **{cell(path)}** | | | |")
         for change in group:
-            key = "*the file*" if change.key is None else code(change.key or "(the document)")
+            key = "*the file*" if change.key is None else cell(change.key or "(the document)")
             who = plain(change.commits[0].author) if change.commits else ""
             cells = (key, value(change.target, change.key), value(change.source, change.key), who)
             lines.append(f"| {' | '.join(cells)} |")
@@ -80,20 +120,25 @@ def title(plan: Plan) -> str:
     return f"Promote {source.environment} to {target.environment}: {_counted(plan.promoted)}"
 
 
-def body(plan: Plan, gates: Sequence[GateResult], reason: str, *, waits: bool = True) -> str:
-    """Return what a promotion's pull request says, for a reviewer who has thirty seconds."""
+def body(plan: Plan, gates: Sequence[GateResult], reason: str, *, open_: bool = True) -> str:
+    """Return what a promotion's pull request says, for a reviewer who has thirty seconds.
+
+    One that is not `open_` any more takes no commands.
+    """
     source, target = plan.comparison.source, plan.comparison.target
     parts = [
-        f"**{reason[:1].upper()}{reason[1:]}**",
-        gates_table(gates) if gates and waits else "",
+        f"**{sentence(reason[:1].upper() + reason[1:])}**",
+        gates_table(gates) if gates else "",
         f"### {_counted(plan.promoted)}\n\n"
         + changes_table(plan.promoted, source.environment, target.environment),
-        *(f"> {code(c.path)}: {plain(c.note)}" for c in plan.promoted if c.note),
+        *(f"> {code(c.path)}: {sentence(c.note)}" for c in plan.promoted if c.note),
         _held_back(plan),
         _commits(plan),
-        folded("Commands", "\n".join(f"- `{usage}`" for usage in USAGES)),
-        f"<sub>{source.environment} is at `{source.sha[:10]}`; "
-        f"what is tested here is what lands in `{target.branch}`.</sub>",
+        folded("Commands", "\n".join(f"- `{usage}`" for usage in USAGES)) if open_ else "",
+        (
+            f"<sub>From {code(source.branch)} at `{source.sha[:10]}`; "
+            f"what is tested here is what lands in {code(target.branch)}.</sub>"
+        ),
     ]
     return cut("\n\n".join(part for part in parts if part))
 
@@ -104,7 +149,7 @@ def gates_table(gates: Sequence[GateResult]) -> str:
     for result in gates:
         verdict = result.verdict
         sign = "✅" if isinstance(verdict, Open) else "❌" if isinstance(verdict, Failed) else "⏳"
-        lines.append(f"| {result.gate} | {sign} {verdict.state} | {plain(verdict.reason)} |")
+        lines.append(f"| {result.gate} | {sign} {verdict.state} | {sentence(verdict.reason)} |")
     return "\n".join(lines)
 
 
@@ -163,38 +208,228 @@ def reply(person: str, sentences: Iterable[str]) -> str:
     return f"@{person} " + "\n\n".join(sentences)
 
 
+def incident(candidate: str, merged: str) -> str:
+    """Return what is said where a merge does not hold what was tested."""
+    return (
+        f"Incident: what landed as {merged[:10]} is not what was tested as {candidate[:10]}; "
+        "the branch has moved at the very moment. Compare the two, and put right what "
+        "should not be there"
+    )
+
+
+def not_configured(repository: str) -> str:
+    """Return the one answer to `/promote` where there is nothing to promote by."""
+    return (
+        f"{plain(repository)} has no `.lockstep.yaml` on its default branch, so I do not know its "
+        "environments. `lockstep init` proposes one from the branches; commit it, and say it again."
+    )
+
+
+def broken(problem: str) -> str:
+    """Return what a configuration that does not load is answered with."""
+    return f"The configuration does not load: {sentence(problem)}. Mend it on the default branch."
+
+
+def remembered(environment: str) -> str:
+    """Return the answer to `/promote` on a pull request that is not merged yet."""
+    return f"When this is merged I promote it to {plain(environment)}."
+
+
+def started(environment: str, source: str) -> str:
+    """Return the answer to `/promote`."""
+    return f"Promoting {source[:10]} to {plain(environment)}; a pull request follows."
+
+
+def no_environment(name: str, known: Iterable[str]) -> str:
+    """Return the answer to a name that no environment has."""
+    listed = ", ".join(code(one) for one in known)
+    return f"There is no environment {code(name)} to promote into; there are {listed}."
+
+
+def nothing_pending(source: str, target: str) -> str:
+    """Return the answer to `/promote` where nothing is pending."""
+    return f"{plain(target)} has all that {plain(source)} has, but for what is held back."
+
+
+def conflicting(plan: Plan) -> str:
+    """Return the answer to `/promote` where a conflict is in the way."""
+    source, target = plan.comparison.source.environment, plan.comparison.target.environment
+    found = [change for change in plan.held_back if change.state is State.CONFLICT]
+    return (
+        f"Nothing is promoted to {plain(target)}, since both sides changed these; choose with "
+        "`/resolve PATH[:KEY] source|target`, or declare them with `/keep PATH [KEY]`.\n\n"
+        + changes_table(found, source, target)
+    )
+
+
+def already_open(environment: str, number: int | None) -> str:
+    """Return the answer to `/promote` where a promotion is under way."""
+    where = f" in #{number}" if number else ""
+    return f"A promotion to {plain(environment)} is open already{where}; `/retry` renews it there."
+
+
+def not_here(command: str) -> str:
+    """Return the answer to a promotion's command where there is no promotion."""
+    return f"`/{command}` belongs on the pull request of an open promotion, and this is none."
+
+
+def not_yet(command: str) -> str:
+    """Return the answer to a command that this version does not carry out."""
+    return f"`/{command}` is not carried out by this version yet; nothing was done."
+
+
+def no_difference(path: str, key: str | None) -> str:
+    """Return the answer to a command about a place that does not differ."""
+    place = path if key is None else f"{path}:{key}"
+    return f"I find no difference at {code(place)} that this could settle; `/drift` lists them."
+
+
+def proposed(what: str, number: int) -> str:
+    """Return the answer to a command that a pull request was opened for."""
+    return f"{what} in #{number}; it takes effect when that is merged."
+
+
+def keep_title(path: str, key: str | None) -> str:
+    """Return the title of the pull request that declares a place as each environment's own."""
+    return f"Keep {_short_place(path, key)} as each environment's own"
+
+
+def keep_body(person: str, path: str, key: str | None) -> str:
+    """Return its description."""
+    place = path if key is None else f"{path}:{key}"
+    return (
+        f"{plain(person)} said `/keep`: {code(place)} differs between the environments on purpose. "
+        "Once this is merged it is neither promoted nor reported as drift."
+    )
+
+
+def carry_title(into: str, path: str, key: str | None) -> str:
+    """Return the title of the pull request that brings one place into an environment."""
+    return f"Set {_short_place(path, key)} in {into} as it is next door"
+
+
+def carry_body(person: str, command: str, changes: Sequence[Change], source: str, into: str) -> str:
+    """Return its description."""
+    return cut(
+        f"{plain(person)} said `/{command}`: {plain(into)} takes the value of {plain(source)}.\n\n"
+        + changes_table(changes, source, into)
+    )
+
+
+def _short_place(path: str, key: str | None) -> str:
+    place = path if key is None else f"{path}:{key}"
+    return place if len(place) <= _LONGEST_VALUE else place[: _LONGEST_VALUE - 1] + "…"
+
+
+def back_merge_title(environment: str, first: str, changes: Sequence[Change]) -> str:
+    """Return the title of a back-merge."""
+    return f"Bring {_counted(changes)} of {environment} home to {first}"
+
+
+def back_merge_body(
+    environment: str, first: str, changes: Sequence[Change], refused: Sequence[Change]
+) -> str:
+    """Return what a back-merge says."""
+    parts = [
+        (
+            f"**{plain(environment)} has what {plain(first)} does not**: a hotfix, a roll-back or "
+            "a stray edit. Merged here, it flows forward again like any change."
+        ),
+        changes_table(changes, environment, first),
+        (
+            "If it is meant to differ say `/keep PATH [KEY]`; if it should not be there at all say "
+            "`/discard PATH [KEY]`. To close this leaves it as drift."
+        ),
+    ]
+    if refused:
+        parts.append(
+            "These cannot be written here and are left to you:\n\n"
+            + changes_table(refused, environment, first)
+            + "".join(f"\n> {code(c.path)}: {sentence(c.note)}" for c in refused if c.note)
+        )
+    return cut("\n\n".join(parts))
+
+
 def drift_title(comparisons: Sequence[Comparison]) -> str:
     """Return the title of a repository's one drift issue."""
     worst = [c for c in comparisons if c.state in (State.DRIFT, State.CONFLICT)]
     hops = ", ".join(f"{c.source.environment} → {c.target.environment}" for c in worst)
-    return f"Drift: {hops}" if hops else "No drift"
+    return f"Drift: {hops}" if hops else "Lockstep: nothing has drifted"
 
 
-def drift_body(comparisons: Sequence[Comparison], first: str, problem: str = "") -> str:
-    """Return the body of a repository's one drift issue."""
-    parts = [f"**The configuration does not load:** {plain(problem)}"] if problem else []
+def broken_title() -> str:
+    """Return the title of the issue while the configuration does not load."""
+    return "The Lockstep configuration does not load"
+
+
+def no_drift() -> str:
+    """Return the last word of the drift issue."""
+    return "Nothing differs any more but what is pending, or kept on purpose."
+
+
+def drift_body(
+    comparisons: Sequence[Comparison], back_merges: Mapping[str, int | None], problem: str = ""
+) -> str:
+    """Return the body of a repository's one drift issue.
+
+    `back_merges` are the numbers of the pull requests that bring drift home, by the
+    environment that drifted; None where it is home already.
+    """
+    parts = [broken(problem)] if problem else []
     for comparison in comparisons:
         source, target = comparison.source.environment, comparison.target.environment
         found = [c for c in comparison.changes if c.state in (State.DRIFT, State.CONFLICT)]
         if not found:
             continue
-        parts.append(f"### {source} → {target}")
+        parts.append(f"### {plain(source)} → {plain(target)}")
         drifted = [change for change in found if change.state is State.DRIFT]
         if drifted:
+            advice = "Bring them home with a commit"
+            if target in back_merges:
+                number = back_merges[target]
+                advice = f"#{number} brings them home" if number else _HOME
             parts.append(
-                f"Only {target} has these. Bring them home to {first} (a pull request is open for "
-                "it), declare them with `/keep PATH KEY`, or undo them with `/discard PATH KEY`.\n\n"
+                f"Only {plain(target)} has these. {advice}; or declare them with "
+                "`/keep PATH [KEY]`, or undo them with `/discard PATH [KEY]`.\n\n"
                 + changes_table(drifted, source, target)
             )
         conflicts = [change for change in found if change.state is State.CONFLICT]
         if conflicts:
             parts.append(
                 "Both sides changed these, so nothing is promoted until somebody chooses: "
-                "`/resolve PATH:KEY source|target`, or `/keep PATH KEY`.\n\n"
+                "`/resolve PATH[:KEY] source|target`, or `/keep PATH [KEY]`.\n\n"
                 + changes_table(conflicts, source, target)
             )
-    return cut("\n\n".join(parts) or "Nothing differs but what is pending or kept.")
+    return cut("\n\n".join(parts))
+
+
+def overview(comparisons: Sequence[Comparison], opened: Mapping[str, int | None]) -> str:
+    """Return what `/status` and `/drift` answer: each hop, and the promotion that is open."""
+    lines = [
+        "| from | to | | pending | drift | conflict | promotion |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for comparison in comparisons:
+        counts, target = comparison.counts, comparison.target.environment
+        number = opened.get(target)
+        under_way = f"#{number}" if number else "opening" if target in opened else ""
+        lines.append(
+            f"| {plain(comparison.source.environment)} | {plain(target)} | {comparison.state} "
+            f"| {counts[State.PENDING]} | {counts[State.DRIFT]} | {counts[State.CONFLICT]} "
+            f"| {under_way} |"
+        )
+    return "\n".join(lines)
 
 
 def _counted(changes: Sequence[Change]) -> str:
     return f"{len(changes)} change" + ("" if len(changes) == 1 else "s")
+
+
+def gone(environment: str) -> str:
+    """Return the answer to `/promote` where a branch is missing."""
+    return f"The branch of {plain(environment)}, or of what it is promoted from, is not there."
+
+
+def kept_already(path: str, key: str | None) -> str:
+    """Return the answer to `/keep` of what is kept."""
+    return f"{code(path if key is None else f'{path}:{key}')} is kept already."

@@ -71,6 +71,11 @@ class Mirror:
                 *("origin", f"{commit or ''}:{ref}"),
             )
 
+    def head(self, branch: str) -> str | None:
+        """Return where a branch of the remote is now. Raises `RepositoryError`."""
+        with self._locked():
+            return self._remote_heads([branch]).get(branch)
+
     def renew(self, branches: Sequence[str]) -> None:
         """Clone a damaged mirror anew. Raises `RepositoryError`."""
         with self._locked():

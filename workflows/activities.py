@@ -1,37 +1,72 @@
 """The steps of the workflows, one activity each: observe, decide, apply, in that order."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Protocol
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from bot.decisions import promotion as moves
+from bot.decisions.gates import EVERY_CHECK
 from bot.decisions.promotion import decide_promotion
 from bot.engine.objects import MissingObject
 from bot.forges.forge import ForgeError, NotFound, RateLimited, Unauthorized
 from bot.repository import RepositoryError
 from workflows import applying, taking
-from workflows.observing import Observed, observe
-from workflows.sites import Site, Sites, now
-from workflows.values import Advanced, News, PromotionState
+from workflows.observing import Asking, Observed, observe
+from workflows.sites import Site, Sites
+from workflows.surveying import survey
+from workflows.values import (
+    Advanced,
+    DriftState,
+    News,
+    PromotionState,
+    Survey,
+    SurveyRequest,
+    Watched,
+)
+from workflows.watching import watch
 
 # A step that changes its mind this often has met something new: it starts over, from fresh facts.
 _MOST_MOVES = 12
 _ASK_AGAIN = timedelta(minutes=5)
+_GREEN = {"success", "neutral", "skipped"}
+
+_log = logging.getLogger(__name__)
+
+
+class Starter(Protocol):
+    """What starts promotions."""
+
+    def __call__(self, promotion: PromotionState) -> None:
+        """Start a promotion; one that runs already is success."""
 
 
 class Activities:
     """What the workers do; safe to use from several threads."""
 
-    def __init__(self, sites: Sites) -> None:
-        self._sites = sites
+    def __init__(self, sites: Sites, start: Starter, reconcile: timedelta) -> None:
+        self._sites, self._start, self._reconcile = sites, start, reconcile
 
     @property
     def all(self) -> Sequence[Callable[..., object]]:
         """Return every activity, for a worker."""
-        return [self.advance]
+        return [self.advance, self.survey, self.watch_drift]
+
+    @activity.defn(name="survey")
+    def survey(self, request: SurveyRequest) -> Survey:
+        """Look at a repository, answer what people asked for, and start what there is to start."""
+        with _translating(self._sites.clock):
+            return survey(self._sites, request, self._start, self._reconcile)
+
+    @activity.defn(name="watch_drift")
+    def watch_drift(self, state: DriftState) -> Watched:
+        """Bring the drift issue and the back-merges up to date."""
+        with _translating(self._sites.clock):
+            return watch(self._sites, state)
 
     @activity.defn(name="advance")
     def advance(self, state: PromotionState, news: list[News]) -> Advanced:
@@ -40,31 +75,49 @@ class Activities:
         Every move begins with a fresh look: what the move before it did is observed, not
         remembered.
         """
-        ask = any(item.pull_request for item in news)
-        if any(item.checks for item in news):
-            state = state.model_copy(update={"checks": None})
+        with _translating(self._sites.clock):
+            return self._advance(state, news)
+
+    def _advance(self, state: PromotionState, news: Sequence[News]) -> Advanced:
+        # After a crash nobody knows how far the step before came.
+        again = activity.info().attempt > 1
+        asking = Asking(
+            pull_request=again or any(item.pull_request or item.ask for item in news),
+            checks=again or any(item.checks or item.ask for item in news),
+        )
+        if any(item.checks or item.pull_request for item in news):
+            # Something has changed that the forge may have refused to merge for.
+            state = state.model_copy(update={"refusal": ""})
         comments = [comment for item in news for comment in item.comments]
-        for _ in range(_MOST_MOVES):
-            with _translating(), self._sites.open(state.repository, state.branch) as site:
-                moved, ask = self._move(site, taking.take(site, state, comments), ask=ask)
+        taken = taking.Taken(state)
+        for move in range(_MOST_MOVES):
+            with self._sites.open(state.repository, state.branch) as site:
+                if move == 0:
+                    taken = taking.take(site, state, comments)
+                    state = taken.state
+                moved, asking = self._move(site, state, asking)
             if isinstance(moved, Advanced):
-                return moved
+                return moved.model_copy(update={"pass_on": taken.pass_on})
             state = moved
         raise ApplicationError("the promotion keeps changing; looking again")
 
     def _move(
-        self, site: Site, state: PromotionState, *, ask: bool
-    ) -> tuple[Advanced | PromotionState, bool]:
-        """Observe, decide, apply; return what follows, and whether to ask the forge again."""
+        self, site: Site, state: PromotionState, asking: Asking
+    ) -> tuple[Advanced | PromotionState, Asking]:
+        """Observe, decide, apply; return what follows, and what the next move has to ask for."""
         try:
-            observed = observe(site, state, ask=ask)
+            observed = observe(site, state, asking)
         except KeyError:
             reason = f"{state.environment} is no longer promoted into, by `.lockstep.yaml`"
-            applying.close(site, state, reason)
-            return Advanced(state=state, outcome=reason), False
-        now = self._sites.clock()
-        decision = decide_promotion(observed.promotion, observed.facts, now)
-        return self._apply(site, observed, decision), isinstance(decision, moves.Merge)
+            applying.abandon(site, state, reason)
+            return Advanced(state=state, outcome=reason), Asking()
+        decision = decide_promotion(observed.promotion, observed.facts, self._sites.clock())
+        rests_on_the_request = isinstance(decision, moves.UpToDate | moves.Rebuild)
+        if rests_on_the_request and state.number is not None and not asking.pull_request:
+            # What moved the target may have been this very pull request, merged by somebody.
+            return observed.state, Asking(pull_request=True)
+        _log.info("%s: %s", state.workflow_id, decision.reason)
+        return self._apply(site, observed, decision), Asking()
 
     def _apply(
         self, site: Site, observed: Observed, decision: moves.Decision
@@ -82,32 +135,48 @@ class Activities:
                 outcome = applying.finish(site, observed, decision.reason, now)
                 return Advanced(state=state, outcome=outcome)
             case moves.UpToDate() | moves.Cancelled():
-                applying.close(site, state, decision.reason)
+                applying.close(site, observed, decision, now)
                 cancelled = isinstance(decision, moves.Cancelled)
                 return Advanced(state=state, outcome=decision.reason, cancelled=cancelled)
             case moves.Wait() | moves.Blocked() | moves.Hold():
                 state = applying.say(site, observed, decision, now)
-                until = None if isinstance(decision, moves.Hold) else decision.until
-                required = observed.promotion.gates.checks.required
                 return Advanced(
-                    state=state, until=until, reason=decision.reason, awaits=required or None
+                    state=state,
+                    until=None if isinstance(decision, moves.Hold) else decision.until,
+                    reason=decision.reason,
+                    source_branch=observed.promotion.source_branch,
+                    target_branch=observed.promotion.branch,
+                    awaits=_awaited(observed),
                 )
 
 
+def _awaited(observed: Observed) -> tuple[str, ...] | None:
+    """Return the checks whose success can change something, None for whichever reports."""
+    required = observed.promotion.gates.checks.required
+    if required and EVERY_CHECK not in required:
+        return tuple(sorted(set(required)))
+    checks = observed.state.checks
+    if not checks:
+        return None
+    green = {check.name for check in checks if check.state in _GREEN}
+    known = {check.name for check in checks} | set(required) - {EVERY_CHECK}
+    return tuple(sorted(known - green))
+
+
 @contextmanager
-def _translating() -> Iterator[None]:
+def _translating(clock: Callable[[], datetime]) -> Iterator[None]:
     """Raise what Temporal is to make of an error that a forge or git gave."""
     try:
         yield
     except (ForgeError, RepositoryError, MissingObject) as error:
-        raise _translated(error) from error
+        raise _translated(error, clock()) from error
 
 
-def _translated(error: Exception) -> ApplicationError:
+def _translated(error: Exception, now: datetime) -> ApplicationError:
     """Return the error for Temporal, which alone owns retries: when, and whether at all."""
     kind = type(error).__name__
     if isinstance(error, RateLimited):
-        delay = max(error.until - now(), timedelta(seconds=1))
+        delay = max(error.until - now, timedelta(seconds=1))
         return ApplicationError(str(error), type=kind, next_retry_delay=delay)
     if isinstance(error, Unauthorized | NotFound):
         return ApplicationError(str(error), type=kind, next_retry_delay=_ASK_AGAIN)

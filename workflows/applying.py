@@ -2,24 +2,31 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from bot import messages
-from bot.decisions.facts import Candidate
+from bot.decisions.facts import Candidate, PullRequest
 from bot.decisions.gates import GateResult, evaluate
-from bot.decisions.promotion import Decision, Merge, Status, status_of
+from bot.decisions.promotion import (
+    Cancelled,
+    Decision,
+    Merge,
+    decide_promotion,
+    status_of,
+)
 from bot.engine.trees import TreeReader
-from bot.forges.forge import Conflict, NotFound, Refused
+from bot.forges.forge import Conflict, Refused
 from bot.repository import RepositoryError
-from workflows.observing import Observed, digest_of
+from workflows.observing import Observed, digest_of, observe
 from workflows.sites import Site
-from workflows.values import PromotionState
+from workflows.values import Built, PromotionState
 
-LABEL = "lockstep"
+LABELS = ("lockstep",)
 
 
 def build(site: Site, observed: Observed, now: datetime) -> PromotionState:
-    """Push the candidate and see to its pull request."""
+    """Push the candidate and see to its pull request, which says at once what it waits for."""
     state, plan = observed.state, observed.plan
     if plan is None or plan.candidate is None:
         raise ValueError("there is nothing to build")
@@ -29,22 +36,38 @@ def build(site: Site, observed: Observed, now: datetime) -> PromotionState:
     candidate = Candidate(
         plan.candidate.sha, comparison.source.sha, comparison.target.sha, digest_of(plan), now
     )
-    built = (*state.built, state.candidate) if state.candidate else state.built
+    before = state.candidate
+    built = (*state.built, Built(sha=before.sha, digest=before.digest)) if before else state.built
     state = state.model_copy(
-        update={"candidate": candidate, "built": built, "checks": (), "refusal": "", "retry": None}
+        update={
+            "candidate": candidate,
+            "built": built,
+            "checks": (),
+            # Other commits may be other people's.
+            "authors": state.authors if before and before.source == candidate.source else None,
+            "refusal": "",
+            "retry": None,
+        }
     )
-    if state.number is None or _is_closed(observed):
-        text = messages.body(plan, (), "building", waits=False)
-        request = site.forge.open_pull_request(
-            site.name, state.branch, comparison.target.branch, messages.title(plan), text
-        )
-        state = state.model_copy(update={"number": request.number})
-    return state
-
-
-def _is_closed(observed: Observed) -> bool:
     request = observed.facts.pull_request
-    return request is not None and request.state == "closed"
+    if state.number is not None and (request is None or request.state == "open"):
+        return state
+    state = state.model_copy(update={"number": None})
+    text = _first_body(site, state, now)
+    opened = site.forge.open_pull_request(
+        site.name, state.branch, comparison.target.branch, messages.title(plan), text
+    )
+    return state.model_copy(update={"number": opened.number, "said": _digest(text)})
+
+
+def _first_body(site: Site, state: PromotionState, now: datetime) -> str:
+    observed = observe(site, state)
+    facts, promotion = observed.facts, observed.promotion
+    if facts.evidence is None or observed.plan is None:
+        raise ValueError("there is no candidate")
+    request = PullRequest(head=facts.evidence.candidate.sha, base=promotion.branch)
+    decision = decide_promotion(promotion, replace(facts, pull_request=request), now)
+    return messages.body(observed.plan, gates_of(observed, now), decision.reason)
 
 
 def gates_of(observed: Observed, now: datetime) -> Sequence[GateResult]:
@@ -58,53 +81,66 @@ def gates_of(observed: Observed, now: datetime) -> Sequence[GateResult]:
 def say(site: Site, observed: Observed, decision: Decision, now: datetime) -> PromotionState:
     """Bring status and description up to date, where what they say has changed."""
     state, plan = observed.state, observed.plan
-    if state.number is None or state.candidate is None or plan is None:
+    if state.number is None or state.candidate is None:
         return state
-    status = status_of(decision)
+    state = _say_status(site, state, decision)
+    if plan is None or state.number is None:
+        return state
     text = messages.body(plan, gates_of(observed, now), decision.reason)
-    said = _digest(status, state.candidate.sha, text)
+    said = _digest(text)
     if said == state.said:
         return state
-    if status is not None:
-        site.forge.set_status(site.name, state.candidate.sha, status.state, status.line)
     site.forge.update_pull_request(
-        site.name, state.number, title=messages.title(plan), body=text, labels=[LABEL]
+        site.name, state.number, title=messages.title(plan), body=text, labels=LABELS
     )
     return state.model_copy(update={"said": said})
 
 
-def _digest(status: Status | None, sha: str, text: str) -> str:
-    line = f"{status.state} {status.line}" if status else ""
-    return hashlib.sha256(f"{sha}\0{line}\0{text}".encode(errors="replace")).hexdigest()[:16]
+def _say_status(site: Site, state: PromotionState, decision: Decision) -> PromotionState:
+    status, candidate = status_of(decision), state.candidate
+    if status is None or candidate is None:
+        return state
+    digest = _digest(candidate.sha, status.state, status.line)
+    if digest == state.status:
+        return state
+    site.forge.set_status(site.name, candidate.sha, status.state, status.line)
+    return state.model_copy(update={"status": digest})
+
+
+def _digest(*texts: str) -> str:
+    return hashlib.sha256("\0".join(texts).encode(errors="replace")).hexdigest()[:16]
 
 
 def merge(site: Site, observed: Observed, decision: Merge) -> PromotionState:
     """Merge exactly what was tested; what the forge refuses becomes a fact to decide on."""
-    state, plan = observed.state, observed.plan
-    if state.number is None or plan is None or plan.candidate is None or state.candidate is None:
+    state, plan, number = observed.state, observed.plan, observed.state.number
+    if number is None or plan is None or plan.candidate is None:
         raise ValueError("there is nothing to merge")
-    status = status_of(decision)
-    if status is not None:
-        site.forge.set_status(site.name, decision.head, status.state, status.line)
+    state = _say_status(site, state, decision)
     subject, _, message = plan.candidate.message.partition("\n")
     try:
         if decision.method == "fast-forward":
             target = plan.comparison.target
             site.mirror.push(target.branch, decision.head, target.sha)
+            merged = decision.head
         else:
-            site.forge.merge(
+            merged = site.forge.merge(
                 site.name,
-                state.number,
+                number,
                 sha=decision.head,
                 method=decision.method,
-                title=f"{subject} (#{state.number})",
+                title=f"{subject} (#{number})",
                 message=message.strip(),
             )
     except Conflict:
         return state  # the head has moved: the next look finds where
-    except (Refused, RepositoryError) as error:
+    except RepositoryError as error:
+        if "failed to push" not in str(error):
+            raise
         return state.model_copy(update={"refusal": str(error)})
-    return state
+    except Refused as error:
+        return state.model_copy(update={"refusal": str(error)})
+    return state.model_copy(update={"merged": merged})
 
 
 def finish(site: Site, observed: Observed, reason: str, now: datetime) -> str:
@@ -113,47 +149,62 @@ def finish(site: Site, observed: Observed, reason: str, now: datetime) -> str:
     The merged tree is compared with the candidate's: a difference is an incident, and
     is said where the promotion stands.
     """
-    state, plan = observed.state, observed.plan
-    outcome = reason
+    state, plan, outcome = observed.state, observed.plan, reason
     target = site.config.environment(state.environment)
     head = site.git.branch(target.branch)
-    if state.candidate is not None and head is not None:
-        outcome = _compared(site, state.candidate.sha, head) or reason
+    if state.number is not None and state.candidate is not None:
+        merged = state.merged or site.forge.pull_request(site.name, state.number).merged_sha
+        incident = _incident(site, state.candidate, merged or head)
+        if incident:
+            outcome = f"{reason}. {incident}"
+            site.forge.comment(site.name, state.number, "incident", messages.sentence(incident))
+    if head is not None:
         for branch in target.mirrors:
             site.mirror.push(branch, head, site.git.branch(branch))
     if state.number is not None and plan is not None:
-        text = messages.body(plan, gates_of(observed, now), outcome)
-        site.forge.update_pull_request(site.name, state.number, body=text)
+        text = messages.body(plan, gates_of(observed, now), outcome, open_=False)
+        site.forge.update_pull_request(site.name, state.number, body=text, labels=LABELS)
     clean_up(site, state)
     return outcome
 
 
-def _compared(site: Site, candidate: str, head: str) -> str:
-    """Return the incident where the target does not hold what was tested, empty where it does."""
-    reader = TreeReader(site.git)
-    if reader.root(candidate) == reader.root(head):
+def _incident(site: Site, candidate: Candidate, merged: str | None) -> str:
+    """Return what is wrong where the merge does not hold what was tested, else nothing."""
+    if merged is None or site.git.missing([merged]):
         return ""
-    if not site.git.contains(head, candidate):
-        return (
-            f"incident: {head[:10]} on the target is not what was tested as {candidate[:10]}; "
-            "compare the two and put right what should not be there"
-        )
-    return ""
+    reader = TreeReader(site.git)
+    if reader.root(candidate.sha) == reader.root(merged):
+        return ""
+    return messages.incident(candidate.sha, merged)
 
 
-def close(site: Site, state: PromotionState, reason: str) -> None:
+def close(site: Site, observed: Observed, decision: Decision, now: datetime) -> None:
     """Close the pull request with its last word."""
+    state, plan = observed.state, observed.plan
     if state.number is not None:
-        if state.candidate is not None:
-            line = reason.replace("`", "")[:140]
-            site.forge.set_status(site.name, state.candidate.sha, "failure", line)
+        if isinstance(decision, Cancelled):
+            _say_status(site, state, decision)
+        text = None
+        if plan is not None:
+            text = messages.body(plan, gates_of(observed, now), decision.reason, open_=False)
+        site.forge.update_pull_request(site.name, state.number, body=text, closed=True)
+    clean_up(site, state)
+
+
+def abandon(site: Site, state: PromotionState, reason: str) -> None:
+    """Close the pull request of a promotion that the configuration no longer has."""
+    if state.number is not None:
+        site.forge.comment(site.name, state.number, "abandoned", messages.sentence(reason))
         site.forge.update_pull_request(site.name, state.number, closed=True)
     clean_up(site, state)
 
 
 def clean_up(site: Site, state: PromotionState) -> None:
     """Delete the promotion's own branch."""
+    at = site.git.branch(state.branch)
+    if at is None:
+        return
     try:
-        site.mirror.push(state.branch, None, site.git.branch(state.branch))
-    except (RepositoryError, NotFound):
-        return  # somebody was faster, or moved it: it is theirs then
+        site.mirror.push(state.branch, None, at)
+    except RepositoryError:
+        return  # somebody moved it, or was faster: it is theirs then

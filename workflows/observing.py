@@ -3,13 +3,7 @@
 from dataclasses import dataclass
 
 from bot.decisions.digest import content_digest
-from bot.decisions.facts import (
-    Candidate,
-    GateFacts,
-    PromotionFacts,
-    PullRequest,
-    Review,
-)
+from bot.decisions.facts import GateFacts, PromotionFacts, PullRequest, Review
 from bot.decisions.policy import gates_for, places
 from bot.decisions.promotion import Promotion
 from bot.engine.candidate import MergeMethod, Plan, plan_promotion
@@ -17,7 +11,7 @@ from bot.engine.drift import compare
 from bot.model import Head, State
 from config.schema import Environment, Gates, Role
 from workflows.sites import Site
-from workflows.values import PromotionState
+from workflows.values import PromotionState, Reviewed
 
 _MAY_WRITE = frozenset({"write", "maintain", "admin"})
 
@@ -35,11 +29,19 @@ class Observed:
     plan: Plan | None
 
 
-def observe(site: Site, state: PromotionState, *, ask: bool) -> Observed:
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What to ask the forge for, because no event would tell, or one told to look."""
+
+    pull_request: bool = False
+    checks: bool = False
+
+
+def observe(site: Site, state: PromotionState, asking: Asking = Asking()) -> Observed:
     """Observe a promotion of an environment that has a source.
 
-    With `ask`, the forge is asked for what events and git tell otherwise. Raises
-    `KeyError` where the configuration no longer has the environment.
+    Raises `KeyError` where the configuration no longer has the environment, or nothing
+    is promoted into it.
     """
     target = site.config.environment(state.environment)
     source = site.config.source_of(target)
@@ -47,12 +49,17 @@ def observe(site: Site, state: PromotionState, *, ask: bool) -> Observed:
         raise KeyError(state.environment)
     source_head, target_head = site.head(source), site.head(target)
     kept = source_head is not None and site.git.contains(source_head.sha, state.source)
+    request = _pull_request(site, state, target, ask=asking.pull_request)
     plan = None
-    if kept and target_head is not None:
+    if request is not None and request.state == "merged" and state.candidate is not None:
+        # What was promoted is said of the commits that it was promoted between.
+        then = state.candidate
+        before = Head(target.name, target.branch, then.target)
+        plan = plan_for(site, Head(source.name, source.branch, then.source), before, target)
+    elif kept and target_head is not None:
         plan = plan_for(site, Head(source.name, source.branch, state.source), target_head, target)
-    request = _pull_request(site, state, target, ask=ask)
     gates = gates_for(site.config, target, places(plan.promoted if plan else ()))
-    state = _with_checks(site, state, ask=ask)
+    state = _with_evidence(site, state, gates, plan, asking)
     promotion = Promotion(
         environment=target.name,
         branch=target.branch,
@@ -69,7 +76,7 @@ def observe(site: Site, state: PromotionState, *, ask: bool) -> Observed:
         source_kept=kept,
         pending=plan is None or plan.candidate is not None or plan.state is State.CONFLICT,
         conflicts=_conflicts(plan),
-        evidence=_evidence(site, state, gates, plan),
+        evidence=evidence_of(site, state, gates),
         pull_request=request,
         hold=state.hold,
         cancel=state.cancel,
@@ -105,58 +112,72 @@ def _pull_request(
     if state.number is None:
         return None
     head = site.git.branch(state.branch)
+    if state.merged and state.candidate is not None:
+        me = site.forge.login()
+        return PullRequest(state.candidate.sha, target.branch, "merged", by=me, by_self=True)
     if head is not None and not ask:
         return PullRequest(head=head, base=target.branch)
     info = site.forge.pull_request(site.name, state.number)
+    ended = info.state != "open"
     return PullRequest(
-        head=head or info.head_sha,
+        head=info.head_sha if ended else head or info.head_sha,
         base=info.base_branch,
         state=info.state,
-        by=info.by,
-        by_self=info.by == site.forge.login(),
+        by=info.by or ("somebody" if ended else ""),
+        by_self=ended and info.by.casefold() == site.forge.login().casefold(),
         branch_deleted=head is None,
     )
 
 
-def _with_checks(site: Site, state: PromotionState, *, ask: bool) -> PromotionState:
-    if state.candidate is None or (state.checks is not None and not ask):
-        return state
-    checks = tuple(site.forge.checks(site.name, state.candidate.sha))
-    return state.model_copy(update={"checks": checks})
-
-
-def _evidence(
-    site: Site, state: PromotionState, gates: Gates, plan: Plan | None
-) -> GateFacts | None:
-    candidate = state.candidate
+def _with_evidence(
+    site: Site, state: PromotionState, gates: Gates, plan: Plan | None, asking: Asking
+) -> PromotionState:
+    """Ask for what is not known, and is needed; authors never change."""
+    candidate, number = state.candidate, state.number
     if candidate is None:
-        return None
-    people = bool(gates.approvals or gates.sign_offs)
-    commits = [commit.sha for commit in plan.commits] if plan and people else []
-    authors = site.forge.authors(site.name, commits) if commits else {}
-    return GateFacts(
-        candidate=candidate,
-        checks=state.checks or (),
-        reviews=_reviews(site, state, candidate) if gates.approvals else (),
-        sign_offs=state.sign_offs,
-        rejections=state.rejections,
-        overrides=state.overrides,
-        authors=frozenset(login for logins in authors.values() for login in logins),
-        members=_members(site, gates),
-    )
+        return state
+    found: dict[str, object] = {}
+    if state.checks is None or asking.checks:
+        found["checks"] = tuple(site.forge.checks(site.name, candidate.sha))
+    unknown = state.reviews is None and gates.approvals
+    # Where nobody has to approve, somebody may still ask for changes.
+    if number is not None and (unknown or asking.pull_request):
+        found["reviews"] = _reviews(site, number)
+    if state.authors is None and plan is not None and (gates.approvals or gates.sign_offs):
+        commits = [commit.sha for commit in plan.commits]
+        authors = site.forge.authors(site.name, commits) if commits else {}
+        found["authors"] = tuple(sorted({login for some in authors.values() for login in some}))
+    return state.model_copy(update=found)
 
 
-def _reviews(site: Site, state: PromotionState, candidate: Candidate) -> tuple[Review, ...]:
-    if state.number is None:
-        return ()
-    digests = {built.sha: built.digest for built in (*state.built, candidate)}
-    found = site.forge.reviews(site.name, state.number)
+def _reviews(site: Site, number: int) -> tuple[Reviewed, ...]:
+    found = site.forge.reviews(site.name, number)
     writers = {
         person: site.forge.permission(site.name, person) in _MAY_WRITE
         for person in {review.person for review in found}
     }
-    return tuple(
-        Review(r.person, r.state, digests.get(r.sha), r.at, writers[r.person]) for r in found
+    return tuple(Reviewed.of(review, can_write=writers[review.person]) for review in found)
+
+
+def evidence_of(site: Site, state: PromotionState, gates: Gates) -> GateFacts | None:
+    """Return what gates judge, of what a promotion knows."""
+    candidate = state.candidate
+    if candidate is None:
+        return None
+    digests = {built.sha: built.digest for built in state.built}
+    digests[candidate.sha] = candidate.digest
+    return GateFacts(
+        candidate=candidate,
+        checks=state.checks or (),
+        reviews=tuple(
+            Review(r.person, r.state, digests.get(r.sha), r.at, r.can_write)
+            for r in state.reviews or ()
+        ),
+        sign_offs=state.sign_offs,
+        rejections=state.rejections,
+        overrides=state.overrides,
+        authors=frozenset(state.authors or ()),
+        members=_members(site, gates),
     )
 
 

@@ -12,15 +12,14 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
-    from webhook.events import Delivery, RepositoryRef
-    from workflows.routing import Routed, route
+    from webhook.events import Comment, Delivery
+    from workflows.routing import Routed, add, route
     from workflows.values import (
+        DriftState,
         News,
         OpenPromotion,
         PipelineState,
-        PromotionState,
         Report,
-        RepositoryKey,
         Survey,
         SurveyRequest,
     )
@@ -31,8 +30,7 @@ _RETRY = RetryPolicy(
     maximum_interval=timedelta(minutes=5),
 )
 _SURVEY_LIMIT = timedelta(minutes=10)
-# Between two looks that no event asked for; up to a tenth more, so that repositories spread.
-_RECONCILE = timedelta(minutes=10)
+_SHORTEST = timedelta(seconds=1)
 # A forge delivers again within days; what it sent is remembered for this many deliveries.
 _REMEMBERED = 512
 
@@ -42,32 +40,63 @@ class PipelineWorkflow:
     """Drains what has come in one go, so that a burst costs one look."""
 
     @workflow.init
-    def __init__(self, repository: RepositoryRef, state: PipelineState | None = None) -> None:
-        key = RepositoryKey(forge=repository.forge, owner=repository.owner, name=repository.name)
-        self._repository = repository
-        self._state = state or PipelineState(repository=key)
+    def __init__(self, state: PipelineState) -> None:
+        self._state = state
         self._deliveries: deque[Delivery] = deque()
-        self._asked: list[PromotionState] = []
-        self._look = state is None
-        self._problem = ""
+        self._reports: deque[Report] = deque()
+        self._asked: list[Comment] = []
+        self._look = self._stir = not state.carried
+        self._overdue = False
+        self._until = workflow.now()
 
     @workflow.run
-    async def run(self, repository: RepositoryRef, state: PipelineState | None = None) -> None:
-        """Run until continued as new; both arguments are taken when it is made."""
-        del repository, state
-        while not workflow.info().is_continue_as_new_suggested():
-            look, self._look = self._look, False
-            routed = route(self._state, self._drained())
-            routed.look |= look
+    async def run(self, state: PipelineState) -> str:
+        """Run until continued as new, or until the repository is none of ours.
+
+        It is started with a `RepositoryRef`, which is a state of which nothing is known.
+        """
+        del state
+        managed = True
+        while managed or self._waiting():
+            if workflow.info().is_continue_as_new_suggested() and not self._waiting():
+                workflow.continue_as_new(self._state.model_copy(update={"carried": True}))
+            routed = self._routed()
             for environment, news in routed.news.items():
                 await self._tell(environment, news)
+            if routed.moved:
+                return "the repository has another name now"
             if routed.look or routed.comments or routed.merged:
-                await self._survey(routed)
-            await self._wait()
-        workflow.continue_as_new(args=[self._repository, self._state])
+                managed = await self._survey(routed)
+            if routed.drift and managed:
+                await self._stir_drift()
+            if managed:
+                await self._wait()
+        return "the repository is not managed: it has no `.lockstep.yaml`, or is not ours"
+
+    def _waiting(self) -> bool:
+        return bool(self._deliveries or self._reports or self._asked or self._look)
+
+    def _routed(self) -> Routed:
+        """Return what is to be done about all that has come, each delivery once."""
+        while self._reports:
+            self._take_report(self._reports.popleft())
+        routed = route(self._state, self._drained())
+        routed.look |= self._look or self._overdue
+        routed.drift |= self._stir or self._overdue
+        if self._overdue:
+            for promotion in routed.state.open:
+                add(routed, promotion, News(ask=True))
+        for early in [p for p in routed.state.open if p.candidate in routed.state.early]:
+            add(routed, early, News(checks=True))
+            left = tuple(sha for sha in routed.state.early if sha != early.candidate)
+            routed.state = routed.state.model_copy(update={"early": left})
+        routed.comments += self._asked
+        self._asked, self._look, self._stir, self._overdue = [], False, False, False
+        self._state = routed.state
+        return routed
 
     def _drained(self) -> list[Delivery]:
-        """Return what has come and was not taken before, each delivery once."""
+        """Return what has come and was not taken before."""
         taken, fresh = dict.fromkeys(self._state.taken), []
         while self._deliveries:
             delivery = self._deliveries.popleft()
@@ -78,44 +107,61 @@ class PipelineWorkflow:
         self._state = self._state.model_copy(update={"taken": remembered})
         return fresh
 
-    async def _survey(self, routed: Routed) -> None:
+    async def _survey(self, routed: Routed) -> bool:
+        """Look at the repository; return whether it is still ours to manage."""
+        state = self._state
         request = SurveyRequest(
-            state=self._state, comments=tuple(routed.comments), merged=tuple(routed.merged)
+            repository=state.repository,
+            open=state.open,
+            cancelled=state.cancelled,
+            remembered=state.remembered,
+            looked=state.looked,
+            comments=tuple(routed.comments),
+            merged=tuple(routed.merged),
+            changed=routed.changed,
         )
-        survey = await workflow.execute_activity(
+        survey: Survey = await workflow.execute_activity(
             "survey",
             request,
             result_type=Survey,
             start_to_close_timeout=_SURVEY_LIMIT,
             retry_policy=_RETRY,
         )
-        self._problem = survey.problem
-        self._state = self._state.model_copy(update={"remembered": survey.remembered})
-        for start in survey.starts:
-            await self._start(start)
-
-    async def _start(self, promotion: PromotionState) -> None:
-        opened = OpenPromotion(
-            environment=promotion.environment,
-            source=promotion.source,
-            workflow_id=promotion.workflow_id,
-            branch=promotion.branch,
+        self._until = survey.until
+        self._state = self._state.model_copy(
+            update={
+                "remembered": survey.remembered,
+                "looked": survey.looked,
+                "bot": survey.bot,
+            }
         )
-        self._opened(opened)
-        try:
-            await workflow.start_child_workflow(
-                "promotion",
-                promotion,
-                id=promotion.workflow_id,
-                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-            )
-        except WorkflowAlreadyStartedError:
-            # It runs already: a crash came between its start and our taking note.
-            await self._tell(promotion.environment, News(pull_request=True))
+        known = {promotion.workflow_id for promotion in self._state.open}
+        for started in survey.started:
+            # It may have told us of itself already, and then knows better.
+            if started.workflow_id not in known:
+                self._opened(started)
+        return survey.managed
 
     def _opened(self, promotion: OpenPromotion) -> None:
         others = [p for p in self._state.open if p.environment != promotion.environment]
+        before = next((p for p in self._state.open if p.workflow_id == promotion.workflow_id), None)
+        if before is not None and before.candidate == promotion.candidate:
+            promotion = promotion.model_copy(update={"reported": before.reported})
         self._state = self._state.model_copy(update={"open": (*others, promotion)})
+
+    def _take_report(self, report: Report) -> None:
+        told = report.promotion
+        self._asked += report.comments
+        if not report.ended:
+            self._opened(told)
+            return
+        still = tuple(p for p in self._state.open if p.workflow_id != told.workflow_id)
+        cancelled = self._state.cancelled
+        if report.cancelled:
+            # By a person: this source commit is not tried again by itself.
+            cancelled = (*cancelled, f"{told.environment}/{told.source}")[-_REMEMBERED:]
+        self._state = self._state.model_copy(update={"open": still, "cancelled": cancelled})
+        self._look = self._stir = True
 
     async def _tell(self, environment: str, news: News) -> None:
         promotion = next((p for p in self._state.open if p.environment == environment), None)
@@ -126,18 +172,33 @@ class PipelineWorkflow:
             await handle.signal("take", [news])
         except ApplicationError:
             # It has ended and its report is on the way, or was lost with it.
-            still = tuple(p for p in self._state.open if p != promotion)
+            still = tuple(p for p in self._state.open if p.workflow_id != promotion.workflow_id)
             self._state = self._state.model_copy(update={"open": still})
+            self._asked += news.comments
             self._look = True
 
-    async def _wait(self) -> None:
-        jitter = 1 + workflow.random().random() / 10
+    async def _stir_drift(self) -> None:
+        """Have the drift watch look; one that is not there is started."""
+        watch = self._state.repository.drift_watch_id
         try:
-            await workflow.wait_condition(
-                lambda: bool(self._deliveries) or self._look, timeout=_RECONCILE * jitter
-            )
+            await workflow.get_external_workflow_handle(watch).signal("look")
+        except ApplicationError:
+            try:
+                await workflow.start_child_workflow(
+                    "drift-watch",
+                    DriftState(repository=self._state.repository),
+                    id=watch,
+                    parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                )
+            except WorkflowAlreadyStartedError:
+                return
+
+    async def _wait(self) -> None:
+        timeout = max(self._until - workflow.now(), _SHORTEST)
+        try:
+            await workflow.wait_condition(self._waiting, timeout=timeout)
         except TimeoutError:
-            self._look = True
+            self._overdue = True
 
     @workflow.signal
     def take(self, deliveries: list[Delivery]) -> None:
@@ -147,17 +208,12 @@ class PipelineWorkflow:
     @workflow.signal
     def report(self, report: Report) -> None:
         """Take a promotion's word: where its news has to go now, or that it has ended."""
-        told, ended = report.promotion, report.ended
-        if ended is None:
-            self._opened(told)
-            return
-        still = tuple(p for p in self._state.open if p.workflow_id != told.workflow_id)
-        cancelled = self._state.cancelled
-        if ended.cancelled:
-            # By a person: this source commit is not tried again by itself.
-            cancelled = (*cancelled, f"{ended.environment}/{ended.source}")[-_REMEMBERED:]
-        self._state = self._state.model_copy(update={"open": still, "cancelled": cancelled})
-        self._look = True
+        self._reports.append(report)
+
+    @workflow.signal
+    def look(self) -> None:
+        """Look at the repository, as after a push."""
+        self._look = self._stir = True
 
     @workflow.query
     def state(self) -> PipelineState:

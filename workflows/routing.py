@@ -17,75 +17,140 @@ from webhook.events import (
 from workflows.values import News, OpenPromotion, PipelineState
 
 _OURS = "lockstep/"
+_BACK_MERGES = "lockstep/back-merge/"
+_EARLY_CHECKS = 32
 
 
 @dataclass(slots=True)
 class Routed:
-    """News by environment, and what a look at the repository has to answer."""
+    """The state after some events, news by environment, and what a look has to answer.
 
+    `changed` says that the repository itself is another, `drift` that the drift watch
+    should look, and `moved` that the repository is no longer of this name.
+    """
+
+    state: PipelineState
     news: dict[str, News] = field(default_factory=dict)
     look: bool = False
     comments: list[Comment] = field(default_factory=list)
     merged: list[int] = field(default_factory=list)
+    changed: bool = False
+    drift: bool = False
+    moved: bool = False
 
 
 def route(state: PipelineState, deliveries: Iterable[Delivery]) -> Routed:
     """Sort events; many for one promotion become one piece of news, the latest state wins."""
-    routed = Routed()
+    routed = Routed(state)
     for delivery in deliveries:
-        _one(state, delivery, routed)
-    if routed.look:
-        for promotion in state.open:
-            _tell(routed, promotion, News())
+        _one(delivery, routed)
     return routed
 
 
-def _one(state: PipelineState, delivery: Delivery, routed: Routed) -> None:
-    match delivery.event:
-        case Comment() as comment:
-            mine = _numbered(state, comment.number)
-            if mine is None:
-                routed.comments.append(comment)
-            else:
-                _tell(routed, mine, News(comments=(comment,)))
-        case ChecksChanged(sha=sha):
-            for promotion in state.open:
-                if promotion.candidate == sha:
-                    _tell(routed, promotion, News(checks=True))
-        case PullRequestChanged(number=number, merged=merged):
-            if merged:
-                routed.merged.append(number)
-            if mine := _numbered(state, number):
-                _tell(routed, mine, News(pull_request=True))
-        case ReviewChanged(number=number):
-            if mine := _numbered(state, number):
-                _tell(routed, mine, News(pull_request=True))
-        case Push(branch=branch, after=after):
-            _pushed(state, branch, after, routed)
-        case BranchDeleted(branch=branch):
-            _pushed(state, branch, None, routed)
-        case RepositoryChanged() | InstallationChanged():
-            routed.look = True
-
-
-def _pushed(state: PipelineState, branch: str, after: str | None, routed: Routed) -> None:
-    if not branch.startswith(_OURS):
-        routed.look = True
-        return
-    for promotion in state.open:
-        # Our own push says nothing new.
-        if promotion.branch == branch and promotion.candidate != after:
-            _tell(routed, promotion, News(pull_request=True))
-
-
-def _numbered(state: PipelineState, number: int) -> OpenPromotion | None:
-    return next((promotion for promotion in state.open if promotion.number == number), None)
-
-
-def _tell(routed: Routed, promotion: OpenPromotion, news: News) -> None:
+def add(routed: Routed, promotion: OpenPromotion, news: News) -> None:
+    """Add to what a promotion will be told."""
     before = routed.news.get(promotion.environment, News())
     routed.news[promotion.environment] = News(
         checks=before.checks or news.checks,
         pull_request=before.pull_request or news.pull_request,
+        ask=before.ask or news.ask,
         comments=before.comments + news.comments,
     )
+
+
+def _one(delivery: Delivery, routed: Routed) -> None:
+    match delivery.event:
+        case Comment() as comment:
+            mine = _numbered(routed.state, comment.number)
+            if mine is None:
+                routed.comments.append(comment)
+            else:
+                add(routed, mine, News(comments=(comment,)))
+        case ChecksChanged() as checks:
+            _checked(checks, routed)
+        case PullRequestChanged() as changed:
+            _changed(changed, routed)
+        case ReviewChanged(number=number):
+            if mine := _numbered(routed.state, number):
+                add(routed, mine, News(pull_request=True))
+        case Push(branch=branch, by=by) | BranchDeleted(branch=branch, by=by):
+            _pushed(branch, by, delivery.repository.default_branch, routed)
+        case RepositoryChanged(change="moved", before=before) if before == _name(routed.state):
+            routed.moved = True
+        case RepositoryChanged() | InstallationChanged():
+            routed.look = routed.changed = True
+
+
+def _name(state: PipelineState) -> str:
+    return state.repository.full_name
+
+
+def _checked(checks: ChecksChanged, routed: Routed) -> None:
+    """Tell a promotion of its checks when that can change something, however many report.
+
+    A failure always can. Successes do once all that it awaits have reported, and once
+    only: so a promotion is woken once by a hundred checks.
+    """
+    mine = next((p for p in routed.state.open if p.candidate == checks.sha), None)
+    if mine is None:
+        # Perhaps of a candidate that its promotion has yet to tell us of.
+        early = (*routed.state.early, checks.sha)[-_EARLY_CHECKS:]
+        routed.state = routed.state.model_copy(update={"early": early})
+        return
+    awaits, name = mine.awaits, checks.name
+    before, reported = set(mine.reported), set(mine.reported)
+    if name is not None and checks.failed:
+        reported.discard(name)
+    elif name is not None:
+        reported.add(name)
+    if awaits is not None:
+        reported &= set(awaits)
+    changed = mine.model_copy(update={"reported": tuple(sorted(reported))})
+    now_open = tuple(changed if promotion is mine else promotion for promotion in routed.state.open)
+    routed.state = routed.state.model_copy(update={"open": now_open})
+    if awaits is not None and not checks.failed:
+        complete = reported == set(awaits)
+        if not complete or (name is not None and reported == before):
+            return
+    add(routed, changed, News(checks=True))
+
+
+def _changed(changed: PullRequestChanged, routed: Routed) -> None:
+    number = changed.number
+    if changed.action == "closed":
+        if changed.merged:
+            if any(wish.number == number for wish in routed.state.remembered):
+                routed.merged.append(number)
+        else:
+            wishes = tuple(wish for wish in routed.state.remembered if wish.number != number)
+            routed.state = routed.state.model_copy(update={"remembered": wishes})
+    if _is_ours(changed.by, routed):
+        # What we did ourselves we know.
+        return
+    if changed.head_branch.startswith(_BACK_MERGES) and not changed.from_fork:
+        routed.drift = True
+    if mine := _numbered(routed.state, number):
+        add(routed, mine, News(pull_request=True))
+
+
+def _pushed(branch: str, by: str | None, default_branch: str | None, routed: Routed) -> None:
+    if branch.startswith(_OURS):
+        for promotion in routed.state.open:
+            if promotion.branch == branch and not _is_ours(by, routed):
+                add(routed, promotion, News(pull_request=True))
+        return
+    routed.look = routed.drift = True
+    for promotion in routed.state.open:
+        # The target moved by ourselves is this promotion's own merge.
+        own = branch == promotion.target_branch and _is_ours(by, routed)
+        concerned = branch in {promotion.source_branch, promotion.target_branch, default_branch}
+        if concerned and not own:
+            add(routed, promotion, News())
+
+
+def _is_ours(by: str | None, routed: Routed) -> bool:
+    return by is not None and by.casefold() == routed.state.bot.casefold()
+
+
+def _numbered(state: PipelineState, number: int) -> OpenPromotion | None:
+    return next((promotion for promotion in state.open if promotion.number == number), None)

@@ -1,46 +1,68 @@
 """Take what people said under a promotion: each comment once, permission first."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from bot import messages
 from bot.decisions import commands as c
-from bot.decisions.commands import Command, Unclear, parse_comment
+from bot.decisions.commands import Command, Unclear, parse_comment, write
 from bot.decisions.facts import Overridden, Rejected, Said, SignedOff, Who
 from bot.decisions.permissions import Allowed, Refused, may, roles_held
-from bot.forges.forge import NotFound
 from webhook.events import Comment
 from workflows.sites import Site
 from workflows.values import PromotionState
 
+# What these ask for is the repository's to do, wherever they are said.
+_NOT_OURS = (c.Promote, c.Rollback, c.Keep, c.Discard, c.Resolve, c.Drift)
 _NEED_ROLE = (c.SignOff, c.Reject, c.Rollback, c.Override)
+_REMEMBERED = 200
 
 
-def take(site: Site, state: PromotionState, comments: Iterable[Comment]) -> PromotionState:
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A promotion after what people said under it, and what of it is for others."""
+
+    state: PromotionState
+    pass_on: tuple[Comment, ...] = ()
+
+
+def take(site: Site, state: PromotionState, comments: Iterable[Comment]) -> Taken:
     """Return the state after what these comments ask for; only refusals and questions are answered.
 
     Taken once by the comment's id: after a crash the same comment changes nothing twice,
     and an answer carries the comment's id as its marker.
     """
+    pass_on = []
     for comment in comments:
         if comment.id in state.taken:
             continue
-        answers = []
+        answers, others = [], []
         for command in parse_comment(comment.text):
+            if isinstance(command, _NOT_OURS):
+                others.append(write(command))
+                continue
             state, answer = _one(site, state, comment, command)
             if answer:
                 answers.append(answer)
         if answers:
-            marker = f"answer-{comment.id}"
-            body = messages.reply(comment.author, answers)
-            site.forge.comment(site.name, comment.number, marker, body)
-        state = state.model_copy(update={"taken": (*state.taken, comment.id)})
-    return state
+            say(site, comment, answers)
+        if others:
+            pass_on.append(comment.model_copy(update={"text": "\n".join(others)}))
+        taken = (*state.taken, comment.id)[-_REMEMBERED:]
+        state = state.model_copy(update={"taken": taken})
+    return Taken(state, tuple(pass_on))
+
+
+def say(site: Site, comment: Comment, answers: Iterable[str], what: str = "answer") -> None:
+    """Answer a comment, once."""
+    body = messages.reply(comment.author, answers)
+    site.forge.comment(site.name, comment.number, f"{what}-{comment.id}", body)
 
 
 def who(site: Site, comment: Comment, command: Command) -> Who:
     """Return who gives a command, asking the forge for no more than the command needs."""
     login = comment.author
-    if login == site.forge.login():
+    if login.casefold() == site.forge.login().casefold():
         return Who(login, is_self=True)
     if not isinstance(command, _NEED_ROLE):
         return Who(login, permission=site.forge.permission(site.name, login))
@@ -59,10 +81,7 @@ def _one(
     """Return the state after one command, and the answer to it, empty for none."""
     if isinstance(command, Unclear):
         return state, command.answer
-    try:
-        verdict = may(command, who(site, comment, command), site.config.roles)
-    except NotFound:
-        return state, "I cannot see who you are in this repository."
+    verdict = may(command, who(site, comment, command), site.config.roles)
     if isinstance(verdict, Refused):
         return state, verdict.reason
     if not isinstance(verdict, Allowed):
@@ -96,7 +115,7 @@ def _done(state: PromotionState, comment: Comment, command: Command) -> tuple[Pr
         case c.Help():
             answer = messages.help_text()
         case c.Status():
-            answer = "The table of gates in the description above is always current."
+            answer = messages.STATUS_IS_ABOVE
         case _:
-            answer = f"`/{command.kind}` is not for a promotion's pull request."
+            raise TypeError(command)  # for others, and passed on
     return state.model_copy(update=change), answer

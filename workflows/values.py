@@ -5,18 +5,37 @@ default, so that a worker of another release can go on with what this one left.
 """
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
-from bot.decisions.facts import Candidate, Check, Overridden, Rejected, Said, SignedOff
-from webhook.events import Comment
+from bot.decisions.facts import (
+    Candidate,
+    Check,
+    Overridden,
+    Rejected,
+    ReviewState,
+    Said,
+    SignedOff,
+)
+from bot.forges.forge import ReviewInfo
+from webhook.events import Comment, RepositoryRef
 
 TASK_QUEUE = "lockstep"
 
 
 class _Value(BaseModel):
     model_config = ConfigDict(frozen=True)
+
+    @model_serializer(mode="wrap")
+    def _only_what_says_something(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave defaults out: a state crosses twice in every step, and most of it is empty."""
+        fields = type(self).model_fields
+        return {
+            name: value
+            for name, value in handler(self).items()
+            if fields[name].is_required() or getattr(self, name) != fields[name].default
+        }
 
 
 class RepositoryKey(_Value):
@@ -51,13 +70,41 @@ class RepositoryKey(_Value):
         return f"promotion/{self.path}/{environment}/{source[:12]}"
 
 
+class Built(_Value):
+    """A candidate before the present one, to tell what a review was given on."""
+
+    sha: str
+    digest: str
+
+
+class Reviewed(_Value):
+    """A review as the forge has it, and whether its person may write."""
+
+    person: str
+    state: ReviewState
+    sha: str
+    at: datetime
+    can_write: bool
+
+    @classmethod
+    def of(cls, review: ReviewInfo, *, can_write: bool) -> "Reviewed":
+        """Return a review that the forge showed."""
+        return cls(
+            person=review.person,
+            state=review.state,
+            sha=review.sha,
+            at=review.at,
+            can_write=can_write,
+        )
+
+
 class PromotionState(_Value):
     """All that one promotion is, between two steps.
 
-    `first` is the source commit that it began with, which named its branch. `built` are the
-    candidates before the present one, to tell what a review was given on.
-    `checks` are those last observed on the candidate, None where they must be asked for.
-    `said` is the digest of what the pull request and the status last said.
+    `first` is the source commit that it began with, which named its branch. `checks`,
+    `reviews` and `authors` are as last observed, None where they must be asked for.
+    `merged` is the commit that our own merge made. `status` and `said` are the digests of
+    what the status and the description last said.
     """
 
     repository: RepositoryKey
@@ -67,8 +114,11 @@ class PromotionState(_Value):
     asked_by: str = ""
     number: int | None = None
     candidate: Candidate | None = None
-    built: tuple[Candidate, ...] = ()
+    built: tuple[Built, ...] = ()
     checks: tuple[Check, ...] | None = None
+    reviews: tuple[Reviewed, ...] | None = None
+    authors: tuple[str, ...] | None = None
+    merged: str = ""
     hold: Said | None = None
     cancel: Said | None = None
     retry: Said | None = None
@@ -77,6 +127,7 @@ class PromotionState(_Value):
     rejections: tuple[Rejected, ...] = ()
     overrides: tuple[Overridden, ...] = ()
     taken: tuple[int, ...] = ()
+    status: str = ""
     said: str = ""
 
     @property
@@ -91,10 +142,14 @@ class PromotionState(_Value):
 
 
 class News(_Value):
-    """Why a promotion should look again: what happened, or what a person said."""
+    """Why a promotion should look again: what happened, or what a person said.
+
+    `ask` is no news at all: whatever an event should have told is asked for.
+    """
 
     checks: bool = False
     pull_request: bool = False
+    ask: bool = False
     comments: tuple[Comment, ...] = ()
 
 
@@ -102,43 +157,50 @@ class Advanced(_Value):
     """One step of a promotion: its state after it, and how it goes on.
 
     It has ended where there is an `outcome`; else it waits for news, or until `until`.
-    `awaits` are the checks it waits for; None for whichever reports.
+    `awaits` are the checks that it needs, None for whichever reports. `pass_on` are
+    comments with commands that are not for this promotion.
     """
 
     state: PromotionState
-    outcome: str | None = None
+    outcome: str = ""
     cancelled: bool = False
     until: datetime | None = None
     reason: str = ""
+    source_branch: str = ""
+    target_branch: str = ""
     awaits: tuple[str, ...] | None = None
+    pass_on: tuple[Comment, ...] = ()
 
 
 class OpenPromotion(_Value):
-    """What the pipeline knows of a promotion that is open, enough to send it its news."""
+    """What the pipeline knows of a promotion that is open, enough to send it its news.
+
+    `reported` are the checks that its candidate has had a success of.
+    """
 
     environment: str
     source: str
     workflow_id: str
     branch: str
+    source_branch: str = ""
+    target_branch: str = ""
     number: int | None = None
-    candidate: str | None = None
+    candidate: str = ""
     awaits: tuple[str, ...] | None = None
-
-
-class Ended(_Value):
-    """A promotion has ended; `cancelled` where a person did not want it."""
-
-    environment: str
-    source: str
-    outcome: str
-    cancelled: bool = False
+    reported: tuple[str, ...] = ()
 
 
 class Report(_Value):
-    """What a promotion tells its pipeline."""
+    """What a promotion tells its pipeline.
+
+    It has `ended`; `cancelled` where a person did not want it. `comments` ask for
+    something that is not the promotion's.
+    """
 
     promotion: OpenPromotion
-    ended: Ended | None = None
+    ended: bool = False
+    cancelled: bool = False
+    comments: tuple[Comment, ...] = ()
 
 
 class Remembered(_Value):
@@ -149,30 +211,79 @@ class Remembered(_Value):
     person: str
 
 
-class PipelineState(_Value):
-    """All that a pipeline carries from one run to the next.
+class PipelineState(RepositoryRef):
+    """All that a pipeline carries from one run to the next; a repository is the first such.
 
-    `taken` are delivery ids, newest last; `cancelled` are ENVIRONMENT/SHA.
+    `carried` is false where no run came before. `taken` are delivery ids, newest last; `cancelled` are ENVIRONMENT/SHA. `bot` is our
+    login there. `looked` is when schedules were looked at last. `early` are commits whose
+    checks reported and that were no candidate yet.
     """
 
-    repository: RepositoryKey
+    carried: bool = False
+    bot: str = ""
     open: tuple[OpenPromotion, ...] = ()
     taken: tuple[str, ...] = ()
     cancelled: tuple[str, ...] = ()
     remembered: tuple[Remembered, ...] = ()
+    looked: datetime | None = None
+    early: tuple[str, ...] = ()
+
+    @property
+    def repository(self) -> RepositoryKey:
+        """The repository, as workflow ids are made of it."""
+        return RepositoryKey(forge=self.forge, owner=self.owner, name=self.name)
 
 
 class SurveyRequest(_Value):
     """Look at a repository: its configuration, its heads, and what people asked for."""
 
-    state: PipelineState
+    repository: RepositoryKey
+    open: tuple[OpenPromotion, ...] = ()
+    cancelled: tuple[str, ...] = ()
+    remembered: tuple[Remembered, ...] = ()
+    looked: datetime | None = None
     comments: tuple[Comment, ...] = ()
     merged: tuple[int, ...] = ()
+    changed: bool = False
 
 
 class Survey(_Value):
-    """What there is to start after a look, and what is wrong with the configuration."""
+    """What was started after a look, what to remember, and when to look again.
 
-    starts: tuple[PromotionState, ...] = ()
+    A repository that is not `managed` has no configuration, or we may not write to it.
+    """
+
+    managed: bool
+    until: datetime
+    looked: datetime
+    bot: str = ""
+    started: tuple[OpenPromotion, ...] = ()
     remembered: tuple[Remembered, ...] = ()
-    problem: str = ""
+
+
+class BackMerge(_Value):
+    """A back-merge that was proposed: what drifted where, the branch, and its pull request."""
+
+    environment: str
+    branch: str
+    digest: str
+    number: int
+
+
+class DriftState(_Value):
+    """What the drift watch last said; `issue` is its digest, None where it is not known.
+
+    `declined` are digests of back-merges that a person closed.
+    """
+
+    repository: RepositoryKey
+    issue: str | None = None
+    back_merges: tuple[BackMerge, ...] | None = None
+    declined: tuple[str, ...] = ()
+
+
+class Watched(_Value):
+    """The drift watch after a look."""
+
+    state: DriftState
+    managed: bool

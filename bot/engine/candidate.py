@@ -5,7 +5,7 @@ places stay the target's, a conflict blocks. The same inputs give the same commi
 machine.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -72,6 +72,48 @@ def plan_promotion(
     return _Builder(objects, comparison, keep).plan(method)
 
 
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A commit that brings values from one environment to another, and the places it brings.
+
+    `refused` are those that cannot be written, each with a note that says why; `commit`
+    is None where nothing is left to bring.
+    """
+
+    commit: Candidate | None
+    changes: tuple[Change, ...] = ()
+    refused: tuple[Change, ...] = ()
+
+
+def carry(
+    objects: Objects,
+    comparison: Comparison,
+    keep: Keep,
+    places: Collection[tuple[str, str | None]],
+    message: str,
+) -> Carried:
+    """Return a commit on the target that has the source's values at `places`, and only there.
+
+    Whichever side moved: this is how drift is brought home, and how it is undone. What
+    is kept is never carried. Nothing is written.
+    """
+    files = tuple(_carrying(file, places) for file in comparison.files)
+    return _Builder(objects, replace(comparison, files=files), keep).carry(message)
+
+
+def _carrying(file: FileComparison, places: Collection[tuple[str, str | None]]) -> FileComparison:
+    changes = []
+    for change in dict.fromkeys(replace(c, state=State.DRIFT, note="") for c in file.changes):
+        wanted = (change.path, change.key) in places
+        changes.append(replace(change, state=State.PENDING) if wanted else change)
+        if wanted and not file.keyed and file.source and file.target:
+            # The target's own lines stay, so git has to merge the two.
+            changes.append(change)
+    kept = {change.place for change in file.changes if change.state is State.KEPT}
+    judged = (replace(c, state=State.KEPT) if c.place in kept else c for c in changes)
+    return replace(file, changes=tuple(judged))
+
+
 def promotion_id(environment: str, source_sha: str) -> str:
     """Return the id of the promotion of a source commit, the same after every rebuild."""
     return f"{environment}/{source_sha[:12]}"
@@ -110,8 +152,20 @@ class _Builder:
         commits = tuple({c.sha: c for change in promoted for c in change.commits}.values())
         candidate = None
         if self.entries and not blocked:
-            candidate = self._commit(method, promoted, commits)
+            source, target = self.comparison.source, self.comparison.target
+            parents = (target.sha, source.sha) if method.keeps_ancestry else (target.sha,)
+            candidate = self._commit(parents, _message(self.comparison, promoted, commits))
         return Plan(self.comparison, candidate, promoted, held_back, commits)
+
+    def carry(self, message: str) -> Carried:
+        self._make([file for file in self.comparison.files if _has(file, State.PENDING)])
+        changes, held_back = self._sorted_out()
+        # A value that cannot be written has become a conflict, a layout stays pending.
+        open_ = (State.CONFLICT, State.PENDING)
+        refused = tuple(change for change in held_back if change.state in open_)
+        parents = (self.comparison.target.sha,)
+        commit = self._commit(parents, message) if self.entries else None
+        return Carried(commit, changes, refused)
 
     def _sorted_out(self) -> tuple[tuple[Change, ...], tuple[Change, ...]]:
         """Return what is promoted and what is held back, each with its note."""
@@ -151,6 +205,9 @@ class _Builder:
             if text is not None and file.target is not None:
                 oid = self.new.add("blob", text)
                 self.entries[file.path] = Entry(file.target.mode, oid)
+            else:
+                del self.entries[file.path]
+                self.refused[file.path] = "git cannot merge the two texts"
 
     def _merged(self, files: Sequence[FileComparison]) -> list[bytes | None]:
         """Return git's three-way merge of each file, None where it is not clean."""
@@ -242,25 +299,9 @@ class _Builder:
 
     # The commit
 
-    def _commit(
-        self, method: MergeMethod, promoted: Sequence[Change], commits: Sequence[Commit]
-    ) -> Candidate:
-        source, target = self.comparison.source, self.comparison.target
-        tree = self._tree()
-        parents = (target.sha, source.sha) if method.keeps_ancestry else (target.sha,)
-        message = _message(self.comparison, promoted, commits)
-        time = max(map(committed_at, self.objects.read([source.sha, target.sha])))
-        lines = [
-            f"tree {tree}",
-            *(f"parent {parent}" for parent in parents),
-            f"author {AUTHOR} {time} +0000",
-            f"committer {AUTHOR} {time} +0000",
-            "",
-            message,
-        ]
-        sha = self.new.add("commit", "\n".join(lines).encode("utf-8", "surrogateescape"))
-        return Candidate(sha, tree, parents, message, self.new)
-
+    def _commit(self, parents: tuple[str, ...], message: str) -> Candidate:
+        of = [self.comparison.source.sha, self.comparison.target.sha]
+        return commit_of(self.objects, self.new, self._tree(), parents, message, of=of)
 
     def _tree(self) -> str:
         """Return the candidate's tree, made from whichever side less must change in."""
@@ -280,6 +321,29 @@ class _Builder:
         if len(from_source) < len(from_target):
             return rewrite(self.reader, source, from_source, self.new)
         return rewrite(self.reader, target, from_target, self.new)
+
+
+def commit_of(
+    objects: Objects,
+    new: NewObjects,
+    tree: str,
+    parents: tuple[str, ...],
+    message: str,
+    *,
+    of: Sequence[str],
+) -> Candidate:
+    """Return a commit of ours; its time is that of the newest of the commits `of`."""
+    time = max(map(committed_at, objects.read(list(of))))
+    lines = [
+        f"tree {tree}",
+        *(f"parent {parent}" for parent in parents),
+        f"author {AUTHOR} {time} +0000",
+        f"committer {AUTHOR} {time} +0000",
+        "",
+        message,
+    ]
+    sha = new.add("commit", "\n".join(lines).encode("utf-8", "surrogateescape"))
+    return Candidate(sha, tree, parents, message, new)
 
 
 # From this share of equal values on, a file that went and one that came are one, renamed.

@@ -1,0 +1,1 @@
+"""Whole stories, and the parts that they are made of."""

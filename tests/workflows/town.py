@@ -1,0 +1,237 @@
+"""A whole installation on one machine: Temporal, sandbox forge, receiver, worker, real git."""
+
+import asyncio
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from aiohttp import web
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.client import Client, WorkflowHistory
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import RPCError
+
+from bot.forges.github import GitHub
+from bot.sandbox.controls import Controls
+from bot.sandbox.server import Sandbox, start
+from webhook import app as receiver
+from webhook.dispatch import Dispatcher, TemporalSignals
+
+T = TypeVar("T")
+TEMPORAL = Path(sys.executable).with_name("temporal")
+SECRET = "webhook secret"
+REPOSITORY = "acme/config"
+# The server paces itself otherwise; performance.md has the measurements.
+TUNED = (
+    *("--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL"),
+    *("--dynamic-config-value", "history.transferProcessorMaxPollRPS=2000"),
+    *("--dynamic-config-value", "history.timerProcessorMaxPollRPS=2000"),
+    *("--dynamic-config-value", "history.visibilityProcessorMaxPollRPS=2000"),
+)
+CONFIGURATION = """\
+version: 1
+environments:
+  - name: development
+    branch: development
+  - name: staging
+    branch: staging
+    promote: automatic
+    gates:
+      checks: [ci/test]
+  - name: production
+    branch: main
+    promote: manual
+    gates:
+      checks: [ci/test]
+      sign_offs: [qa]
+roles:
+  qa: [quinn]
+keep:
+  - {path: "app.yaml", keys: [replicas]}
+"""
+APP = "image: shop:1.0\nreplicas: 1\nlog: info\n"
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
+
+
+@contextmanager
+def temporal(directory: Path) -> Iterator[str]:
+    """Run a Temporal server and yield its address."""
+    address = f"127.0.0.1:{free_port()}"
+    command = [
+        *(str(TEMPORAL), "server", "start-dev", "--headless", "--log-level", "error"),
+        *("--port", address.partition(":")[2], "--db-filename", str(directory / "temporal.db")),
+        *TUNED,
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield address
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def connected(address: str) -> Client:
+    """Return a client; the port of a server opens before its namespace is there."""
+    for _ in range(300):
+        try:
+            client = await Client.connect(address, data_converter=pydantic_data_converter)
+            await client.workflow_service.describe_namespace(
+                DescribeNamespaceRequest(namespace=client.namespace)
+            )
+        except (RPCError, RuntimeError):
+            await asyncio.sleep(0.05)
+        else:
+            return client
+    raise TimeoutError("the Temporal server did not become healthy")
+
+
+class Town:
+    """What people and CI do in the repository, and what they see there."""
+
+    def __init__(self, client: Client, sandbox: Sandbox, forge: GitHub) -> None:
+        self.client, self.sandbox, self.forge = client, sandbox, forge
+
+    async def do(self, act: Callable[[Controls], T]) -> T:
+        """Do something as the sandbox's people and CI do it."""
+        return await self.sandbox.call(act, self.sandbox.controls)
+
+    async def commit(self, branch: str, files: dict[str, str], login: str = "ada") -> str:
+        """Push a commit."""
+        return await self.do(
+            lambda c: c.commit(REPOSITORY, branch, files, login, f"Change {', '.join(files)}")
+        )
+
+    async def check(self, sha: str, state: str = "success", name: str = "ci/test") -> None:
+        """Report a check."""
+        await self.do(lambda c: c.set_status(REPOSITORY, sha, name, state))
+
+    async def say(self, number: int, login: str, text: str) -> None:
+        """Comment on a pull request or an issue."""
+        await self.do(lambda c: c.comment(REPOSITORY, number, login, text))
+
+    async def pulls(self, state: str = "all") -> list[Any]:
+        """Return the pull requests, newest first."""
+        found = await asyncio.to_thread(self.forge.pull_requests, REPOSITORY, state=state)  # type: ignore[arg-type]  # a literal
+        return list(found)
+
+    async def open_into(self, base: str) -> Any:
+        """Wait for an open pull request into a branch."""
+
+        async def look() -> Any:
+            return next((p for p in await self.pulls("open") if p.base_branch == base), None)
+
+        return await eventually(look, f"a pull request into {base}")
+
+    async def pull(self, number: int) -> Any:
+        return await asyncio.to_thread(self.forge.pull_request, REPOSITORY, number)
+
+    async def merged(self, number: int) -> Any:
+        """Wait for a pull request to be merged."""
+
+        async def look() -> Any:
+            found = await self.pull(number)
+            return found if found.state == "merged" else None
+
+        return await eventually(look, f"#{number} to be merged")
+
+    async def file(self, branch: str, path: str = "app.yaml") -> str:
+        """Return what a branch holds."""
+
+        def read(controls: Controls) -> str:
+            repo = controls._repo(REPOSITORY)
+            git = controls._world.git(repo)
+            entry = git.entry(repo.refs[f"refs/heads/{branch}"], path)
+            return "" if entry is None else git.read_blob(entry.oid).decode()
+
+        return await self.do(read)
+
+    async def history(self, workflow_id: str) -> WorkflowHistory:
+        return await self.client.get_workflow_handle(workflow_id).fetch_history()
+
+    async def ended(self, workflow_id: str) -> str:
+        """Wait for a promotion to end; return what became of it."""
+        handle = self.client.get_workflow_handle(workflow_id, result_type=str)
+        return await asyncio.wait_for(handle.result(), 30)
+
+
+async def eventually(look: Callable[[], Awaitable[T]], what: str, limit: float = 20.0) -> T:
+    """Return the first thing that is found; fails after `limit` seconds."""
+    deadline = time.monotonic() + limit
+    while time.monotonic() < deadline:
+        if found := await look():
+            return found
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"waited in vain for {what}")
+
+
+@asynccontextmanager
+async def town(directory: Path, client: Client) -> AsyncIterator[Town]:
+    """Found a town with one repository; its worker is the test's to start."""
+    sandbox = await start(directory / "sandbox")
+    signals = TemporalSignals(client)
+    application = receiver.app(Dispatcher(signals), github_secrets=[SECRET], ready=signals.missing)
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    hook = f"http://127.0.0.1:{runner.addresses[0][1]}/webhooks/github"
+
+    def found(controls: Controls) -> str:
+        for login in ("lockstep-bot", "ada", "bob", "quinn"):
+            controls.add_user(login)
+        controls.add_organization("acme", ["ada"])
+        files = {".lockstep.yaml": CONFIGURATION, "app.yaml": APP}
+        controls.add_repository(REPOSITORY, files, ["development", "staging"])
+        for login in ("lockstep-bot", "ada", "bob"):
+            controls.set_role(REPOSITORY, login, "write")
+        controls.set_role(REPOSITORY, "quinn", "read")
+        controls.add_hook(REPOSITORY, hook, SECRET)
+        return controls.add_token("lockstep-bot")
+
+    token = await sandbox.call(found, sandbox.controls)
+    forge = GitHub.with_token(token, api_url=sandbox.api_url)
+    try:
+        yield Town(client, sandbox, forge)
+    finally:
+        await asyncio.to_thread(forge.close)
+        await runner.cleanup()
+        await sandbox.close()
+
+
+def events_of(history: WorkflowHistory) -> list[str]:
+    """Return the kinds of a history's events."""
+    return [
+        re.sub("^EVENT_TYPE_", "", EventType.Name(event.event_type)) for event in history.events
+    ]
+
+
+_ACTIONS = {
+    "WORKFLOW_EXECUTION_STARTED",
+    "WORKFLOW_EXECUTION_SIGNALED",
+    "ACTIVITY_TASK_SCHEDULED",
+    "TIMER_STARTED",
+    "SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED",
+    "START_CHILD_WORKFLOW_EXECUTION_INITIATED",
+}
+
+
+def actions_of(history: WorkflowHistory) -> int:
+    """Return what a history is billed as: its start, signals in and out, activities, timers."""
+    return sum(kind in _ACTIONS for kind in events_of(history))
+
+
+def size_of(history: WorkflowHistory) -> int:
+    """Return a history's size in bytes, as the server stores it."""
+    return sum(event.ByteSize() for event in history.events)

@@ -1,0 +1,64 @@
+"""One repository's drift watch: looks when a branch moved, and now and then; decides nothing."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+
+with workflow.unsafe.imports_passed_through():
+    from workflows.values import DriftState, Watched
+
+_RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=1),
+    backoff_coefficient=2,
+    maximum_interval=timedelta(minutes=5),
+)
+_LOOK_LIMIT = timedelta(minutes=10)
+# What a person did to the issue or the back-merge, and no event told us of, is seen by then.
+_AT_LEAST_EVERY = timedelta(hours=1)
+
+
+@workflow.defn(name="drift-watch")
+class DriftWatchWorkflow:
+    """Keeps the drift issue and the back-merges as the branches are."""
+
+    @workflow.init
+    def __init__(self, state: DriftState) -> None:
+        self._state = state
+        self._stirred = True
+
+    @workflow.run
+    async def run(self, state: DriftState) -> str:
+        """Run until continued as new, or until the repository is none of ours."""
+        del state
+        while True:
+            # Cleared before the look, so that what moves meanwhile is not lost.
+            self._stirred = False
+            watched: Watched = await workflow.execute_activity(
+                "watch_drift",
+                self._state,
+                result_type=Watched,
+                start_to_close_timeout=_LOOK_LIMIT,
+                retry_policy=_RETRY,
+            )
+            self._state = watched.state
+            if not watched.managed and not self._stirred:
+                return "the repository is not managed"
+            try:
+                await workflow.wait_condition(lambda: self._stirred, timeout=_AT_LEAST_EVERY)
+            except TimeoutError:
+                # What is not known is asked for.
+                fresh = {"issue": None, "back_merges": None}
+                self._state = self._state.model_copy(update=fresh)
+            if workflow.info().is_continue_as_new_suggested():
+                workflow.continue_as_new(self._state)
+
+    @workflow.signal
+    def look(self) -> None:
+        """Look again: a branch has moved, or somebody closed a back-merge."""
+        self._stirred = True
+
+    @workflow.query
+    def state(self) -> DriftState:
+        """Return what was last said."""
+        return self._state

@@ -1,0 +1,287 @@
+"""Look at a repository: answer what people asked for, and start what there is to promote."""
+
+import random
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from croniter import croniter
+
+from bot import messages
+from bot.decisions import commands as c
+from bot.decisions.commands import Command, Unclear, parse_comment
+from bot.decisions.permissions import Allowed, Refused, may
+from bot.engine.candidate import Plan, carry
+from bot.engine.drift import compare
+from bot.forges.forge import NotFound
+from bot.model import Head, State
+from config.schema import Config, Environment, Schedule
+from webhook.events import Comment
+from workflows.observing import plan_for
+from workflows.proposing import CannotWriteRule, Proposal, keep_commit, propose
+from workflows.sites import Site, Sites
+from workflows.taking import say, who
+from workflows.values import (
+    OpenPromotion,
+    PromotionState,
+    Remembered,
+    Survey,
+    SurveyRequest,
+)
+from workflows.watching import comparisons
+
+BY_SCHEDULE = "the schedule"
+
+
+def survey(
+    sites: Sites,
+    request: SurveyRequest,
+    start: Callable[[PromotionState], None],
+    reconcile: timedelta,
+) -> Survey:
+    """Look once. Raises `ForgeError` and `RepositoryError`."""
+    now = sites.clock()
+    # Up to a tenth later, so that many repositories spread.
+    until = now + reconcile * (1 + random.random() / 10)  # noqa: S311 -- no secret
+    if request.changed:
+        sites.forget(request.repository)
+    try:
+        with sites.open(request.repository) as site:
+            return _Survey(site, request, start, now).done(until)
+    except NotFound:
+        return Survey(managed=False, until=until, looked=now)
+
+
+class _Survey:
+    def __init__(
+        self,
+        site: Site,
+        request: SurveyRequest,
+        start: Callable[[PromotionState], None],
+        now: datetime,
+    ) -> None:
+        self.site, self.request, self.now = site, request, now
+        self._start = start
+        self.open = {promotion.environment: promotion for promotion in request.open}
+        self.started: list[OpenPromotion] = []
+        self.remembered = list(request.remembered)
+
+    def done(self, until: datetime) -> Survey:
+        info, in_force = self.site.info, self.site.in_force
+        managed = info.can_write and not info.archived
+        if in_force.config is None or not managed:
+            for comment in self.request.comments if managed else ():
+                self._not_configured(comment)
+            managed = managed and bool(in_force.problem)
+        else:
+            until = self._look(in_force.config, until)
+        return Survey(
+            managed=managed,
+            until=until,
+            looked=self.now,
+            bot=self.site.forge.login(),
+            started=tuple(self.started),
+            remembered=tuple(self.remembered),
+        )
+
+    def _not_configured(self, comment: Comment) -> None:
+        """Say once, to somebody who may promote, why there is nothing to promote by."""
+        asked = [one for one in parse_comment(comment.text) if isinstance(one, c.Promote)]
+        if not asked or not isinstance(
+            may(asked[0], who(self.site, comment, asked[0]), {}), Allowed
+        ):
+            return
+        problem = self.site.in_force.problem
+        text = messages.broken(problem) if problem else messages.not_configured(self.site.name)
+        body = messages.reply(comment.author, [text])
+        self.site.forge.comment(self.site.name, comment.number, "not-configured", body)
+
+    def _look(self, config: Config, until: datetime) -> datetime:
+        for comment in self.request.comments:
+            self._answer(config, comment)
+        for wish in list(self.remembered):
+            if wish.number in self.request.merged:
+                self.remembered.remove(wish)
+                self._promote(config, wish.environment, wish.person)
+        for environment in config.environments:
+            if environment.source is None or environment.name in self.open:
+                continue
+            if environment.promote == "automatic":
+                self._begin(config, environment, "")
+            elif isinstance(environment.promote, Schedule):
+                if self._is_due(environment.promote):
+                    self._begin(config, environment, BY_SCHEDULE)
+                until = min(until, _next(environment.promote, self.now))
+        return until
+
+    def _is_due(self, schedule: Schedule) -> bool:
+        looked = self.request.looked
+        return looked is not None and _next(schedule, looked) <= self.now
+
+    # Promotions
+
+    def _begin(self, config: Config, environment: Environment, asked_by: str) -> Plan | None:
+        """Start a promotion where something can be promoted; return the plan."""
+        source = config.source_of(environment)
+        heads = (self.site.head(source) if source else None, self.site.head(environment))
+        if heads[0] is None or heads[1] is None:
+            return None
+        cancelled = f"{environment.name}/{heads[0].sha}" in self.request.cancelled
+        if cancelled and not asked_by:
+            return None
+        plan = plan_for(self.site, heads[0], heads[1], environment)
+        if plan.candidate is not None:
+            sha = heads[0].sha
+            self._started(
+                PromotionState(
+                    repository=self.request.repository,
+                    environment=environment.name,
+                    source=sha,
+                    first=sha,
+                    asked_by=asked_by,
+                )
+            )
+        return plan
+
+    def _started(self, promotion: PromotionState) -> None:
+        self._start(promotion)
+        opened = OpenPromotion(
+            environment=promotion.environment,
+            source=promotion.source,
+            workflow_id=promotion.workflow_id,
+            branch=promotion.branch,
+        )
+        self.open[promotion.environment] = opened
+        self.started.append(opened)
+
+    def _promote(self, config: Config, name: str, person: str) -> str:
+        """Promote because somebody said so; return the answer."""
+        known = {e.name: e for e in config.environments if e.source is not None}
+        if name not in known:
+            return messages.no_environment(name, known)
+        if name in self.open:
+            return messages.already_open(name, self.open[name].number)
+        plan = self._begin(config, known[name], person)
+        if plan is None:
+            return messages.gone(name)
+        if plan.state is State.CONFLICT:
+            return messages.conflicting(plan)
+        if plan.candidate is None:
+            return messages.nothing_pending(known[name].source or "", name)
+        return messages.started(name, plan.comparison.source.sha)
+
+    # Comments
+
+    def _answer(self, config: Config, comment: Comment) -> None:
+        answers = []
+        for command in parse_comment(comment.text):
+            if isinstance(command, Unclear):
+                answers.append(command.answer)
+                continue
+            verdict = may(command, who(self.site, comment, command), config.roles)
+            if isinstance(verdict, Refused):
+                answers.append(verdict.reason)
+            elif isinstance(verdict, Allowed):
+                answers.append(self._done(config, comment, command))
+        if answers:
+            say(self.site, comment, answers, "answer-of-the-repository")
+
+    def _done(self, config: Config, comment: Comment, command: Command) -> str:
+        """Do what one command asks for; return the answer."""
+        match command:
+            case c.Promote(environment):
+                return self._asked_to_promote(config, comment, environment)
+            case c.Status() | c.Drift():
+                opened = {name: promotion.number for name, promotion in self.open.items()}
+                table = messages.overview(comparisons(self.site, config), opened)
+                problem = self.site.in_force.problem
+                return f"{messages.broken(problem)}\n\n{table}" if problem else f"\n\n{table}"
+            case c.Help():
+                return messages.help_text()
+            case c.Keep(path, key):
+                return self._keep(comment, path, key)
+            case c.Discard() | c.Resolve():
+                return self._carry(config, comment, command)
+            case _:
+                is_later = isinstance(command, c.Rollback)
+                return (messages.not_yet if is_later else messages.not_here)(command.kind)
+
+    def _asked_to_promote(self, config: Config, comment: Comment, name: str) -> str:
+        if comment.on_pull_request and any(name == e.name for e in config.environments if e.source):
+            request = self.site.forge.pull_request(self.site.name, comment.number)
+            if request.state == "open":
+                wish = Remembered(number=comment.number, environment=name, person=comment.author)
+                if wish not in self.remembered:
+                    self.remembered.append(wish)
+                return messages.remembered(name)
+        return self._promote(config, name, comment.author)
+
+    def _keep(self, comment: Comment, path: str, key: str | None) -> str:
+        try:
+            commit = keep_commit(self.site, path, key)
+        except CannotWriteRule as why:
+            return messages.sentence(str(why))
+        if commit is None:
+            return messages.kept_already(path, key)
+        proposal = Proposal(
+            branch=f"lockstep/keep/{commit.sha[:12]}",
+            base=self.site.info.default_branch,
+            commit=commit,
+            title=messages.keep_title(path, key),
+            body=messages.keep_body(comment.author, path, key),
+        )
+        return messages.proposed("The rule is", propose(self.site, proposal).number)
+
+    def _carry(self, config: Config, comment: Comment, command: c.Discard | c.Resolve) -> str:
+        """Bring one place from one side of a hop to the other, by a pull request."""
+        place, opened = (command.path, command.key), []
+        for comparison in comparisons(self.site, config):
+            wanted = State.DRIFT if isinstance(command, c.Discard) else State.CONFLICT
+            if not any(
+                (change.path, change.key) == place and change.state is wanted
+                for change in comparison.changes
+            ):
+                continue
+            from_, into = comparison.source, comparison.target
+            if isinstance(command, c.Resolve) and command.side == "target":
+                from_, into = into, from_
+            number = self._carried(comment, command, from_, into, place)
+            if isinstance(number, str):
+                return number
+            opened.append(number)
+        if not opened:
+            return messages.no_difference(*place)
+        return " ".join(messages.proposed("The value is", number) for number in opened)
+
+    def _carried(
+        self,
+        comment: Comment,
+        command: c.Discard | c.Resolve,
+        from_: Head,
+        into: Head,
+        place: tuple[str, str | None],
+    ) -> int | str:
+        """Return the number of the pull request, or why there is none."""
+        title = messages.carry_title(into.environment, *place)
+        comparison = compare(self.site.git, from_, into, self.site.keep)
+        carried = carry(self.site.git, comparison, self.site.keep, {place}, f"{title}\n")
+        if carried.commit is None:
+            why: Sequence[str] = [change.note for change in carried.refused if change.note]
+            return messages.sentence("; ".join(why)) or messages.no_difference(*place)
+        proposal = Proposal(
+            branch=f"lockstep/{command.kind}/{into.environment}/{carried.commit.sha[:12]}",
+            base=into.branch,
+            commit=carried.commit,
+            title=title,
+            body=messages.carry_body(
+                comment.author, command.kind, carried.changes, from_.environment, into.environment
+            ),
+        )
+        return propose(self.site, proposal).number
+
+
+def _next(schedule: Schedule, after: datetime) -> datetime:
+    """Return the first time of a schedule after a moment, by wall time in its own zone."""
+    local = after.astimezone(ZoneInfo(schedule.timezone))
+    following: datetime = croniter(schedule.schedule, local).get_next(datetime)
+    return following

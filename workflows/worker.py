@@ -1,0 +1,112 @@
+"""A worker, put together: forges, mirrors, activities and workflows on one task queue."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from bot.forges.forge import Forge
+from workflows.activities import Activities
+from workflows.drift_watch import DriftWatchWorkflow
+from workflows.pipeline import PipelineWorkflow
+from workflows.promotion import PromotionWorkflow
+from workflows.sites import Clock, Sites, now
+from workflows.values import TASK_QUEUE, PromotionState
+
+WORKFLOWS = (PipelineWorkflow, PromotionWorkflow, DriftWatchWorkflow)
+RECONCILE = timedelta(minutes=10)
+_START_SECONDS = 30.0
+# Pure modules of our own: to import them anew for each workflow costs time and memory.
+_PASSED_THROUGH = (
+    "bot",
+    "config",
+    "pydantic",
+    "pydantic_core",
+    "webhook",
+    "workflows.routing",
+    "workflows.values",
+)
+
+
+def runner() -> SandboxedWorkflowRunner:
+    """Return the sandbox that workflows run in, for a worker or a replayer."""
+    restrictions = SandboxRestrictions.default.with_passthrough_modules(*_PASSED_THROUGH)
+    return SandboxedWorkflowRunner(restrictions=restrictions)
+
+
+@asynccontextmanager
+async def worker(
+    client: Client,
+    forges: Mapping[str, Forge],
+    state_dir: Path,
+    *,
+    reconcile: timedelta = RECONCILE,
+    threads: int = 16,
+    cached: int = 500,
+    shutdown: timedelta = timedelta(seconds=20),
+    clock: Clock = now,
+) -> AsyncIterator[Worker]:
+    """Work while the block runs, then let steps that have begun end, for `shutdown` at most.
+
+    `forges` are by name. The client must use `pydantic_data_converter`. Mirrors live in
+    `state_dir`, which several workers on one machine may share.
+    """
+    loop = asyncio.get_running_loop()
+
+    async def begin(promotion: PromotionState) -> None:
+        await client.start_workflow(
+            "promotion",
+            args=[promotion, []],
+            id=promotion.workflow_id,
+            task_queue=TASK_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        )
+
+    def start(promotion: PromotionState) -> None:
+        asyncio.run_coroutine_threadsafe(begin(promotion), loop).result(_START_SECONDS)
+
+    sites = Sites(forges, state_dir / "mirrors", clock)
+    with ThreadPoolExecutor(threads, thread_name_prefix="activity") as pool:
+        made = Worker(
+            client,
+            task_queue=TASK_QUEUE,
+            workflows=WORKFLOWS,
+            activities=Activities(sites, start, reconcile).all,
+            activity_executor=pool,
+            max_concurrent_activities=threads,
+            max_cached_workflows=cached,
+            workflow_runner=runner(),
+            graceful_shutdown_timeout=shutdown,
+        )
+        async with made:
+            yield made
+
+
+async def run_worker(
+    client: Client,
+    forges: Mapping[str, Forge],
+    state_dir: Path,
+    *,
+    reconcile: timedelta = RECONCILE,
+    threads: int = 16,
+) -> None:
+    """Work until SIGTERM or SIGINT, or until cancelled."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGTERM, signal.SIGINT)
+    for one in signals:
+        loop.add_signal_handler(one, stop.set)
+    try:
+        async with worker(client, forges, state_dir, reconcile=reconcile, threads=threads):
+            await stop.wait()
+    finally:
+        for one in signals:
+            loop.remove_signal_handler(one)
