@@ -237,7 +237,7 @@ class _Splicer:
             if mine is None or theirs is None or mine[0] != theirs[0]:
                 return False
             inside = [item(key, mine[0], name) for name in mine[1]]
-        if not any(self._is_expected(below) for below in inside):
+        if inside and not any(self._is_expected(below) for below in inside):
             return False  # nothing of it would stay
         if node.pairs:
             self._mapping(node, source, key)
