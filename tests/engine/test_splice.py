@@ -297,25 +297,25 @@ def test_only_the_value_changes_in_toml(
 
 
 @pytest.mark.parametrize(
-    ("target", "source", "keys"),
+    ("target", "source", "keys", "reason"),
     [
-        ("o: &o\n  x: 1\np:\n  <<: *o\n", "o:\n  x: 2\np:\n  x: 1\n", ["o.x"]),
-        ("a: {x: [1]}\nb: 0\n", "a:\n  x: |\n    text\n    more\n", ["a.x"]),
-        ("a: !secret x\n", "a: {b: 1}\nc: 2\n", ["a.b"]),
-        ("- 1\n- 2\n", "a: 1\nb: 2\n", ["a"]),
-        ("a: 1\n---\nb: 1\n", "a: 1\n", ["1"]),
+        (
+            "o: &o\n  x: 1\np:\n  <<: *o\n",
+            "o:\n  x: 2\np:\n  x: 1\n",
+            ["o.x"],
+            "into an empty mapping",
+        ),
+        ("a: {x: [1]}\nb: 0\n", "a:\n  x: |\n    text\n    more\n", ["a.x"], "in brackets"),
+        ("a: !secret x\n", "a: {b: 1}\nc: 2\n", ["a.b"], "differs too much"),
+        ("- 1\n- 2\n", "a: 1\nb: 2\n", ["a"], "of another kind"),
+        ("a: 1\n---\nb: 1\n", "a: 1\n", ["1"], "a whole document would go"),
     ],
-    ids=["merged", "block in brackets", "tag", "kind", "document"],
 )
 def test_what_cannot_be_said_exactly_is_refused_and_never_guessed(
-    target: str, source: str, keys: list[str]
+    target: str, source: str, keys: list[str], reason: str
 ) -> None:
-    try:
-        result = take("app.yaml", target, source, *keys)
-    except CannotSplice as refusal:
-        assert str(refusal)  # noqa: PT017 -- either outcome is right, a wrong text is not
-    else:
-        assert not wanted("app.yaml", target, source, keys).wrong(values_of("app.yaml", result))
+    with pytest.raises(CannotSplice, match=reason):
+        take("app.yaml", target, source, *keys)
 
 
 def test_a_path_that_has_no_keys_is_refused() -> None:
