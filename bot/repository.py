@@ -332,6 +332,15 @@ class Repository:
                 found[name] = oid
         return found
 
+    @staticmethod
+    def work_tree(path: Path | str) -> Path | None:
+        """Return the top of the work tree that `path` is in, None for a bare repository."""
+        try:
+            top = run_git("rev-parse", "--show-toplevel", directory=path)
+        except RepositoryError:
+            return None
+        return Path(os.fsdecode(top).rstrip("\n"))
+
     def checked_out(self) -> str | None:
         """Return the full ref of the branch that a work tree has checked out, None for none."""
         status, bare = self._answer("rev-parse", "--is-bare-repository")

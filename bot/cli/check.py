@@ -34,9 +34,9 @@ def check(repository: str, config_file: Path | None) -> int:
         return 0
     with repository_at(repository) as opened:
         in_force, text = pinned(opened)
-        working = Path(repository) / CONFIGURATION
-        if working.is_file():
-            name, found = str(working), read_file(working)
+        top = opened.work_tree(repository)
+        if top is not None and (top / CONFIGURATION).is_file():
+            name, found = str(top / CONFIGURATION), read_file(top / CONFIGURATION)
         elif text is not None:
             name, found = in_force, text
         else:
