@@ -23,7 +23,7 @@ def outlook(
 def _outlook(
     gates: Gates, freezes: Sequence[Freeze], roles: Mapping[str, Role], now: datetime
 ) -> Iterator[GateResult]:
-    if "checks" in gates.model_fields_set or gates.checks.required:
+    if gates.checks.required:
         yield GateResult("checks", Closed(_checks(gates.checks)))
     if gates.soak:
         rest = spell_duration(gates.soak)
