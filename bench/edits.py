@@ -70,7 +70,7 @@ class Case:
 
 
 def rows(*, quick: bool) -> Iterator[Row]:
-    cases = list(_cases(_OF_ONE_ORIGIN // 4 if quick else _OF_ONE_ORIGIN))
+    cases = list(_cases(_OF_ONE_ORIGIN // 8 if quick else _OF_ONE_ORIGIN))
     origins = Counter(case.origin for case in cases)
     told = ", ".join(f"{count} {origin}" for origin, count in origins.most_common())
     enough = None if quick else _CASES

@@ -50,7 +50,7 @@ def _rows(remote: Path, directory: Path, *, quick: bool) -> Iterator[Row]:
             _push(remote, next(pushes))
 
     seconds = interleaved(
-        5 if quick else 15,
+        3 if quick else 15,
         {
             "ours": lambda: mirror.fetch(_BRANCHES).close(),
             "full": lambda: git(full, "fetch", "--quiet", "origin"),

@@ -6,6 +6,7 @@ an old repository.
 
 import hashlib
 import random
+import shutil
 import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -177,11 +178,13 @@ def _squashing(import_: _Import) -> None:
 def generated(files: int, *, squash: bool = False) -> Path:
     """Return a bare repository of so many files, made now where there is none yet."""
     digest = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
-    directory = CACHE / f"{'squash' if squash else 'merge'}-{files}-{digest}.git"
+    name = f"{'squash' if squash else 'merge'}-{files}"
+    directory = CACHE / f"{name}-{digest}.git"
     if directory.exists():
         return directory
+    for stale in CACHE.glob(f"{name}-*"):
+        shutil.rmtree(stale)
     unfinished = directory.with_suffix(".unfinished")
-    subprocess.run(["rm", "-rf", str(unfinished)], check=True)
     unfinished.mkdir(parents=True)
     git(unfinished, "init", "--quiet", "--bare", "--initial-branch=main")
     command = ["git", f"--git-dir={unfinished}", "fast-import", "--quiet", "--done"]
