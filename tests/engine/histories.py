@@ -195,6 +195,13 @@ def _evil(line: Timeline, step: Step) -> None:
     line.commit(at, line.files(at), "Merge, keeping ours", line.heads[other])
 
 
+def _cross(line: Timeline, step: Step) -> None:
+    target = line.heads[step.hop + 1]
+    back = line.merge(step.hop + 1, step.hop)
+    _merge(line, step)
+    line.commit(step.hop, back, "Back-merge what was there before", target)
+
+
 def _back_merge(line: Timeline, step: Step) -> None:
     merged = [line.heads[step.hop + 1]] if step.c % 2 else []
     line.commit(step.hop, line.merge(step.hop + 1, step.hop), "Back-merge", *merged)
@@ -232,6 +239,7 @@ STEPS: dict[str, Play] = {
     "by hand": _by_hand,
     "evil": _evil,
     "back-merge": _back_merge,
+    "cross": _cross,
     "roll back": _roll_back,
     "reset": _reset,
 }
@@ -239,8 +247,9 @@ STEPS: dict[str, Play] = {
 # Three bear the candidate's trailers, two have its ancestry, one has neither.
 LANDINGS = ("fast-forward", "merge", "squash", "bare merge", "bare ancestry", "bare squash")
 
-# Edits are most of what happens.
-KINDS = ("edit",) * 8 + ("hotfix",) * 3 + ("files", "target files") + tuple(STEPS)
+# Edits are most of what happens, and most often to one file: there they meet.
+KINDS = ("edit",) * 8 + ("hotfix",) * 4 + ("files", "target files") * 2 + tuple(STEPS)
+WHICH = (0, 1, 1, 1, 1, 2, 3, 4, 5, 6, 7, 8)
 
 
 def play(steps: Sequence[Step], keep: int = 0, *, start: Timeline | None = None) -> Timeline:
@@ -253,15 +262,9 @@ def play(steps: Sequence[Step], keep: int = 0, *, start: Timeline | None = None)
 
 def steps_of(*kinds: str) -> st.SearchStrategy[Step]:
     """Return the strategy of single steps of some kinds."""
-    small = st.integers(0, 3)
-    return st.builds(
-        Step,
-        st.sampled_from(kinds),
-        st.integers(0, 1),
-        small | st.integers(4, 8),
-        st.integers(0, 16),
-        small,
-    )
+    which = st.sampled_from(WHICH)
+    how = st.integers(0, 5) | st.integers(0, 16)
+    return st.builds(Step, st.sampled_from(kinds), st.integers(0, 1), which, how, st.integers(0, 3))
 
 
 def random_steps(random: Random, count: int) -> list[Step]:
@@ -270,7 +273,7 @@ def random_steps(random: Random, count: int) -> list[Step]:
         Step(
             random.choice(KINDS),
             random.randrange(2),
-            random.randrange(9),
+            random.choice(WHICH),
             random.randrange(17),
             random.randrange(4),
         )

@@ -163,10 +163,12 @@ def agreement(*, recorded: bool) -> tuple[int, int]:
 def test_without_records_the_histories_tell_nearly_always_what_an_observer_saw() -> None:
     differ, same = agreement(recorded=False)
 
-    assert same / differ >= 0.97
+    assert differ >= 5_000
+    assert same / differ >= 0.99
 
 
 def test_with_records_they_tell_it_but_for_a_few_in_a_thousand() -> None:
     differ, same = agreement(recorded=True)
 
-    assert same / differ >= 0.995
+    assert differ >= 5_000
+    assert same / differ >= 0.998

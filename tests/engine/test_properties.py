@@ -88,7 +88,7 @@ def states(
     return {(c.path, c.key): c.state for c in comparison.changes if only(c)}
 
 
-@examples(200)
+@examples(350)
 @given(histories, keeps, methods)
 def test_every_pending_value_arrives_and_nothing_else_changes(
     steps: Sequence[Step], keep: int, method: MergeMethod
@@ -152,7 +152,7 @@ def test_promoting_twice_changes_no_value_even_where_the_squash_says_nothing(
     check_held_back(before, after)
 
 
-@examples(150)
+@examples(130)
 @given(histories, keeps, hops, later, st.tuples(*[st.sampled_from(INFORMED)] * 2))
 def test_how_a_promotion_was_merged_changes_no_answer(
     steps: Sequence[Step], keep: int, hop: int, more: Sequence[Step], ways: tuple[str, str]
