@@ -70,6 +70,20 @@ def covers(key: str, other: str) -> bool:
     return other.startswith(key) and other[len(key)] in ".["
 
 
+def above(key: str) -> Iterator[str]:
+    """Yield every place that covers `key`, from the document itself to the key.
+
+    Where a quoted segment has a dot or a bracket in it, some of what is yielded is the
+    key path of nothing: ask whether it is among places that there are.
+    """
+    yield ""
+    for position, character in enumerate(key):
+        if character in ".[" and position:
+            yield key[:position]
+    if key:
+        yield key
+
+
 def segments(key: str) -> Iterator[str]:
     """Yield the segments of a key path or key pattern, as they are spelled, without dots.
 

@@ -59,6 +59,7 @@ class Line:
     chain: list[str] = field(default_factory=list)
     touching: dict[str, list[str]] = field(default_factory=dict)  # of the chain, by path
     complete: bool = False  # whether the log reaches back to the root
+    parted: tuple[str, ...] | None = None  # merge bases, where they had to be asked for
 
     @classmethod
     def read(
@@ -123,6 +124,32 @@ class Line:
         if self.base.commit is None:
             return None
         return self.reader.entry(self.reader.root(self.base.commit), path)
+
+    def before_merge_of_base(
+        self, commit: str, path: str
+    ) -> tuple[Entry | None, Entry | None] | None:
+        """Return what `path` held before `commit` merged the base, and where the two had parted.
+
+        None where `commit` is not the merge by which this line got its base.
+        """
+        logged = self.commits.get(commit)
+        merged = logged is not None and len(logged.parents) > 1 and commit == self.chain[-1]
+        if logged is None or not merged or self.base.commit in (None, logged.parents[0]):
+            return None
+        own = logged.parents[0]
+        parted = self._parted(own)
+        if parted is None:
+            return None
+        return (
+            self.reader.entry(self.reader.root(own), path),
+            self.reader.entry(self.reader.root(parted), path),
+        )
+
+    def _parted(self, own: str) -> str | None:
+        """Return the one merge base of this side's own past and the base; None for none or many."""
+        if self.parted is None and self.base.commit is not None:
+            self.parted = self.objects.merge_bases(own, self.base.commit)
+        return self.parted[0] if self.parted is not None and len(self.parted) == 1 else None
 
     def origin(self, commit: str, path: str, value: Value, read: Read) -> str:
         """Return the commit in which `value` first appeared, back from `commit` through merges."""

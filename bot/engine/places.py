@@ -7,7 +7,7 @@ from bot.engine.contents import Contents, differing
 from bot.engine.history import Line, Moment, Read, Version, joined, sync_point
 from bot.engine.nodes import Unreadable
 from bot.model import ABSENT, Change, Entry, State, Value
-from config.patterns import covers
+from config.patterns import above, covers
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,12 +15,13 @@ class Verdict:
     """What the histories of one place say.
 
     The moves are the moments after the sync point; `agreed_entry` is the version that
-    held the agreed value in the source.
+    held the agreed value in the source, after `agreed_commit`, or at the base where that is None.
     """
 
     state: State
     agreed: Value = ABSENT
     agreed_entry: Entry | None = None
+    agreed_commit: str | None = None
     source_moves: tuple[Moment, ...] = ()
     target_moves: tuple[Moment, ...] = ()
 
@@ -33,7 +34,8 @@ def judge(source: Sequence[Moment], target: Sequence[Moment]) -> Verdict:
     ours, theirs = tuple(source[point[0] + 1 :]), tuple(target[point[1] + 1 :])
     state = State.CONFLICT if ours and theirs else State.PENDING if ours else State.DRIFT
     agreed = source[point[0]]
-    return Verdict(state, agreed.value, agreed.version.entry, ours, theirs)
+    version = agreed.version
+    return Verdict(state, agreed.value, version.entry, version.commit, ours, theirs)
 
 
 @dataclass(slots=True)
@@ -132,6 +134,18 @@ class FileHistory:
             key in contents.kept for key in contents.values(self.target) or {}
         )
 
+    def _dropped(self, ours: Line, verdict: Verdict, read: Read) -> bool:
+        """Whether the source merged the target and kept an older value than the target's.
+
+        The base's value counts as agreed, but a merge that took the target's ancestry and
+        dropped its value (`-s ours`) agreed to nothing: who had moved was the target.
+        """
+        first = verdict.source_moves[0].version
+        if verdict.agreed_commit is not None or first.commit is None:
+            return False
+        before = ours.before_merge_of_base(first.commit, self.path)
+        return before is not None and read(before[0]) == read(before[1]) == read(first.entry)
+
     def _judged(self, key: str | None, read: Read, source: Value, target: Value) -> Draft:
         verdicts = [
             judge(joined(ours, read), joined(theirs, read)) for ours, theirs in self.versions
@@ -140,6 +154,8 @@ class FileHistory:
         if any((v.state, v.agreed) != (state, verdict.agreed) for v in verdicts):
             state = State.CONFLICT  # several merge bases tell different stories
         ours, theirs = self.lines[0]
+        if state is State.PENDING and self._dropped(ours, verdict, read):
+            state = State.CONFLICT
 
         def origins(line: Line, moves: Sequence[Moment]) -> tuple[str, ...]:
             return tuple(
@@ -161,37 +177,46 @@ class FileHistory:
 def settle_overlaps(
     drafts: Sequence[Draft], source: dict[str, Value], target: dict[str, Value]
 ) -> list[Draft]:
-    """Make one conflict, at the shorter key, of overlapping places that both sides moved.
+    """Make one conflict, at the shortest key, of overlapping places that both sides moved.
 
     They overlap where one side turned a scalar into a mapping, or back.
     """
-    settled: list[Draft] = []
-    for draft in sorted(drafts, key=lambda d: d.change.place):
-        upper = next((d for d in settled if _overlap(d, draft)), None)
-        if upper is None:
-            settled.append(draft)
-            continue
-        moved_source = tuple(dict.fromkeys(upper.moved_source + draft.moved_source))
-        moved_target = tuple(dict.fromkeys(upper.moved_target + draft.moved_target))
-        key = upper.change.key or ""
-        if {upper.change.state, draft.change.state} in ({State.PENDING}, {State.DRIFT}):
-            settled.append(draft)
-            continue
-        settled[settled.index(upper)] = Draft(
-            replace(
-                upper.change,
-                state=State.CONFLICT,
-                source=subtree(source, key),
-                target=subtree(target, key),
-            ),
-            moved_source,
-            moved_target,
-        )
-    return settled
+    keys = {draft.change.key for draft in drafts}
+    overlapping: dict[str, list[Draft]] = {}
+    for draft in drafts:
+        key = draft.change.key or ""
+        shortest = next(place for place in above(key) if place in keys)
+        overlapping.setdefault(shortest, []).append(draft)
+    return [
+        draft
+        for key, group in overlapping.items()
+        for draft in (group if _one_sided(group) else [_conflict_of(group, key, source, target)])
+    ]
 
 
-def _overlap(upper: Draft, lower: Draft) -> bool:
-    return covers(upper.change.key or "", lower.change.key or "")
+def _one_sided(group: Sequence[Draft]) -> bool:
+    """Whether no two places meet here, or one side alone has moved them all."""
+    return len(group) == 1 or {draft.change.state for draft in group} in (
+        {State.PENDING},
+        {State.DRIFT},
+    )
+
+
+def _conflict_of(
+    group: Sequence[Draft], key: str, source: dict[str, Value], target: dict[str, Value]
+) -> Draft:
+    upper = next(draft for draft in group if (draft.change.key or "") == key)
+    change = replace(
+        upper.change,
+        state=State.CONFLICT,
+        source=subtree(source, key),
+        target=subtree(target, key),
+    )
+    return Draft(
+        change,
+        tuple(dict.fromkeys(sha for draft in group for sha in draft.moved_source)),
+        tuple(dict.fromkeys(sha for draft in group for sha in draft.moved_target)),
+    )
 
 
 def subtree(values: dict[str, Value], key: str) -> Value:

@@ -15,7 +15,7 @@ from bot.engine.contents import reduced
 from bot.engine.nodes import Node, Pair, Unreadable, flatten, identities, is_order
 from bot.engine.values import format_of
 from bot.model import ABSENT, Value
-from config.patterns import child, covers, item
+from config.patterns import above, child, covers, item
 
 # A whole entry may come in first and what of it stays the target's be mended after.
 _MOST_ROUNDS = 8
@@ -183,6 +183,10 @@ class _Splicer:
     ) -> None:
         self.target, self.source = _Text(target), _Text(source)
         self.expected, self.wrong, self.newline = expected, wrong, newline
+        self._wrong = {place for key in wrong for place in above(key)}
+        self._expected = {
+            place for key in expected.values if not is_order(key) for place in above(key)
+        }
         self.edits: list[Edit] = []
         self.aliases: list[tuple[Pair, Pair, Node]] = []
 
@@ -213,10 +217,10 @@ class _Splicer:
     # What is asked
 
     def _is_wrong(self, key: str) -> bool:
-        return any(covers(key, other) for other in self.wrong)
+        return key in self._wrong
 
     def _is_expected(self, key: str) -> bool:
-        return any(covers(key, other) for other in self.expected.values if not is_order(other))
+        return key in self._expected
 
     def _as_in_source(self, node: Node, key: str) -> bool:
         """Whether everything expected below `key` is what the source has there."""

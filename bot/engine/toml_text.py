@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.engine.nodes import MAX_DEPTH, Node, Unreadable, flatten, identities, place, plain
 from bot.model import ABSENT, Value
-from config.patterns import child, covers, item
+from config.patterns import above, child, item
 
 # The standard library's time grows with the square of a key's dots.
 _DEEP_KEY = re.compile(
@@ -114,7 +114,8 @@ class _Editor:
     """Walks two documents side by side and takes over what is wrong in the first."""
 
     def __init__(self, wrong: list[str], expected: list[str]) -> None:
-        self._wrong, self._expected = wrong, expected
+        self._wrong = {place for key in wrong for place in above(key)}
+        self._expected = {place for key in expected for place in above(key)}
 
     def table(self, target: Any, source: Any, key: str) -> None:
         """Edit a table, or a list whose items have names."""
@@ -122,9 +123,9 @@ class _Editor:
         mine = list(_children(target, key))
         # Backwards, so that an index stays right when a later item goes.
         for at, below in reversed(mine):
-            if not any(covers(below, other) for other in self._wrong):
+            if below not in self._wrong:
                 continue
-            if not any(covers(below, other) for other in self._expected):
+            if below not in self._expected:
                 del target[at]
             elif below in theirs:
                 value, other = target[at], source[theirs[below]]
@@ -134,7 +135,7 @@ class _Editor:
                     target[at] = other
         present = {below for _, below in mine}
         for below, at in theirs.items():
-            if below not in present and any(covers(below, other) for other in self._expected):
+            if below not in present and below in self._expected:
                 if isinstance(target, dict):
                     target[at] = source[at]
                 else:

@@ -195,6 +195,32 @@ def test_an_ours_merge_that_dropped_source_changes_shows_them_as_drift(world: Wo
     assert [commit.sha for commit in change.commits] == [dropped]
 
 
+def test_a_hotfix_that_an_ours_merge_dropped_on_the_way_back_is_a_conflict_without_records_too(
+    world: World,
+) -> None:
+    world.begin({"app.yaml": APP})
+    hotfix = world.edit("staging", "app.yaml", "image: v1", "image: v1-hotfix")
+    dropped = world.merge_ours("staging", "development")
+
+    change = world.change()
+
+    assert (change.state, change.key) == (State.CONFLICT, "image")
+    assert [commit.sha for commit in change.commits] == [dropped]
+    assert change.agreed.data == "v1-hotfix"
+    assert hotfix in world.parents(dropped)
+
+
+def test_a_conflict_that_a_person_resolved_for_the_source_on_the_way_back_is_pending(
+    world: World,
+) -> None:
+    world.begin({"app.yaml": APP})
+    world.edit("staging", "app.yaml", "image: v1", "image: v1-hotfix")
+    world.edit("development", "app.yaml", "image: v1", "image: v2")
+    world.merge("staging", "development", resolved={"app.yaml": APP.replace("v1", "v2")})
+
+    assert world.states() == ["pending app.yaml:image"]
+
+
 def test_an_ours_merge_that_dropped_a_hotfix_on_the_way_back_is_a_conflict(world: World) -> None:
     world.begin({"app.yaml": APP})
     world.edit("development", "app.yaml", "replicas: 1", "replicas: 2")
