@@ -53,6 +53,15 @@ _SETTINGS = (
 _NO_BRANCH = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{")
 _GIT = ["git", *(part for setting in _SETTINGS for part in ("-c", setting))]
 _TIMEOUT_SECONDS = 600.0
+_REPOINTING = (
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_QUARANTINE_PATH",
+    "GIT_WORK_TREE",
+)
 
 # Git compares each tree entry with each path: past this many, every change is read and
 # those of other paths are dropped here.
@@ -67,6 +76,15 @@ _PACK_KINDS = {"commit": 1, "tree": 2, "blob": 3}
 
 class RepositoryError(Exception):
     """What git could not do, in one line that says why and what helps."""
+
+
+def leave_hook() -> None:
+    """Forget the repository that a hook, or `git rebase --exec`, runs this process for.
+
+    Git's commands would turn to it, whatever path they are given.
+    """
+    for name in _REPOINTING:
+        os.environ.pop(name, None)
 
 
 def run_git(

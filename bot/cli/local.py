@@ -11,7 +11,7 @@ from bot.cli.main import Failure
 from bot.engine.drift import CONFIGURATION
 from bot.engine.objects import MissingObject
 from bot.model import Head
-from bot.repository import Repository, RepositoryError
+from bot.repository import Repository, RepositoryError, leave_hook
 from config.load import ConfigErrors, load
 from config.schema import Config, Environment
 from config.suggest import suggest
@@ -88,6 +88,7 @@ def opened(path: str, config_file: Path | None) -> Iterator[Local]:
 @contextmanager
 def repository_at(path: str) -> Iterator[Repository]:
     """Open a clone; what git cannot do while it is open is a `Failure` too."""
+    leave_hook()
     try:
         with Repository.find(path) as repository:
             yield repository

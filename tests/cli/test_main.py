@@ -89,6 +89,18 @@ def test_a_damaged_repository_is_said_in_one_line(
     assert answer.err == f"lockstep: the object {blob} is missing; `git fsck` tells more\n"
 
 
+def test_a_hooks_own_repository_does_not_take_the_place_of_the_one_that_was_named(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    world.edit("development", "app.yaml", "v1", "v2")
+    with World.new(tmp_path / "other.git"):
+        monkeypatch.setenv("GIT_DIR", str(tmp_path / "other.git"))
+
+        answer = lockstep(capfd, "drift", world.directory, "--json")
+
+    assert (answer.code, answer.document["repository"]) == (2, str(world.directory))
+
+
 def test_a_repository_without_a_commit_is_said_in_one_line(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
