@@ -127,7 +127,7 @@ def body(plan: Plan, gates: Sequence[GateResult], reason: str, *, open_: bool = 
     """
     source, target = plan.comparison.source, plan.comparison.target
     parts = [
-        f"**{sentence(reason[:1].upper() + reason[1:])}**",
+        f"**{sentence(reason)}**",
         gates_table(gates) if gates else "",
         f"### {_counted(plan.promoted)}\n\n"
         + changes_table(plan.promoted, source.environment, target.environment),

@@ -1,8 +1,10 @@
 """The steps of the workflows, one activity each: observe, decide, apply, in that order."""
 
+import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -15,6 +17,7 @@ from bot.decisions.promotion import decide_promotion
 from bot.engine.objects import MissingObject
 from bot.forges.forge import ForgeError, NotFound, RateLimited, Unauthorized
 from bot.repository import RepositoryError
+from webhook.events import Comment
 from workflows import applying, taking
 from workflows.observing import Asking, Observed, observe
 from workflows.sites import Site, Sites
@@ -23,7 +26,9 @@ from workflows.values import (
     Advanced,
     DriftState,
     News,
+    OpenPromotion,
     PromotionState,
+    Report,
     Survey,
     SurveyRequest,
     Watched,
@@ -38,18 +43,21 @@ _GREEN = {"success", "neutral", "skipped"}
 _log = logging.getLogger(__name__)
 
 
-class Starter(Protocol):
-    """What starts promotions."""
+class Workflows(Protocol):
+    """The other workflows, as a step reaches them: that costs a history less than commands do."""
 
-    def __call__(self, promotion: PromotionState) -> None:
+    def start(self, promotion: PromotionState) -> None:
         """Start a promotion; one that runs already is success."""
+
+    def report(self, pipeline_id: str, report: Report) -> None:
+        """Tell a pipeline; one that is not there finds out by itself."""
 
 
 class Activities:
     """What the workers do; safe to use from several threads."""
 
-    def __init__(self, sites: Sites, start: Starter, reconcile: timedelta) -> None:
-        self._sites, self._start, self._reconcile = sites, start, reconcile
+    def __init__(self, sites: Sites, workflows: Workflows, reconcile: timedelta) -> None:
+        self._sites, self._workflows, self._reconcile = sites, workflows, reconcile
 
     @property
     def all(self) -> Sequence[Callable[..., object]]:
@@ -60,7 +68,7 @@ class Activities:
     def survey(self, request: SurveyRequest) -> Survey:
         """Look at a repository, answer what people asked for, and start what there is to start."""
         with _translating(self._sites.clock):
-            return survey(self._sites, request, self._start, self._reconcile)
+            return survey(self._sites, request, self._workflows.start, self._reconcile)
 
     @activity.defn(name="watch_drift")
     def watch_drift(self, state: DriftState) -> Watched:
@@ -96,21 +104,47 @@ class Activities:
                     taken = taking.take(site, state, comments)
                     state = taken.state
                 moved, asking = self._move(site, state, asking)
-            if isinstance(moved, Advanced):
-                return moved.model_copy(update={"pass_on": taken.pass_on})
+            if isinstance(moved, _Rest):
+                return self._told(moved, taken.pass_on)
             state = moved
         raise ApplicationError("the promotion keeps changing; looking again")
 
+    def _told(self, rest: "_Rest", pass_on: tuple[Comment, ...]) -> Advanced:
+        """Tell the pipeline where news has to go, whenever that has changed."""
+        state, step = rest.step.state, rest.step
+        told = OpenPromotion(
+            environment=state.environment,
+            source=state.source,
+            workflow_id=state.workflow_id,
+            branch=state.branch,
+            source_branch=rest.source_branch,
+            target_branch=rest.target_branch,
+            number=state.number,
+            candidate=state.candidate.sha if state.candidate else "",
+            awaits=rest.awaits,
+        )
+        digest = hashlib.sha256(told.model_dump_json().encode()).hexdigest()[:16]
+        if digest == state.told and not step.outcome and not pass_on:
+            return step
+        report = Report(
+            promotion=told,
+            ended=bool(step.outcome),
+            cancelled=rest.cancelled,
+            comments=pass_on,
+        )
+        self._workflows.report(state.repository.pipeline_id, report)
+        return step.model_copy(update={"state": state.model_copy(update={"told": digest})})
+
     def _move(
         self, site: Site, state: PromotionState, asking: Asking
-    ) -> tuple[Advanced | PromotionState, Asking]:
+    ) -> "tuple[_Rest | PromotionState, Asking]":
         """Observe, decide, apply; return what follows, and what the next move has to ask for."""
         try:
             observed = observe(site, state, asking)
         except KeyError:
             reason = f"{state.environment} is no longer promoted into, by `.lockstep.yaml`"
             applying.abandon(site, state, reason)
-            return Advanced(state=state, outcome=reason), Asking()
+            return _Rest(Advanced(state=state, outcome=reason)), Asking()
         decision = decide_promotion(observed.promotion, observed.facts, self._sites.clock())
         rests_on_the_request = isinstance(decision, moves.UpToDate | moves.Rebuild)
         if rests_on_the_request and state.number is not None and not asking.pull_request:
@@ -121,7 +155,7 @@ class Activities:
 
     def _apply(
         self, site: Site, observed: Observed, decision: moves.Decision
-    ) -> Advanced | PromotionState:
+    ) -> "_Rest | PromotionState":
         """Carry a decision out; return where the promotion waits or ended, or goes on from."""
         state, now = observed.state, self._sites.clock()
         match decision:
@@ -133,21 +167,34 @@ class Activities:
                 return applying.merge(site, observed, decision)
             case moves.Finish() | moves.MergedByHand():
                 outcome = applying.finish(site, observed, decision.reason, now)
-                return Advanced(state=state, outcome=outcome)
+                return _Rest(Advanced(state=state, outcome=outcome))
             case moves.UpToDate() | moves.Cancelled():
                 applying.close(site, observed, decision, now)
-                cancelled = isinstance(decision, moves.Cancelled)
-                return Advanced(state=state, outcome=decision.reason, cancelled=cancelled)
+                step = Advanced(state=state, outcome=decision.reason)
+                return _Rest(step, cancelled=isinstance(decision, moves.Cancelled))
             case moves.Wait() | moves.Blocked() | moves.Hold():
                 state = applying.say(site, observed, decision, now)
-                return Advanced(
-                    state=state,
-                    until=None if isinstance(decision, moves.Hold) else decision.until,
-                    reason=decision.reason,
+                until = None if isinstance(decision, moves.Hold) else decision.until
+                return _Rest(
+                    Advanced(state=state, until=until, reason=decision.reason),
                     source_branch=observed.promotion.source_branch,
                     target_branch=observed.promotion.branch,
                     awaits=_awaited(observed),
                 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """Where a step comes to rest, and what the pipeline has to know of it.
+
+    `cancelled` says that a person did not want the promotion.
+    """
+
+    step: Advanced
+    cancelled: bool = False
+    source_branch: str = ""
+    target_branch: str = ""
+    awaits: tuple[str, ...] | None = None
 
 
 def _awaited(observed: Observed) -> tuple[str, ...] | None:

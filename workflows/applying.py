@@ -53,21 +53,23 @@ def build(site: Site, observed: Observed, now: datetime) -> PromotionState:
     if state.number is not None and (request is None or request.state == "open"):
         return state
     state = state.model_copy(update={"number": None})
-    text = _first_body(site, state, now)
+    state, text = _first_body(site, state, now)
     opened = site.forge.open_pull_request(
         site.name, state.branch, comparison.target.branch, messages.title(plan), text
     )
     return state.model_copy(update={"number": opened.number, "said": _digest(text)})
 
 
-def _first_body(site: Site, state: PromotionState, now: datetime) -> str:
+def _first_body(site: Site, state: PromotionState, now: datetime) -> tuple[PromotionState, str]:
+    """Return the description to open with, and what was learnt on the way."""
     observed = observe(site, state)
     facts, promotion = observed.facts, observed.promotion
     if facts.evidence is None or observed.plan is None:
         raise ValueError("there is no candidate")
     request = PullRequest(head=facts.evidence.candidate.sha, base=promotion.branch)
     decision = decide_promotion(promotion, replace(facts, pull_request=request), now)
-    return messages.body(observed.plan, gates_of(observed, now), decision.reason)
+    text = messages.body(observed.plan, gates_of(observed, now), decision.reason)
+    return observed.state, text
 
 
 def gates_of(observed: Observed, now: datetime) -> Sequence[GateResult]:

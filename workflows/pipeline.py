@@ -86,10 +86,6 @@ class PipelineWorkflow:
         if self._overdue:
             for promotion in routed.state.open:
                 add(routed, promotion, News(ask=True))
-        for early in [p for p in routed.state.open if p.candidate in routed.state.early]:
-            add(routed, early, News(checks=True))
-            left = tuple(sha for sha in routed.state.early if sha != early.candidate)
-            routed.state = routed.state.model_copy(update={"early": left})
         routed.comments += self._asked
         self._asked, self._look, self._stir, self._overdue = [], False, False, False
         self._state = routed.state

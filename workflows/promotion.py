@@ -8,10 +8,9 @@ from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.values import Advanced, News, OpenPromotion, PromotionState, Report
+    from workflows.values import Advanced, News, PromotionState
 
 # A forge that is away, a full disk, a token that expired: a normal day, so it never gives up.
 _RETRY = RetryPolicy(
@@ -33,7 +32,6 @@ class PromotionWorkflow:
         self._state = state
         self._news = list(news)
         self._waits_for = "building the candidate"
-        self._told: OpenPromotion | None = None
 
     @workflow.run
     async def run(self, state: PromotionState, news: list[News]) -> str:
@@ -50,7 +48,6 @@ class PromotionWorkflow:
                 retry_policy=_RETRY,
             )
             self._state, self._waits_for = step.state, step.outcome or step.reason
-            await self._tell_pipeline(step)
             if step.outcome:
                 return step.outcome
             await self._wait(step)
@@ -64,36 +61,6 @@ class PromotionWorkflow:
         except TimeoutError:
             # A wait is over: the next step finds out what has come of it.
             return
-
-    async def _tell_pipeline(self, step: Advanced) -> None:
-        """Tell the pipeline where news has to go, whenever that has changed."""
-        state = step.state
-        told = OpenPromotion(
-            environment=state.environment,
-            source=state.source,
-            workflow_id=state.workflow_id,
-            branch=state.branch,
-            source_branch=step.source_branch,
-            target_branch=step.target_branch,
-            number=state.number,
-            candidate=state.candidate.sha if state.candidate else "",
-            awaits=step.awaits,
-        )
-        if told == self._told and not step.outcome and not step.pass_on:
-            return
-        self._told = told
-        report = Report(
-            promotion=told,
-            ended=bool(step.outcome),
-            cancelled=step.cancelled,
-            comments=step.pass_on,
-        )
-        pipeline = workflow.get_external_workflow_handle(state.repository.pipeline_id)
-        try:
-            await pipeline.signal("report", report)
-        except ApplicationError:
-            # Not there: the repository was renamed, or is ours no more. A look finds us again.
-            workflow.logger.warning("%s is not there to be told", state.repository.pipeline_id)
 
     @workflow.signal
     def take(self, news: list[News]) -> None:

@@ -18,7 +18,7 @@ from workflows.values import News, OpenPromotion, PipelineState
 
 _OURS = "lockstep/"
 _BACK_MERGES = "lockstep/back-merge/"
-_EARLY_CHECKS = 32
+_MOST_EARLY = 64
 
 
 @dataclass(slots=True)
@@ -41,10 +41,28 @@ class Routed:
 
 def route(state: PipelineState, deliveries: Iterable[Delivery]) -> Routed:
     """Sort events; many for one promotion become one piece of news, the latest state wins."""
-    routed = Routed(state)
-    for delivery in deliveries:
-        _one(delivery, routed)
+    routed = Routed(state.model_copy(update={"early": ()}))
+    for delivery in (*state.early, *deliveries):
+        if _is_early(delivery, routed.state):
+            early = (*routed.state.early, delivery)[-_MOST_EARLY:]
+            routed.state = routed.state.model_copy(update={"early": early})
+        else:
+            _one(delivery, routed)
     return routed
+
+
+def _is_early(delivery: Delivery, state: PipelineState) -> bool:
+    """Whether a promotion that has yet to tell of itself, or of its new candidate, may be meant."""
+    unknown = any(not promotion.source_branch for promotion in state.open)
+    match delivery.event:
+        case ChecksChanged(sha=sha):
+            return bool(state.open) and all(promotion.candidate != sha for promotion in state.open)
+        case Comment(number=number, on_pull_request=True) | ReviewChanged(number=number):
+            return unknown and _numbered(state, number) is None
+        case PullRequestChanged(number=number, head_branch=branch):
+            return unknown and branch.startswith(_OURS) and _numbered(state, number) is None
+        case _:
+            return False
 
 
 def add(routed: Routed, promotion: OpenPromotion, news: News) -> None:
@@ -93,9 +111,6 @@ def _checked(checks: ChecksChanged, routed: Routed) -> None:
     """
     mine = next((p for p in routed.state.open if p.candidate == checks.sha), None)
     if mine is None:
-        # Perhaps of a candidate that its promotion has yet to tell us of.
-        early = (*routed.state.early, checks.sha)[-_EARLY_CHECKS:]
-        routed.state = routed.state.model_copy(update={"early": early})
         return
     awaits, name = mine.awaits, checks.name
     before, reported = set(mine.reported), set(mine.reported)

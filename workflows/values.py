@@ -19,7 +19,7 @@ from bot.decisions.facts import (
     SignedOff,
 )
 from bot.forges.forge import ReviewInfo
-from webhook.events import Comment, RepositoryRef
+from webhook.events import Comment, Delivery, RepositoryRef
 
 TASK_QUEUE = "lockstep"
 
@@ -103,8 +103,8 @@ class PromotionState(_Value):
 
     `first` is the source commit that it began with, which named its branch. `checks`,
     `reviews` and `authors` are as last observed, None where they must be asked for.
-    `merged` is the commit that our own merge made. `status` and `said` are the digests of
-    what the status and the description last said.
+    `merged` is the commit that our own merge made. `status`, `said` and `told` are the
+    digests of what the status, the description and the pipeline were last told.
     """
 
     repository: RepositoryKey
@@ -129,6 +129,7 @@ class PromotionState(_Value):
     taken: tuple[int, ...] = ()
     status: str = ""
     said: str = ""
+    told: str = ""
 
     @property
     def workflow_id(self) -> str:
@@ -157,25 +158,19 @@ class Advanced(_Value):
     """One step of a promotion: its state after it, and how it goes on.
 
     It has ended where there is an `outcome`; else it waits for news, or until `until`.
-    `awaits` are the checks that it needs, None for whichever reports. `pass_on` are
-    comments with commands that are not for this promotion.
     """
 
     state: PromotionState
     outcome: str = ""
-    cancelled: bool = False
     until: datetime | None = None
     reason: str = ""
-    source_branch: str = ""
-    target_branch: str = ""
-    awaits: tuple[str, ...] | None = None
-    pass_on: tuple[Comment, ...] = ()
 
 
 class OpenPromotion(_Value):
     """What the pipeline knows of a promotion that is open, enough to send it its news.
 
-    `reported` are the checks that its candidate has had a success of.
+    `awaits` are the checks that its candidate needs, None for whichever reports;
+    `reported` those that it has had a success of.
     """
 
     environment: str
@@ -214,9 +209,9 @@ class Remembered(_Value):
 class PipelineState(RepositoryRef):
     """All that a pipeline carries from one run to the next; a repository is the first such.
 
-    `carried` is false where no run came before. `taken` are delivery ids, newest last; `cancelled` are ENVIRONMENT/SHA. `bot` is our
-    login there. `looked` is when schedules were looked at last. `early` are commits whose
-    checks reported and that were no candidate yet.
+    `carried` is false where no run came before. `taken` are delivery ids, newest last;
+    `cancelled` are ENVIRONMENT/SHA. `bot` is our login there. `looked` is when schedules
+    were looked at last. `early` is what came before its promotion had told of itself.
     """
 
     carried: bool = False
@@ -226,7 +221,7 @@ class PipelineState(RepositoryRef):
     cancelled: tuple[str, ...] = ()
     remembered: tuple[Remembered, ...] = ()
     looked: datetime | None = None
-    early: tuple[str, ...] = ()
+    early: tuple[Delivery, ...] = ()
 
     @property
     def repository(self) -> RepositoryKey:

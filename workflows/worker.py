@@ -1,15 +1,18 @@
 """A worker, put together: forges, mirrors, activities and workflows on one task queue."""
 
 import asyncio
+import logging
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
@@ -19,11 +22,12 @@ from workflows.drift_watch import DriftWatchWorkflow
 from workflows.pipeline import PipelineWorkflow
 from workflows.promotion import PromotionWorkflow
 from workflows.sites import Clock, Sites, now
-from workflows.values import TASK_QUEUE, PromotionState
+from workflows.values import TASK_QUEUE, PromotionState, Report
 
 WORKFLOWS = (PipelineWorkflow, PromotionWorkflow, DriftWatchWorkflow)
 RECONCILE = timedelta(minutes=10)
-_START_SECONDS = 30.0
+_CALL_SECONDS = 30.0
+_log = logging.getLogger(__name__)
 # Pure modules of our own: to import them anew for each workflow costs time and memory.
 _PASSED_THROUGH = (
     "bot",
@@ -40,6 +44,38 @@ def runner() -> SandboxedWorkflowRunner:
     """Return the sandbox that workflows run in, for a worker or a replayer."""
     restrictions = SandboxRestrictions.default.with_passthrough_modules(*_PASSED_THROUGH)
     return SandboxedWorkflowRunner(restrictions=restrictions)
+
+
+class _Workflows:
+    """The other workflows, for steps that run in threads."""
+
+    def __init__(self, client: Client) -> None:
+        self._client, self._loop = client, asyncio.get_running_loop()
+
+    def start(self, promotion: PromotionState) -> None:
+        """Start a promotion; one that runs already is success."""
+        self._wait_for(
+            self._client.start_workflow(
+                "promotion",
+                args=[promotion, []],
+                id=promotion.workflow_id,
+                task_queue=TASK_QUEUE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            )
+        )
+
+    def report(self, pipeline_id: str, report: Report) -> None:
+        """Tell a pipeline; one that is not there finds out by itself."""
+        try:
+            self._wait_for(self._client.get_workflow_handle(pipeline_id).signal("report", report))
+        except RPCError as error:
+            # The repository was renamed, or is ours no more.
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            _log.warning("%s is not there to be told", pipeline_id)
+
+    def _wait_for(self, call: Coroutine[Any, Any, object]) -> None:
+        asyncio.run_coroutine_threadsafe(call, self._loop).result(_CALL_SECONDS)
 
 
 @asynccontextmanager
@@ -59,27 +95,13 @@ async def worker(
     `forges` are by name. The client must use `pydantic_data_converter`. Mirrors live in
     `state_dir`, which several workers on one machine may share.
     """
-    loop = asyncio.get_running_loop()
-
-    async def begin(promotion: PromotionState) -> None:
-        await client.start_workflow(
-            "promotion",
-            args=[promotion, []],
-            id=promotion.workflow_id,
-            task_queue=TASK_QUEUE,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        )
-
-    def start(promotion: PromotionState) -> None:
-        asyncio.run_coroutine_threadsafe(begin(promotion), loop).result(_START_SECONDS)
-
     sites = Sites(forges, state_dir / "mirrors", clock)
     with ThreadPoolExecutor(threads, thread_name_prefix="activity") as pool:
         made = Worker(
             client,
             task_queue=TASK_QUEUE,
             workflows=WORKFLOWS,
-            activities=Activities(sites, start, reconcile).all,
+            activities=Activities(sites, _Workflows(client), reconcile).all,
             activity_executor=pool,
             max_concurrent_activities=threads,
             max_cached_workflows=cached,

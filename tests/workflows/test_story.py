@@ -1,37 +1,118 @@
 """The main job from end to end: real Temporal, real git over HTTP, real PyGithub."""
 
-import asyncio
+import time
 from pathlib import Path
 
 from tests.workflows.town import (
+    APP,
+    PIPELINE,
+    Town,
     actions_of,
     connected,
     events_of,
     eventually,
+    reports_of,
     size_of,
     temporal,
     town,
 )
 from workflows.worker import worker
 
-PIPELINE = "pipeline/github/acme/config"
+PROMOTION = "promotion/github/acme/config"
+V2 = APP.replace("1.0", "1.1")
+V3 = V2.replace("info", "debug")
 
 
-async def test_a_change_goes_from_development_to_production(tmp_path: Path) -> None:
+async def test_a_change_goes_from_development_to_production_and_a_hotfix_comes_home(
+    tmp_path: Path,
+) -> None:
     with temporal(tmp_path) as address:
         client = await connected(address)
         async with (
             town(tmp_path, client) as here,
             worker(client, {"github": here.forge}, tmp_path / "state"),
         ):
-            source = await here.commit("development", {"app.yaml": "image: shop:1.1\nreplicas: 1\nlog: info\n"})
-            request = await here.open_into("staging")
-            await here.check(request.head_sha)
-            await here.merged(request.number)
-            assert await here.file("staging") == "image: shop:1.1\nreplicas: 1\nlog: info\n"
-            to_staging = f"promotion/github/acme/config/staging/{source[:12]}"
-            print(await here.ended(to_staging))
-            history = await here.history(to_staging)
-            print(events_of(history), size_of(history), actions_of(history))
-            for call in await here.do(lambda c: c.calls()):
-                print(call)
+            source = await here.commit("development", {"app.yaml": V2})
+            await to_staging(here, source)
+            await to_production(here)
+            await hotfix(here)
+
+
+async def to_staging(here: Town, source: str) -> None:
+    began = time.monotonic()
+    request = await here.open_into("staging")
+    assert time.monotonic() - began < 10  # 0.7 s on an idle machine
+    assert request.title == "Promote development to staging: 1 change"
+    assert "ci/test has not reported yet" in request.body
+    assert "| `image` | `shop:1.0` | `shop:1.1` | ada |" in request.body
+
+    await here.check(request.head_sha)
+
+    await here.become(request.number, "merged")
+    assert await here.file("staging") == V2
+    assert await here.ended(f"{PROMOTION}/staging/{source[:12]}") == (f"{source[:7]} is in staging")
+    assert await here.at(request.head) == ""
+
+
+async def to_production(here: Town) -> None:
+    source = await here.at("staging")
+    merged = (await here.pulls())[0]
+    await here.quiet()
+    await here.calls()
+
+    await here.say(merged.number, "ada", "/promote production")
+    request = await here.open_into("main")
+    await here.check(request.head_sha)
+    await here.body_says(request.number, "**waiting for sign-off by qa**")
+    assert not (await here.said(request.number))
+    await here.say(request.number, "quinn", "Looks good.\n\n/sign-off qa")
+
+    await here.become(request.number, "merged")
+    assert await here.file("main") == V2
+    landed = await here.at("main")
+    assert await here.tree(landed) == await here.tree(request.head_sha)
+    promotion = f"{PROMOTION}/production/{source[:12]}"
+    await here.ended(promotion)
+    assert [state for state, _ in await here.statuses(request.head_sha)] == [
+        "pending",
+        "pending",
+        "success",
+    ]
+    await here.quiet()
+    calls, comment = await here.calls(), "repos/{owner}/{repo}/issues/{issue_number}/comments"
+    # To be asked by a comment costs these: who asks, whether that one is merged, the answer.
+    assert calls.pop("GET /repos/{owner}/{repo}/collaborators/{username}/permission") == 1
+    assert calls.pop("GET /repos/{owner}/{repo}/pulls/{pull_number}") == 1
+    assert (calls.pop(f"GET /{comment}"), calls.pop(f"POST /{comment}")) == (1, 1)
+    assert calls.pop("POST /repos/{owner}/{repo}/pulls") == 1
+    assert sum(calls.values()) + 1 <= 10, calls
+    history, pipeline = await here.history(promotion), await here.history(PIPELINE)
+    assert len(history.events) <= 40, events_of(history)
+    assert size_of(history) <= 12_000
+    assert actions_of(history) + reports_of(pipeline, promotion) <= 8
+
+
+async def hotfix(here: Town) -> None:
+    await here.commit("main", {"app.yaml": V3})
+
+    home = await here.open_into("development")
+    assert home.title == "Bring 1 change of production home to development"
+
+    async def issue_is_open() -> bool:
+        return (await here.issue())[0] == "open"
+
+    await eventually(issue_is_open, "the drift issue")
+    _, title, body = await here.issue()
+    assert title == "Drift: staging → production"
+    assert f"#{home.number} brings them home" in body
+    await here.do(lambda c: c.merge("acme/config", home.number, "ada"))
+    request = await here.open_into("staging")
+    await here.check(request.head_sha)
+    await here.become(request.number, "merged")
+
+    async def issue_is_closed() -> bool:
+        return (await here.issue())[0] == "closed"
+
+    await eventually(issue_is_closed, "the drift issue to close itself")
+    assert [await here.file(branch) for branch in ("development", "staging", "main")] == [V3] * 3
+    assert [pull.state for pull in await here.pulls()] == ["merged"] * 4

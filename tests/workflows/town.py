@@ -8,8 +8,9 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from aiohttp import web
 from temporalio.api.enums.v1 import EventType
@@ -19,6 +20,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 
 from bot.forges.github import GitHub
+from bot.sandbox import records
 from bot.sandbox.controls import Controls
 from bot.sandbox.server import Sandbox, start
 from webhook import app as receiver
@@ -28,6 +30,7 @@ T = TypeVar("T")
 TEMPORAL = Path(sys.executable).with_name("temporal")
 SECRET = "webhook secret"
 REPOSITORY = "acme/config"
+PIPELINE = "pipeline/github/acme/config"
 # The server paces itself otherwise; performance.md has the measurements.
 TUNED = (
     *("--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL"),
@@ -98,6 +101,19 @@ async def connected(address: str) -> Client:
     raise TimeoutError("the Temporal server did not become healthy")
 
 
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """A pull request as people see it."""
+
+    number: int
+    state: str
+    base: str
+    head: str
+    head_sha: str
+    title: str
+    body: str
+
+
 class Town:
     """What people and CI do in the repository, and what they see there."""
 
@@ -122,30 +138,130 @@ class Town:
         """Comment on a pull request or an issue."""
         await self.do(lambda c: c.comment(REPOSITORY, number, login, text))
 
-    async def pulls(self, state: str = "all") -> list[Any]:
-        """Return the pull requests, newest first."""
-        found = await asyncio.to_thread(self.forge.pull_requests, REPOSITORY, state=state)  # type: ignore[arg-type]  # a literal
-        return list(found)
+    async def pulls(self) -> list[Pull]:
+        """Return the pull requests, newest first; by the sandbox's books, which cost no call."""
 
-    async def open_into(self, base: str) -> Any:
+        def read(controls: Controls) -> list[Pull]:
+            repo = controls._repo(REPOSITORY)
+            store = controls._world.store
+            heads = {i.number: i for i in store.all(records.Issue, repo.id)}
+            found = []
+            for pull in reversed(store.all(records.Pull, repo.id)):
+                said = heads[pull.number]
+                state = "merged" if pull.merged_at else said.state
+                found.append(
+                    Pull(
+                        pull.number,
+                        state,
+                        pull.base_ref,
+                        pull.head_ref,
+                        pull.head_sha,
+                        said.title,
+                        said.body or "",
+                    )
+                )
+            return found
+
+        return await self.do(read)
+
+    async def open_into(self, base: str) -> Pull:
         """Wait for an open pull request into a branch."""
 
-        async def look() -> Any:
-            return next((p for p in await self.pulls("open") if p.base_branch == base), None)
+        async def look() -> Pull | None:
+            return next(
+                (p for p in await self.pulls() if (p.state, p.base) == ("open", base)), None
+            )
 
         return await eventually(look, f"a pull request into {base}")
 
-    async def pull(self, number: int) -> Any:
-        return await asyncio.to_thread(self.forge.pull_request, REPOSITORY, number)
+    async def become(self, number: int, state: str) -> Pull:
+        """Wait for a pull request to be in a state."""
 
-    async def merged(self, number: int) -> Any:
-        """Wait for a pull request to be merged."""
+        async def look() -> Pull | None:
+            found = next(p for p in await self.pulls() if p.number == number)
+            return found if found.state == state else None
 
-        async def look() -> Any:
-            found = await self.pull(number)
-            return found if found.state == "merged" else None
+        return await eventually(look, f"#{number} to be {state}")
 
-        return await eventually(look, f"#{number} to be merged")
+    async def issue(self) -> tuple[str, str, str]:
+        """Return state, title and body of the newest issue that is no pull request."""
+
+        def read(controls: Controls) -> tuple[str, str, str]:
+            repo = controls._repo(REPOSITORY)
+            issues = controls._world.store.all(records.Issue, repo.id)
+            found = [one for one in issues if not one.is_pull]
+            last = found[-1] if found else None
+            return (last.state, last.title, last.body or "") if last else ("", "", "")
+
+        return await self.do(read)
+
+    async def said(self, number: int) -> list[str]:
+        """Return the comments of a pull request or an issue."""
+
+        def read(controls: Controls) -> list[str]:
+            repo = controls._repo(REPOSITORY)
+            found = controls._world.store.all(records.Comment, repo.id)
+            return [one.body for one in found if one.number == number]
+
+        return await self.do(read)
+
+    async def statuses(self, sha: str) -> list[tuple[str, str]]:
+        """Return what the bot's status on a commit has been, oldest first."""
+
+        def read(controls: Controls) -> list[tuple[str, str]]:
+            repo = controls._repo(REPOSITORY)
+            found = controls._world.store.all(records.Status, repo.id)
+            mine = [one for one in found if one.sha == sha and one.context == "lockstep"]
+            return [(one.state, one.description or "") for one in mine]
+
+        return await self.do(read)
+
+    async def calls(self) -> dict[str, int]:
+        """Return how often each method and route of the API was called since last asked."""
+
+        def read(controls: Controls) -> dict[str, int]:
+            found = {
+                f"{call['method']} {call['route']}": call["count"]
+                for call in controls.calls()
+                if ".git/" not in call["route"]
+            }
+            controls.reset_calls()
+            return found
+
+        return await self.do(read)
+
+    async def body_says(self, number: int, words: str) -> None:
+        """Wait for a pull request's description to say something."""
+
+        async def look() -> bool:
+            return any(p.number == number and words in p.body for p in await self.pulls())
+
+        await eventually(look, f"#{number} to say {words!r}")
+
+    async def quiet(self) -> None:
+        """Wait until nothing is under way: no step runs, and no webhook is on its way."""
+        calm = 0
+        while calm < 3:
+            await self.sandbox.delivered()
+            busy = False
+            async for found in self.client.list_workflows("ExecutionStatus = 'Running'"):
+                described = await self.client.get_workflow_handle(found.id).describe()
+                raw = described.raw_description
+                busy |= bool(raw.pending_activities) or raw.HasField("pending_workflow_task")
+            calm = 0 if busy else calm + 1
+            await asyncio.sleep(0.1)
+
+    async def at(self, branch: str) -> str:
+        """Return the commit that a branch is at, empty where it is gone."""
+        return await self.do(lambda c: c._repo(REPOSITORY).refs.get(f"refs/heads/{branch}", ""))
+
+    async def tree(self, commit: str) -> str:
+        """Return a commit's tree."""
+        return await self.do(
+            lambda c: (
+                c._world.git(c._repo(REPOSITORY)).text("rev-parse", f"{commit}^{{tree}}").strip()
+            )
+        )
 
     async def file(self, branch: str, path: str = "app.yaml") -> str:
         """Return what a branch holds."""
@@ -154,7 +270,7 @@ class Town:
             repo = controls._repo(REPOSITORY)
             git = controls._world.git(repo)
             entry = git.entry(repo.refs[f"refs/heads/{branch}"], path)
-            return "" if entry is None else git.read_blob(entry.oid).decode()
+            return "" if entry is None else git.blob(entry.sha).decode()
 
         return await self.do(read)
 
@@ -167,7 +283,7 @@ class Town:
         return await asyncio.wait_for(handle.result(), 30)
 
 
-async def eventually(look: Callable[[], Awaitable[T]], what: str, limit: float = 20.0) -> T:
+async def eventually(look: Callable[[], Awaitable[T | None]], what: str, limit: float = 20.0) -> T:
     """Return the first thing that is found; fails after `limit` seconds."""
     deadline = time.monotonic() + limit
     while time.monotonic() < deadline:
@@ -228,10 +344,20 @@ _ACTIONS = {
 
 
 def actions_of(history: WorkflowHistory) -> int:
-    """Return what a history is billed as: its start, signals in and out, activities, timers."""
+    """Return what a history is billed as: its start, signals, activities, timers."""
     return sum(kind in _ACTIONS for kind in events_of(history))
 
 
 def size_of(history: WorkflowHistory) -> int:
     """Return a history's size in bytes, as the server stores it."""
     return sum(event.ByteSize() for event in history.events)
+
+
+def reports_of(pipeline: WorkflowHistory, workflow_id: str) -> int:
+    """Return how many reports a pipeline took of one promotion."""
+    return sum(
+        event.workflow_execution_signaled_event_attributes.signal_name == "report"
+        and workflow_id.encode()
+        in event.workflow_execution_signaled_event_attributes.input.SerializeToString()
+        for event in pipeline.events
+    )
