@@ -13,10 +13,19 @@ import click
 
 _COMMANDS = {
     "check": "Check `.lockstep.yaml`: every error at once, with line and column.",
+    "demo": "Watch a change travel to production, on this machine alone.",
     "drift": "Show what differs between the environments, value by value.",
     "init": "Look at a repository's branches and propose a `.lockstep.yaml`.",
     "plan": "Show what a promotion would do, what it holds back, and its gates.",
+    "promote": "Start a promotion, as `/promote` does.",
+    "sandbox": "Run a local stand-in for GitHub, to play with and to test against.",
+    "serve": "Run the server: receiver and worker in one process.",
+    "status": "Show the open promotions, and what each waits for.",
+    "webhook": "Run the receiver alone, one of many.",
+    "worker": "Run a worker alone, one of many.",
 }
+# Commands that live together; any other has a module of its name.
+_MODULES = {"webhook": "serve", "worker": "serve"}
 
 
 class Failure(click.ClickException):
@@ -33,7 +42,8 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return super().get_command(ctx, cmd_name)
-        command = getattr(import_module(f"bot.cli.{cmd_name}"), cmd_name)
+        module = import_module(f"bot.cli.{_MODULES.get(cmd_name, cmd_name)}")
+        command = getattr(module, cmd_name)
         assert isinstance(command, click.Command)  # noqa: S101 -- each module defines its own name
         return command
 
@@ -98,4 +108,10 @@ def _say(message: str) -> None:
 
 def run() -> None:
     """Run as the process's command."""
-    sys.exit(main())
+    code = main()
+    if sys.version_info < (3, 12) and "temporalio" in sys.modules:
+        # There its runtime sometimes aborts when the interpreter ends; all is closed by now.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)

@@ -1,0 +1,106 @@
+"""`lockstep demo`: the main job, end to end, on this machine alone and without credentials."""
+
+import asyncio
+import logging
+import tempfile
+from contextlib import AsyncExitStack, ExitStack
+from pathlib import Path
+
+import aiohttp
+import click
+
+from bot.cli import logs
+from bot.cli.demo_stage import REPOSITORY, NotAsTold, Stage, set_up
+from bot.cli.finding import keep_finding
+from bot.cli.main import Failure
+from bot.cli.running import until_stopped
+from bot.cli.serving import forges, receiver, temporal, worker
+from bot.cli.story import Story
+from bot.sandbox.server import start
+from config.settings import read_settings
+
+_PLAY = """
+Everything is still running, for you to play with:
+
+   {pages}
+   {pulls}
+
+At the top of each page you choose whom to act as: alice develops, carol is QA, dan
+maintains. Change a file in development (open the branch, then the file), pass the check
+on the pull request that follows, comment /promote production or /help, merge something
+the bot did not ask for, or send a webhook twice. {log} tells what the server thinks.
+
+Ctrl-C ends it all, and leaves nothing behind."""
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="End when the story is over.")
+def demo(*, once: bool) -> int:
+    """Watch a change travel from development to production, and a hotfix come home.
+
+    Runs a forge, a Temporal server, a receiver and a worker on this machine; needs no
+    network. With --once it exits with 0 if every step was seen to happen as it is told, else
+    with 1; without it everything stays up to play with.
+    """
+    with ExitStack() as opened:
+        directory = tempfile.TemporaryDirectory(prefix="lockstep-demo-", ignore_cleanup_errors=True)
+        place = Path(opened.enter_context(directory))
+        log = opened.enter_context((place / "lockstep.log").open("w"))
+        logs.set_up("text", stream=log)
+        try:
+            until_stopped(_run(place, once=once))
+        except NotAsTold as error:
+            log.flush()
+            tail = (place / "lockstep.log").read_text().splitlines()[-20:]
+            raise Failure(
+                "the story is not as told\n"
+                + str(error)
+                + "\n\nthe server's log ends with\n"
+                + "\n".join(tail)
+            ) from error
+    return 0
+
+
+async def _run(place: Path, *, once: bool) -> None:
+    async with AsyncExitStack() as opened:
+        click.echo("Starting a forge, a Temporal server, a receiver and a worker …")
+        sandbox = await start(place / "forge")
+        opened.push_async_callback(sandbox.close)
+        tokens = await set_up(sandbox)
+        settings = read_settings(
+            {
+                "LOCKSTEP_PORT": "0",
+                "LOCKSTEP_STATE_DIR": str(place / "state"),
+                "LOCKSTEP_GITHUB_API_URL": sandbox.api_url,
+                "LOCKSTEP_GITHUB_TOKEN": tokens.bot,
+                "LOCKSTEP_GITHUB_WEBHOOK_SECRET": tokens.hook_secret,
+            },
+            directory=place,
+        )
+        client = await opened.enter_async_context(temporal(settings))
+        known = forges(settings)
+        await opened.enter_async_context(worker(settings, client, known))
+        url = await opened.enter_async_context(receiver(settings, client))
+        hook = f"{url}/webhooks/github"
+        await sandbox.call(sandbox.controls.add_hook, REPOSITORY, hook, tokens.hook_secret)
+        finding = asyncio.create_task(keep_finding(client, settings, known.values()))
+        opened.callback(finding.cancel)
+        session = await opened.enter_async_context(aiohttp.ClientSession())
+        stage = Stage(sandbox, tokens, session, place / "clone")
+        _say_where(sandbox.url, stage, url)
+        await Story(stage).play()
+        click.echo("\nThe story is over, and every step of it was seen to happen.")
+        if not once:
+            click.echo(
+                _PLAY.format(
+                    pages=stage.url(), pulls=stage.url("/pulls"), log=place / "lockstep.log"
+                )
+            )
+            await asyncio.Event().wait()
+
+
+def _say_where(forge: str, stage: Stage, receiver_url: str) -> None:
+    click.echo(f"\n   the forge           {forge}  (a stand-in for GitHub)")
+    click.echo(f"   the repository      {stage.url()}")
+    click.echo(f"   the bot's receiver  {receiver_url}")
+    logging.getLogger(__name__).info("the story begins")

@@ -1,0 +1,75 @@
+"""`lockstep serve`, `webhook` and `worker`: the server in one process, or its two halves."""
+
+import asyncio
+import logging
+
+import click
+
+from bot.cli.finding import keep_finding
+from bot.cli.running import set_up_logs, settings_for, until_stopped
+from bot.cli.serving import forges, receiver, temporal
+from bot.cli.serving import worker as working
+from config.settings import Part, Settings
+
+_log = logging.getLogger(__name__)
+
+
+@click.command()
+def serve() -> None:
+    """Receive webhooks and work on them, in one process.
+
+    Needs a token and a webhook secret, and nothing else: the Temporal server is embedded
+    unless LOCKSTEP_TEMPORAL_ADDRESS is set.
+    """
+    _run("serve")
+
+
+@click.command()
+def webhook() -> None:
+    """Receive webhooks alone; run as many of these as you like."""
+    _run("webhook")
+
+
+@click.command()
+def worker() -> None:
+    """Work on the repositories alone; run as many of these as you like."""
+    _run("worker")
+
+
+def _run(part: Part) -> None:
+    settings = settings_for(part)
+    set_up_logs(settings)
+    until_stopped(_PARTS[part](settings))
+    _log.info("ended in order")
+
+
+async def _serve(settings: Settings) -> None:
+    known = forges(settings)
+    async with (
+        temporal(settings) as client,
+        working(settings, client, known),
+        receiver(settings, client) as url,
+    ):
+        _say_where(url)
+        await keep_finding(client, settings, known.values())
+
+
+async def _webhook(settings: Settings) -> None:
+    async with temporal(settings, wait=False) as client, receiver(settings, client) as url:
+        _say_where(url)
+        await asyncio.Event().wait()
+
+
+async def _worker(settings: Settings) -> None:
+    known = forges(settings)
+    async with temporal(settings) as client, working(settings, client, known):
+        _log.info("working; Temporal is at %s", client.service_client.config.target_host)
+        await keep_finding(client, settings, known.values())
+
+
+_PARTS = {"serve": _serve, "webhook": _webhook, "worker": _worker}
+
+
+def _say_where(url: str) -> None:
+    _log.info("webhooks are received at %s/webhooks/github (from GitHub, by its public name)", url)
+    _log.info("health is at %s/healthz and %s/readyz, metrics at %s/metrics", url, url, url)

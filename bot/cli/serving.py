@@ -1,0 +1,140 @@
+"""The parts of a server, put together from its settings; each lasts as long as its context."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from aiohttp import web
+from temporalio.client import Client, TLSConfig
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from bot.cli.main import Failure
+from bot.forges.forge import Forge
+from bot.forges.github import GitHub
+from config.settings import Settings
+from webhook.app import app
+from webhook.dispatch import Dispatcher, Signals, TemporalSignals
+from webhook.events import Delivery, RepositoryRef
+from workflows import worker as workers
+from workflows.embedded import embedded_server
+
+_AGAIN_SECONDS = 2.0
+
+_log = logging.getLogger(__name__)
+
+
+def forges(settings: Settings) -> dict[str, Forge]:
+    """Return the forges that the settings speak of, by name. Raises `Failure`."""
+    if settings.gitlab_token is not None:
+        raise Failure("GitLab is not served by this version yet; remove LOCKSTEP_GITLAB_TOKEN")
+    url = settings.github_api_url
+    if settings.github_token is not None:
+        token = settings.github_token.get_secret_value()
+        return {"github": GitHub.with_token(token, api_url=url)}
+    if settings.github_app_id is None or settings.github_private_key is None:
+        raise Failure("no forge is configured")
+    with NamedTemporaryFile("w") as file:
+        file.write(settings.github_private_key.get_secret_value())
+        file.flush()
+        return {"github": GitHub.as_app(str(settings.github_app_id), Path(file.name), api_url=url)}
+
+
+@asynccontextmanager
+async def temporal(settings: Settings, *, wait: bool = True) -> AsyncIterator[Client]:
+    """Give a client of the embedded server, or of the one at the address that is set.
+
+    Without `wait` it connects when it is first used. Raises `Failure` where the embedded
+    server does not start.
+    """
+    if settings.temporal_address is not None:
+        yield await _client(settings, settings.temporal_address, wait=wait)
+        return
+    place = settings.state_dir / "temporal"
+    _log.info("starting the embedded Temporal server; its state is in %s", place)
+    try:
+        async with embedded_server(place) as address:
+            yield await _client(settings, address, wait=wait)
+    except RuntimeError as error:
+        raise Failure(str(error)) from error
+
+
+async def _client(settings: Settings, address: str, *, wait: bool) -> Client:
+    key = settings.temporal_api_key
+    said = ""
+    while True:
+        try:
+            return await Client.connect(
+                address,
+                namespace=settings.temporal_namespace,
+                api_key=key.get_secret_value() if key else None,
+                tls=_tls(settings) if settings.encrypts_temporal else False,
+                data_converter=pydantic_data_converter,
+                lazy=not wait,
+            )
+        except RuntimeError as error:
+            # It may still be starting, as we are; whoever reads the log can tell.
+            if str(error) != said:
+                said = str(error)
+                _log.warning("Temporal cannot be reached at %s yet: %s", address, said)
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+
+def _tls(settings: Settings) -> TLSConfig:
+    ca, certificate = settings.temporal_tls_ca_file, settings.temporal_tls_cert_file
+    key = settings.temporal_tls_key_file
+    return TLSConfig(
+        server_root_ca_cert=ca.read_bytes() if ca else None,
+        domain=settings.temporal_tls_server_name,
+        client_cert=certificate.read_bytes() if certificate else None,
+        client_private_key=key.read_bytes() if key else None,
+    )
+
+
+class _Narrowed:
+    """Signals for the repositories that are served; what others send is taken and dropped."""
+
+    def __init__(self, signals: Signals, settings: Settings) -> None:
+        self._signals, self._settings = signals, settings
+
+    async def send(
+        self, workflow_id: str, repository: RepositoryRef, deliveries: Sequence[Delivery]
+    ) -> None:
+        """See `Signals.send`."""
+        if self._settings.serves(f"{repository.owner}/{repository.name}"):
+            await self._signals.send(workflow_id, repository, deliveries)
+
+
+@asynccontextmanager
+async def receiver(settings: Settings, client: Client) -> AsyncIterator[str]:
+    """Receive webhooks, and give the URL. Raises `Failure` where it cannot listen there."""
+    if settings.github_webhook_secret is None:
+        raise Failure("no forge is configured")
+    signals = TemporalSignals(client)
+    made = app(
+        Dispatcher(_Narrowed(signals, settings)),
+        github_secrets=[settings.github_webhook_secret.get_secret_value()],
+        ready=signals.missing,
+    )
+    runner = web.AppRunner(made, access_log=None, handle_signals=False)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, settings.host, settings.port).start()
+        host, port = runner.addresses[0][:2]
+        yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    except OSError as error:
+        raise Failure(
+            f"cannot listen on {settings.host}, port {settings.port}: {error.strerror}; set "
+            "LOCKSTEP_HOST and LOCKSTEP_PORT to what is free here"
+        ) from error
+    finally:
+        await runner.cleanup()
+
+
+def worker(
+    settings: Settings, client: Client, known: dict[str, Forge]
+) -> AbstractAsyncContextManager[object]:
+    """Return a worker on these forges, to be entered."""
+    return workers.worker(client, known, settings.state_dir, reconcile=settings.reconcile_interval)
