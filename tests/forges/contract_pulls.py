@@ -75,7 +75,9 @@ class PullRequestContract:
 
         other = world.forge.open_pull_request(CONFIG, "topic", "development", "Promote", "Why")
 
+        again = world.forge.open_pull_request(CONFIG, "topic", "main", "Promote", "Why")
         assert (other.number != first.number, other.base_branch) == (True, "development")
+        assert again == first
 
     def test_a_closed_pull_request_is_not_adopted(self, world: World) -> None:
         first = opened(world)

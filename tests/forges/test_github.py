@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 from github.CheckRun import CheckRun
+from github.PullRequest import PullRequest
 
 from bot.decisions.facts import Check
 from bot.forges.forge import Forge
 from bot.forges.github_authors import authors_of, noreply_pattern
 from bot.forges.github_client import PUBLIC_API
-from bot.forges.github_shapes import newest, of_run, permission_of
+from bot.forges.github_shapes import newest, of_run, permission_of, pull_request_info
 from tests.forges.contract import ForgeContract
 from tests.forges.sandboxed import SandboxedGitHub, by_token, sandboxed
 from tests.forges.world import CONFIG, merged, opened
@@ -301,3 +302,27 @@ def test_a_run_that_has_not_begun_is_pending_now(world: SandboxedGitHub) -> None
     assert of_run(run, "a", 60.0) == Check(
         "unit", "a", "pending", datetime(1970, 1, 1, 0, 1, tzinfo=UTC)
     )
+
+
+def test_a_pull_request_of_a_deleted_fork_is_from_a_fork_and_a_trial_merge_is_none(
+    world: SandboxedGitHub,
+) -> None:
+    client = world.sandbox.github("bob").requester
+    base = {"ref": "main", "sha": "b", "repo": {"id": 1}}
+    data = {
+        "number": 1,
+        "html_url": "https://forge.example/1",
+        "state": "closed",
+        "title": "Gone",
+        "body": None,
+        "head": {"ref": "topic", "sha": "a", "repo": None},
+        "base": base,
+        "user": None,
+        "labels": [],
+        "merged_at": None,
+        "merge_commit_sha": "c",
+    }
+
+    found = pull_request_info(PullRequest(client, {}, data))
+
+    assert (found.from_fork, found.author, found.merged_sha) == (True, "ghost", None)

@@ -235,6 +235,8 @@ def test_a_token_that_is_revoked_is_said(world: SandboxedGitHub) -> None:
 
     with pytest.raises(Unauthorized, match="set another one"):
         world.forge.repository("acme", "config")
+    with pytest.raises(Unauthorized):
+        world.forge.members("acme/qa")
 
 
 def test_a_token_without_a_permission_is_told_which(world: SandboxedGitHub) -> None:
