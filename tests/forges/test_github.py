@@ -326,3 +326,16 @@ def test_a_pull_request_of_a_deleted_fork_is_from_a_fork_and_a_trial_merge_is_no
     found = pull_request_info(PullRequest(client, {}, data))
 
     assert (found.from_fork, found.author, found.merged_sha) == (True, "ghost", None)
+
+
+def test_what_was_looked_at_for_our_issue_is_not_looked_at_again(world: SandboxedGitHub) -> None:
+    repo = world.sandbox.repo("lockstep")
+    for at in range(101):
+        repo.create_issue(f"Issue {at}", "By hand")
+    world.forge.login()
+    world.calls()
+
+    assert world.forge.issue(CONFIG, "drift") is None
+    assert world.calls() == {f"GET {R}/issues": 2}
+    assert world.forge.issue(CONFIG, "drift") is None
+    assert world.calls() == {f"GET {R}/issues": 1}
