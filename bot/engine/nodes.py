@@ -53,6 +53,7 @@ class Node:
     items: "list[Node] | None" = None
     flow: bool = False  # written in brackets
     block_scalar: bool = False  # written with | or >
+    merges: bool = False  # a key that is ``<<``
     alias: "Node | None" = None
     tag: str = ""  # a tag of somebody's own; the whole node is one value then
 

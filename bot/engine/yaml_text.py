@@ -4,7 +4,7 @@ Built from events and not from PyYAML's nodes, because those lose where an alias
 stands, and because a text nested ten thousand levels deep must not exhaust the stack.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -20,6 +20,7 @@ from bot.engine.nodes import (
     Pair,
     Unreadable,
     flatten,
+    place,
     scalar,
     scalar_text,
 )
@@ -59,19 +60,12 @@ def _plain(text: str) -> tuple[str, Value]:
     return _STR, scalar(text)
 
 
-def _index(mark: Any) -> int:
-    """Return a mark's offset in characters; every event that is parsed from text has its marks."""
-    index: int = mark.index
-    return index
-
-
 class _Builder:
     """Builds the nodes of one text; keeps its own stack, so depth is a number to check."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.anchors: dict[str, Node] = {}
-        self.open: list[Node] = []
         self.merged = 0  # how many pairs came in by merge keys
 
     def fail(self, reason: str, event: Any) -> Unreadable:
@@ -85,7 +79,7 @@ class _Builder:
                 event = parser.get_event()
                 if isinstance(event, yaml.DocumentStartEvent):
                     self.anchors.clear()
-                    yield self.node(parser.get_event(), parser)
+                    yield self.document(parser)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -99,109 +93,112 @@ class _Builder:
         finally:
             parser.dispose()
 
-    def node(self, event: Any, parser: Any) -> Node:
-        """Return the node that begins with `event`, reading up to its end."""
-        root = self.begin(event)
-        # One frame for each open collection: the node, and the key that waits for its value.
-        stack: list[tuple[Node, list[Any]]] = []
-        if not isinstance(event, yaml.ScalarEvent | yaml.AliasEvent):
-            stack.append((root, []))
-        while stack:
-            parent, pending = stack[-1]
-            event = parser.get_event()
-            if isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
-                parent.end = _index(event.end_mark)
-                stack.pop()
-                self.open.pop()
-                if parent.pairs is not None:
-                    self.finish(parent, event)
-                continue
-            node = self.begin(event)
-            if parent.items is not None:
-                parent.items.append(node)
-            elif pending:
-                self.add(parent, pending.pop(), node, event)
+    def document(self, parser: Any) -> Node:
+        """Return the next document. The busiest loop of a drift check: every event passes here."""
+        next_event = parser.get_event
+        # The open collections; of each, the nodes of a list, or key, node, key, node of a mapping.
+        open_nodes: list[Node] = []
+        parts: list[list[Node]] = [[]]
+        while True:
+            event = next_event()
+            kind = type(event)
+            if kind is yaml.ScalarEvent:
+                parts[-1].append(self.scalar(event))
+            elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
+                node, inside = open_nodes.pop(), parts.pop()
+                node.end = event.end_mark.index
+                if kind is yaml.SequenceEndEvent:
+                    node.items = inside
+                else:
+                    node.pairs = self.pairs(inside, event)
+            elif kind is yaml.AliasEvent:
+                parts[-1].append(self.alias(event, open_nodes))
             else:
-                if node.value is None or node.tag:
-                    raise self.fail("a key that is not a scalar", event)
-                pending.append(node)
-            if not isinstance(event, yaml.ScalarEvent | yaml.AliasEvent):
-                if len(stack) >= MAX_DEPTH:
+                node = self.collection(event)
+                parts[-1].append(node)
+                open_nodes.append(node)
+                parts.append([])
+                if len(open_nodes) > MAX_DEPTH:
                     raise self.fail(f"nested more than {MAX_DEPTH} levels deep", event)
-                stack.append((node, []))
-        return root
+            if not open_nodes:
+                return parts[0][0]
 
-    def begin(self, event: Any) -> Node:
-        start, end = _index(event.start_mark), _index(event.end_mark)
-        if isinstance(event, yaml.AliasEvent):
-            target = self.anchors.get(event.anchor or "")
-            if target is None:
-                raise self.fail(f"the alias `*{event.anchor}` names no anchor above it", event)
-            if any(target is node for node in self.open):
-                raise self.fail(f"the alias `*{event.anchor}` contains itself", event)
-            return Node(
-                start,
-                end,
-                target.value,
-                target.pairs,
-                target.items,
-                flow=target.flow,
-                alias=target,
-                tag=target.tag,
-            )
-        tag = event.tag or ""
-        own_tag = "" if tag in _PLAIN_TAGS or tag in _SCALARS else tag
-        if isinstance(event, yaml.ScalarEvent):
-            node = Node(start, end, tag=own_tag, block_scalar=event.style in ("|", ">"))
-            if not tag and event.style in (None, ""):
-                resolved, node.value = _plain(event.value)
-                # Marked, so that `"<<": x` stays an ordinary key.
-                node.flow = resolved == _MERGE
-            else:
-                node.value = _typed(tag, event.value)
-        elif isinstance(event, yaml.MappingStartEvent):
-            node = Node(start, end, pairs=[], flow=bool(event.flow_style), tag=own_tag)
-            self.open.append(node)
+    def scalar(self, event: Any) -> Node:
+        tag, style = event.tag, event.style
+        node = Node(event.start_mark.index, event.end_mark.index)
+        if not tag and not style:
+            resolved, node.value = _plain(event.value)
+            # Marked, so that `"<<": x` stays an ordinary key.
+            node.merges = resolved == _MERGE
         else:
-            node = Node(start, end, items=[], flow=bool(event.flow_style), tag=own_tag)
-            self.open.append(node)
+            node.value = _typed(tag or _STR, event.value)
+            node.block_scalar = style in ("|", ">")
+            node.tag = _own(tag)
         if event.anchor is not None:
             self.anchors[event.anchor] = node
         return node
 
-    def add(self, parent: Node, key: Node, node: Node, event: Any) -> None:
-        if key.value is None or parent.pairs is None:  # pragma: no cover -- by construction
-            raise self.fail("a key that is not a scalar", event)
-        text = "<<" if key.flow else scalar_text(key.value)
-        # The null byte cannot stand in YAML: it marks a merge until the mapping is complete.
-        parent.pairs.append(Pair("\0<<" if key.flow else text, key.start, key.end, node))
+    def collection(self, event: Any) -> Node:
+        node = Node(event.start_mark.index, flow=bool(event.flow_style), tag=_own(event.tag))
+        if event.anchor is not None:
+            self.anchors[event.anchor] = node
+        return node
 
-    def finish(self, mapping: Node, event: Any) -> None:
-        """Expand ``<<`` and refuse a key that stands twice: which one counts is a guess."""
+    def alias(self, event: Any, open_nodes: Sequence[Node]) -> Node:
+        target = self.anchors.get(event.anchor)
+        if target is None:
+            raise self.fail(f"the alias `*{event.anchor}` names no anchor above it", event)
+        if any(target is node for node in open_nodes):
+            raise self.fail(f"the alias `*{event.anchor}` contains itself", event)
+        return Node(
+            event.start_mark.index,
+            event.end_mark.index,
+            target.value,
+            target.pairs,
+            target.items,
+            flow=target.flow,
+            alias=target,
+            tag=target.tag,
+        )
+
+    def pairs(self, inside: Sequence[Node], event: Any) -> list[Pair]:
+        """Return a mapping's pairs; ``<<`` is expanded, and a key that stands twice refused."""
         own: dict[str, Pair] = {}
         sources: list[Node] = []
-        for pair in mapping.pairs or ():
-            if pair.key == "\0<<":
-                listed = pair.node.items if pair.node.items is not None else [pair.node]
-                sources += listed
-                if any(source.pairs is None for source in listed):
-                    raise self.fail("`<<` merges something that is not a mapping", event)
-            elif pair.key in own:
-                line = self.text.count("\n", 0, pair.key_start) + 1
-                column = pair.key_start - self.text.rfind("\n", 0, pair.key_start)
-                raise Unreadable(f"the key `{pair.key}` stands twice", line, column)
-            else:
-                own[pair.key] = pair
-        if sources:
-            merged: dict[str, Pair] = {}
-            for source in sources:
-                self.merged += len(source.pairs or ())
-                if self.merged > MAX_VALUES:
-                    raise self.fail(TOO_MANY, event)
-                for pair in source.pairs or ():
-                    if pair.key not in own:
-                        merged.setdefault(pair.key, Pair(pair.key, -1, -1, pair.node, merged=True))
-            mapping.pairs = [*own.values(), *merged.values()]
+        for key, node in zip(inside[::2], inside[1::2], strict=True):
+            if key.value is None or key.tag:
+                raise Unreadable("a key that is not a scalar", *place(self.text, key.start))
+            if key.merges:
+                sources += self.sources(node, event)
+                continue
+            name = scalar_text(key.value)
+            if name in own:
+                raise Unreadable(f"the key `{name}` stands twice", *place(self.text, key.start))
+            own[name] = Pair(name, key.start, key.end, node)
+        return [*own.values(), *self.merge(own, sources, event)] if sources else [*own.values()]
+
+    def sources(self, node: Node, event: Any) -> list[Node]:
+        listed = node.items if node.items is not None else [node]
+        if any(source.pairs is None for source in listed):
+            raise self.fail("`<<` merges something that is not a mapping", event)
+        return listed
+
+    def merge(self, own: Container[str], sources: Sequence[Node], event: Any) -> Iterable[Pair]:
+        """Return what comes in by merging: of the earlier mapping, and nothing that is there."""
+        merged: dict[str, Pair] = {}
+        for source in sources:
+            self.merged += len(source.pairs or ())
+            if self.merged > MAX_VALUES:
+                raise self.fail(TOO_MANY, event)
+            for pair in source.pairs or ():
+                if pair.key not in own:
+                    merged.setdefault(pair.key, Pair(pair.key, -1, -1, pair.node, merged=True))
+        return merged.values()
+
+
+def _own(tag: str | None) -> str:
+    """Return a tag of somebody's own; those that YAML defines are in the value already."""
+    return "" if not tag or tag in _PLAIN_TAGS or tag in _SCALARS else tag
 
 
 def parse(text: str) -> list[Node]:
