@@ -133,6 +133,19 @@ class _Making:
         """Whether no value changes, only comments and layout."""
         return all(c.key is None for c in self.file.changes if c.state is State.PENDING)
 
+    def spliced(self) -> bytes:
+        """Return the target's text with what is pending, or the source's with what is kept.
+
+        The source's, comments and all, where nothing but kept values is the target's own.
+        """
+        path, source, target = self.file.path, self.source, self.target
+        if self.is_layout:
+            return _spliced(path, source, target, self.expected)
+        if self.file.source_laid_out:
+            with suppress(CannotSplice):
+                return _spliced(path, source, target, self.expected)
+        return _spliced(path, target, source, self.expected)
+
 
 class _Builder:
     def __init__(self, objects: Objects, comparison: Comparison, keep: Keep) -> None:
@@ -176,7 +189,7 @@ class _Builder:
                 held_back.append(change)
             elif refusal is None:
                 note = self.notes.get(change.path, "") if change.key is None else ""
-                promoted.append(replace(change, note=note or change.note))
+                promoted.append(replace(change, note=note) if note else change)
             else:
                 # Comments and layout never block; a value that cannot be written does.
                 state = State.PENDING if change.key is None else State.CONFLICT
@@ -234,11 +247,8 @@ class _Builder:
                 data = unchanged  # the mode alone moves
             elif merged is not None and merged != unchanged and _says(file.path, merged, expected):
                 data = merged
-            elif making.is_layout:
-                # The source's text with what the target keeps, since nothing else differs.
-                data = _spliced(file.path, making.source, making.target, expected)
             else:
-                data = _spliced(file.path, making.target, making.source, expected)
+                data = making.spliced()
         except (CannotSplice, Unreadable) as error:
             self.refused[file.path] = (
                 "comments or layout could not be merged; the target's stay"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from bot.engine.commits import read_commits
 from bot.engine.contents import Contents
-from bot.engine.history import Base, Line, find_bases
+from bot.engine.history import Base, Line, Version, find_bases
 from bot.engine.keep import Keep
 from bot.engine.nodes import Unreadable
 from bot.engine.objects import Merge, Objects
@@ -28,8 +28,9 @@ CONFIGURATION = ".lockstep.yaml"
 class FileComparison:
     """One path that differs. `keyed` says that both sides parse, so changes are by key.
 
-    `base` is the version that text merges start from; `source_had` says that the
-    target's blob is one that the source has had.
+    `base` is the version that text merges start from. `source_had` says that the target's
+    blob is one that the source has had; `source_laid_out` says that of its text, kept
+    values aside.
     """
 
     path: str
@@ -39,6 +40,7 @@ class FileComparison:
     changes: tuple[Change, ...] = ()
     keyed: bool = False
     source_had: bool = False
+    source_laid_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,7 @@ class _Comparer:
             base=contest or self.lines[0][0].at_base(path),
             keyed=history.keyed,
             source_had=any(v.entry == target for ours, _ in versions for v in ours),
+            source_laid_out=_laid_out(contents, target, drafts, versions),
         )
         return file, drafts
 
@@ -189,6 +192,21 @@ class _Comparer:
             for (change, _), text in zip(contested, self.objects.merge_texts(merges), strict=True)
             if text is not None
         }
+
+
+def _laid_out(
+    contents: Contents,
+    target: Entry | None,
+    drafts: Sequence[Draft],
+    versions: Sequence[tuple[list[Version], list[Version]]],
+) -> bool:
+    """Whether all but kept values of the target's text is the source's, now or before."""
+    states = {draft.change.state for draft in drafts}
+    if states != {State.PENDING, State.KEPT} or any(d.change.key is None for d in drafts):
+        return False
+    layout = contents.as_layout(target)
+    had = (version.entry for ours, _ in versions for version in reversed(ours))
+    return any(contents.as_layout(entry) == layout for entry in had)
 
 
 def settled(draft: Draft, merged: Value | None) -> tuple[State, ...]:

@@ -86,13 +86,25 @@ class FileHistory:
             if key in kept:
                 owned.append(Draft(Change(self.path, key, State.KEPT, mine, yours)))
             else:
-                drafts.append(self._judged(key, contents.at_key(key, common), mine, yours))
+                read = contents.at_key(key, common and self._settled_items(key, common))
+                drafts.append(self._judged(key, read, mine, yours))
         drafts = settle_overlaps(drafts, source, target)
         # Layout is looked at only where no value differs, and can be only where the kept
         # places that are to be left out stand in both texts.
         same_shape = all(d.change.source.exists and d.change.target.exists for d in owned)
         null_place = self._null_place(may_be_layout=not drafts and same_shape)
         return null_place + sorted(drafts + owned, key=lambda draft: draft.change.place)
+
+    def _settled_items(self, key: str, common: frozenset[str]) -> frozenset[str]:
+        """Return the items by which an order's history is told: those that it began with.
+
+        What came in since stands where its arrival put it, which is no move; unless these
+        alone do not differ.
+        """
+        began = self.contents.values(self.versions[0][0][0].entry) or {}
+        items = common & frozenset(began[key].data if key in began else ())
+        read = self.contents.at_key(key, items)
+        return items if items and read(self.source) != read(self.target) else common
 
     def _null_place(self, *, may_be_layout: bool) -> list[Draft]:
         contents = self.contents
@@ -115,7 +127,7 @@ class FileHistory:
             return replace(self._judged(None, contents.as_whole, mine, yours), contest=None)
         draft = self._judged(None, contents.as_blob, mine, yours)
         if draft.change.state is not State.DRIFT and self._would_lose_kept():
-            note = "does not parse in the source; the target's own values in it would be lost"
+            note = "one side does not parse; values that the target keeps would be lost"
             conflict = replace(draft.change, state=State.CONFLICT, note=note)
             return replace(draft, change=conflict, contest=None)
         mergeable = (
@@ -127,12 +139,12 @@ class FileHistory:
         return draft if mergeable else replace(draft, contest=None)
 
     def _would_lose_kept(self) -> bool:
-        """Whether the source's text, taken as one value, would overwrite kept values."""
+        """Whether one side's text, taken as one value, would overwrite kept values."""
         contents = self.contents
-        unreadable = isinstance(contents.parsed(self.source), Unreadable)
-        return unreadable and any(
-            key in contents.kept for key in contents.values(self.target) or {}
-        )
+        sides = contents.parsed(self.source), contents.parsed(self.target)
+        unreadable = any(isinstance(side, Unreadable) for side in sides)
+        known = (key for side in sides if isinstance(side, dict) for key in side)
+        return unreadable and any(key in contents.kept for key in known)
 
     def _dropped(self, ours: Line, verdict: Verdict, read: Read) -> bool:
         """Whether the source merged the target and kept an older value than the target's.

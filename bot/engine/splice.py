@@ -75,9 +75,9 @@ def splice(path: str, target: str, source: str, expected: Expected) -> str:
     newline = "\r\n" if "\r\n" in target else "\n"
     source = source.replace("\r\n", "\n").replace("\n", newline)
     source_roots = dict(reader.addressed(reader.parse(source)))
-    text = target
+    text, documents = target, reader.parse(target)
     for _ in range(_MOST_ROUNDS):
-        roots = reader.addressed(reader.parse(text))
+        roots = reader.addressed(documents)
         values: dict[str, Value] = {}
         for segment, root in roots:
             values.update(flatten(root, segment))
@@ -89,7 +89,7 @@ def splice(path: str, target: str, source: str, expected: Expected) -> str:
             break
         try:
             text = _applied(text, edits)
-            reader.parse(text)
+            documents = reader.parse(text)
         except Unreadable as error:
             raise CannotSplice(f"the result would not parse: {error.reason}") from error
     raise CannotSplice("the structure around the value differs too much")

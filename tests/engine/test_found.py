@@ -28,7 +28,7 @@ def test_a_file_broken_in_the_source_does_not_overwrite_what_the_target_keeps() 
     plan = line.plan(0)
 
     assert [(c.key, c.state) for c in plan.held_back] == [(None, State.CONFLICT)]
-    assert "does not parse in the source" in plan.held_back[0].note
+    assert "one side does not parse" in plan.held_back[0].note
     assert plan.candidate is None
 
 
@@ -66,3 +66,13 @@ def test_a_mode_arrives_and_leaves_the_comments_of_a_hotfix_alone() -> None:
     (entry,) = line.files(1).values()
     assert entry.mode == "100755"
     assert line.git.read([entry.oid]) == [b"# fixed\nimage: v9\nreplicas: 1\n"]
+
+
+def test_a_file_broken_in_the_target_does_not_get_the_sources_kept_values() -> None:
+    line = timeline("image: v1\nreplicas: 1\n", REPLICAS)
+    write(line, 1, "image: v1\nreplicas: [3\n")
+    write(line, 0, "image: v2\nreplicas: 1\n")
+
+    plan = line.plan(0)
+
+    assert (plan.candidate, [c.state for c in plan.held_back]) == (None, [State.CONFLICT])

@@ -228,3 +228,27 @@ def test_any_other_list_is_one_value(world: World) -> None:
     change = world.change()
 
     assert (change.key, change.source.data, change.target.data) == ("c", [1, 3], [1, 2])
+
+
+def test_a_comment_arrives_with_a_value_next_to_kept_ones(world: World) -> None:
+    world.begin({"app.yaml": "replicas: 1\nimage: v1\n"})
+    world.commit("staging", {"app.yaml": "replicas: 5\nimage: v1\n"})
+    world.commit("development", {"app.yaml": "replicas: 2\n# pinned, see the wiki\nimage: v2\n"})
+    keep = kept("app.yaml:replicas")
+
+    world.promote(keep=keep)
+
+    assert world.text("staging", "app.yaml") == "replicas: 5\n# pinned, see the wiki\nimage: v2\n"
+    assert world.states(keep=keep) == ["kept app.yaml:replicas"]
+
+
+def test_an_item_that_arrives_does_not_make_a_conflict_of_an_order_that_drifted(
+    world: World,
+) -> None:
+    a, b, n = (f"- {{name: {name}}}\n" for name in "abn")
+    world.begin({"list.yaml": a + b})
+    world.commit("staging", {"list.yaml": b + a})
+    world.commit("development", {"list.yaml": a + n + b})
+    world.commit("staging", {"list.yaml": b + a + n}, "Add n by hand")
+
+    assert world.states() == ["drift list.yaml:[]"]
