@@ -7,7 +7,7 @@ ARGS   ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: setup test lint types bench lock schema clean
+.PHONY: setup demo test lint types bench lock schema clean
 
 setup: $(READY)
 
@@ -17,6 +17,10 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --require-hashes --requirement requirements.lock
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $(READY)
+
+# `make demo ARGS=--once` ends when the story is over.
+demo: $(READY)
+	@$(BIN)/lockstep demo $(ARGS)
 
 test: lint types
 	$(BIN)/pytest --numprocesses=auto $(ARGS)

@@ -219,7 +219,14 @@ class Story:
                 f"it was merged at {merged['head']['sha']}"
             )
         self._seen(f"{time.monotonic() - began:.1f} s later the bot has merged #{number}.")
+        await self._stage.watch(
+            "the promotion's own branch deleted", lambda: self._without(pull["head"]["ref"])
+        )
         return merged
+
+    async def _without(self, branch: str) -> bool | Not:
+        branches = [one["name"] for one in await self._stage.get("/branches")]
+        return branch not in branches or Not(f"branches: {', '.join(branches)}")
 
     async def _on_page(self, path: str, *texts: str) -> None:
         page = await self._stage.page(path)

@@ -14,6 +14,8 @@ _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 # What a bot's bodies fold their long parts with; the only tags that pass, and bare only.
 _FOLDS = {"<details>", "<details open>", "</details>", "<summary>", "</summary>"}
 _FOLD = re.compile(r"(</?(?:details|summary)(?: open)?>)")
+# A paragraph in small print, once it has been rendered; anywhere else it is text.
+_SMALL = re.compile(r"<p>&lt;sub&gt;(.*?)&lt;/sub&gt;</p>", re.DOTALL)
 _FENCE = re.compile(r"^(?:```|~~~).*?^(?:```|~~~)[ \t]*$", re.DOTALL | re.MULTILINE)
 
 
@@ -61,7 +63,9 @@ def markdown(source: str) -> Html:
 
 def _rendered(part: str, before: list[str]) -> str:
     inside = bool(before) and before[-1] == "<summary>"
-    return str(_MARKDOWN.renderInline(part.strip()) if inside else _MARKDOWN.render(part))
+    if inside:
+        return str(_MARKDOWN.renderInline(part.strip()))
+    return _SMALL.sub(r"<p><sub>\1</sub></p>", _MARKDOWN.render(part))
 
 
 def _apart(source: str) -> Iterable[tuple[str, bool]]:

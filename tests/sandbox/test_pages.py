@@ -123,12 +123,13 @@ def test_markdown_shows_tables_and_folds_and_hides_comments() -> None:
 
 _TAGS = re.compile(r"<(/?)(\w+)")
 _ALLOWED = re.compile(
-    r"p|h[1-6]|[uo]l|li|pre|code|em|strong|s|a|img|br|hr|blockquote|table|thead|tbody|t[rhd]"
+    r"p|h[1-6]|[uo]l|li|pre|code|em|strong|s|sub|a|img|br|hr|blockquote|table|thead|tbody|t[rhd]"
     r"|details|summary"
 )
 _PIECES = (
     *("<details>", "</details>", "<summary>", "</summary>", "<script>", "<!--", "-->", "<"),
     *("```\n", "\n", "`", "<img src=x onerror=y>", "[a](javascript:b)", "text", "|"),
+    *("<sub>", "</sub>"),
 )
 
 
@@ -140,6 +141,13 @@ def test_no_markdown_gets_a_tag_past_that_is_not_allowed(source: str) -> None:
     assert all(_ALLOWED.fullmatch(name) for _, name in tags)
     assert tags.count(("", "details")) == tags.count(("/", "details"))
     assert 'href="javascript' not in page
+
+
+def test_small_print_is_small_and_what_is_in_it_escaped() -> None:
+    assert markdown("<sub>from `main` & <b></sub>") == (
+        "<p><sub>from <code>main</code> &amp; &lt;b&gt;</sub></p>\n"
+    )
+    assert "<sub>" not in markdown("`<sub>a</sub>`")
 
 
 def test_a_fold_that_is_not_closed_does_not_swallow_the_page() -> None:
