@@ -6,10 +6,8 @@ go in by standard input, never where git looks for options.
 
 import os
 import re
-import struct
 import tempfile
 import threading
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -21,8 +19,8 @@ from git import Git
 from git.exc import GitCommandNotFound
 
 from bot.engine.objects import LoggedCommit, Merge, MissingObject, Record
-from bot.engine.trees import NewObjects, text_path
-from bot.model import Entry
+from bot.engine.trees import NewObjects
+from bot.git_formats import commit_of_blobs, packed, parse_log, write_loose
 
 # What a user's taste may have set and plumbing must not see. Only literal paths are given.
 _ENVIRONMENT = {
@@ -71,7 +69,6 @@ _BATCH = 20_000
 # Past this many, new objects go into one pack, as git does with what it fetches: a file for
 # each costs the disk more than all the rest.
 _MANY_OBJECTS = 100
-_PACK_KINDS = {"commit": 1, "tree": 2, "blob": 3}
 
 
 class RepositoryError(Exception):
@@ -403,7 +400,7 @@ class Repository:
             "--",
             *(paths if few else ()),
         )
-        return _parse_log(output, None if few else frozenset(paths))
+        return parse_log(output, None if few else frozenset(paths))
 
     def merge_bases(self, one: str, other: str) -> tuple[str, ...]:
         """Return the best common ancestors of two commits: none, one, or several."""
@@ -463,9 +460,9 @@ class Repository:
                 "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(self.object_directory),
             }
             new = NewObjects(len(merges[0].base))
-            base = _commit_of(new, [merge.base for merge in merges])
-            ours = _commit_of(new, [merge.ours for merge in merges], base)
-            theirs = _commit_of(new, [merge.theirs for merge in merges], base)
+            base = commit_of_blobs(new, [merge.base for merge in merges])
+            ours = commit_of_blobs(new, [merge.ours for merge in merges], base)
+            theirs = commit_of_blobs(new, [merge.theirs for merge in merges], base)
             write_loose(Path(directory), new.objects)
             options = ("--write-tree", "-z", "--name-only", "--no-messages")
             _, answer = self._answer("merge-tree", *options, ours, theirs, environment=environment)
@@ -484,7 +481,7 @@ class Repository:
         """Write objects that are not there yet. Raises `RepositoryError` on a full disk."""
         absent = {oid: new.objects[oid] for oid in self.missing(list(new.objects))}
         if len(absent) > _MANY_OBJECTS:
-            self.git("index-pack", "--stdin", stdin=_packed(absent, new))
+            self.git("index-pack", "--stdin", stdin=packed(absent, new))
             return
         try:
             write_loose(self.object_directory, absent)
@@ -497,27 +494,6 @@ class Repository:
         """Point a ref at a commit. Raises `RepositoryError` where git refuses its name."""
         command = f"update {ref}\0{commit}\0\0".encode("utf-8", "surrogateescape")
         self.git("update-ref", "-m", reason, "--stdin", "-z", stdin=command)
-
-
-def _parse_log(output: bytes, wanted: frozenset[str] | None) -> dict[str, LoggedCommit]:
-    commits: dict[str, LoggedCommit] = {}
-    touched: dict[str, tuple[Entry | None, Entry | None]] = {}
-    parts = iter(output.split(b"\0"))
-    for part in parts:
-        if part.startswith((b":", b"\n:")):
-            path = text_path(next(parts))
-            if wanted is None or path in wanted:
-                before, after, old, new, _ = part.lstrip(b"\n:").decode().split(" ")
-                touched[path] = (_logged_entry(before, old), _logged_entry(after, new))
-        elif part.strip():
-            sha, *parents = part.decode().split()
-            touched = {}
-            commits[sha] = LoggedCommit(sha, tuple(parents), touched)
-    return commits
-
-
-def _logged_entry(mode: str, oid: str) -> Entry | None:
-    return None if mode == "000000" else Entry(mode, oid)
 
 
 def _split(stream: IO[bytes]) -> Iterator[bytes]:
@@ -541,45 +517,3 @@ def _is_oid(text: str, width: int) -> bool:
 def _quoted(path: Path) -> str:
     """Return a path as one element of a list of object directories."""
     return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _commit_of(new: NewObjects, blobs: Sequence[str], *parents: str) -> str:
-    """Return a commit whose files are named by number: no path's attributes apply."""
-    entries = sorted((str(index).encode(), bytes.fromhex(oid)) for index, oid in enumerate(blobs))
-    tree = new.add("tree", b"".join(b"100644 %s\0%s" % entry for entry in entries))
-    lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
-    who = "Lockstep <lockstep@localhost> 0 +0000"
-    lines += [f"author {who}", f"committer {who}", "", ""]
-    return new.add("commit", "\n".join(lines).encode())
-
-
-def _packed(objects: Mapping[str, tuple[str, bytes]], new: NewObjects) -> bytes:
-    """Return objects as one pack, in git's format, version 2."""
-    parts = [b"PACK", struct.pack(">II", 2, len(objects))]
-    for kind, content in objects.values():
-        # Seven bits of the size to a byte, but four in the first, which has the kind.
-        size, low = divmod(len(content), 16)
-        head = bytearray([_PACK_KINDS[kind] << 4 | low])
-        while size:
-            head[-1] |= 0x80
-            size, low = divmod(size, 128)
-            head.append(low)
-        parts += [bytes(head), zlib.compress(content, level=1)]
-    return b"".join([*parts, new.digest(b"".join(parts))])
-
-
-def write_loose(directory: Path, objects: Mapping[str, tuple[str, bytes]]) -> None:
-    """Write objects as git's loose ones: each appears whole or not at all."""
-    for oid, (kind, content) in objects.items():
-        path = directory / oid[:2] / oid[2:]
-        if path.exists():
-            continue
-        path.parent.mkdir(exist_ok=True)
-        packed = zlib.compress(f"{kind} {len(content)}\0".encode() + content, level=1)
-        temporary = path.with_name(f"tmp_obj_{oid[2:12]}_{os.getpid()}_{threading.get_ident()}")
-        try:
-            temporary.write_bytes(packed)
-            temporary.chmod(0o444)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
