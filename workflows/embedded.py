@@ -79,6 +79,11 @@ async def embedded_server(state_dir: Path) -> AsyncIterator[str]:
             await server.stop()
 
 
+async def running_server(state_dir: Path) -> str | None:
+    """Return the address of the server that another process runs on a directory, if one does."""
+    return await _Server(state_dir).found()
+
+
 @contextmanager
 def _alone(state_dir: Path) -> Iterator[None]:
     """Keep a second owner off the directory; the lock goes with the process, however it ends."""
@@ -104,11 +109,18 @@ class _Server:
 
     async def start(self) -> str:
         """Adopt the server that a kill left behind, else start one where the last one was."""
+        address = await self.found()
+        if address is not None:
+            _log.info("found the Temporal server of an earlier run at %s", address)
+            return address
+        return (await self._spawn()).address
+
+    async def found(self) -> str | None:
+        """Return the address of the server that runs already, None where none does."""
         place = self._place
         if place is not None and await self._runs(place) and await _answers(place.address):
-            _log.info("found the Temporal server of an earlier run at %s", place.address)
             return place.address
-        return (await self._spawn()).address
+        return None
 
     async def _spawn(self) -> _Place:
         port = self._place.port if self._place and _is_free(self._place.port) else _free_port()

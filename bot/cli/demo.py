@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 import tempfile
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
@@ -10,15 +11,16 @@ import aiohttp
 import click
 
 from bot.cli import logs
-from bot.cli.demo_stage import REPOSITORY, NotAsTold, Stage, set_up
+from bot.cli.demo_stage import REPOSITORY, NotAsTold, Stage, Tokens, set_up
 from bot.cli.finding import keep_finding
 from bot.cli.main import Failure
 from bot.cli.running import until_stopped
 from bot.cli.serving import forges, receiver, temporal, worker
 from bot.cli.story import Story
 from bot.sandbox.server import start
-from config.settings import read_settings
+from config.settings import DEFAULT_FILE, read_settings
 
+_LOG = "lockstep.log"
 _PLAY = """
 Everything is still running, for you to play with:
 
@@ -28,7 +30,11 @@ Everything is still running, for you to play with:
 At the top of each page you choose whom to act as: alice develops, carol is QA, dan
 maintains. Change a file in development (open the branch, then the file), pass the check
 on the pull request that follows, comment /promote production or /help, merge something
-the bot did not ask for, or send a webhook twice. {log} tells what the server thinks.
+by hand, or send a webhook twice. In another terminal:
+
+   export LOCKSTEP_SETTINGS_FILE={settings}
+   {lockstep} status --watch
+   tail -f {log}
 
 Ctrl-C ends it all, and leaves nothing behind."""
 
@@ -45,13 +51,13 @@ def demo(*, once: bool) -> int:
     with ExitStack() as opened:
         directory = tempfile.TemporaryDirectory(prefix="lockstep-demo-", ignore_cleanup_errors=True)
         place = Path(opened.enter_context(directory))
-        log = opened.enter_context((place / "lockstep.log").open("w"))
+        log = opened.enter_context((place / _LOG).open("w"))
         logs.set_up("text", stream=log)
         try:
             until_stopped(_run(place, once=once))
         except NotAsTold as error:
             log.flush()
-            tail = (place / "lockstep.log").read_text().splitlines()[-20:]
+            tail = (place / _LOG).read_text().splitlines()[-20:]
             raise Failure(
                 "the story is not as told\n"
                 + str(error)
@@ -67,16 +73,7 @@ async def _run(place: Path, *, once: bool) -> None:
         sandbox = await start(place / "forge")
         opened.push_async_callback(sandbox.close)
         tokens = await set_up(sandbox)
-        settings = read_settings(
-            {
-                "LOCKSTEP_PORT": "0",
-                "LOCKSTEP_STATE_DIR": str(place / "state"),
-                "LOCKSTEP_GITHUB_API_URL": sandbox.api_url,
-                "LOCKSTEP_GITHUB_TOKEN": tokens.bot,
-                "LOCKSTEP_GITHUB_WEBHOOK_SECRET": tokens.hook_secret,
-            },
-            directory=place,
-        )
+        settings = read_settings({}, directory=_with_settings(place, sandbox.api_url, tokens))
         client = await opened.enter_async_context(temporal(settings))
         known = forges(settings)
         await opened.enter_async_context(worker(settings, client, known))
@@ -93,10 +90,30 @@ async def _run(place: Path, *, once: bool) -> None:
         if not once:
             click.echo(
                 _PLAY.format(
-                    pages=stage.url(), pulls=stage.url("/pulls"), log=place / "lockstep.log"
+                    pages=stage.url(),
+                    pulls=stage.url("/pulls"),
+                    settings=place / DEFAULT_FILE,
+                    lockstep=Path(sys.executable).with_name("lockstep"),
+                    log=place / _LOG,
                 )
             )
             await asyncio.Event().wait()
+
+
+def _with_settings(place: Path, api_url: str, tokens: Tokens) -> Path:
+    """Write the settings to where a server finds them; other commands can be given the file."""
+    file = place / DEFAULT_FILE
+    file.touch(mode=0o600)
+    file.write_text(
+        f"""\
+LOCKSTEP_PORT=0
+LOCKSTEP_STATE_DIR={place / "state"}
+LOCKSTEP_GITHUB_API_URL={api_url}
+LOCKSTEP_GITHUB_TOKEN={tokens.bot}
+LOCKSTEP_GITHUB_WEBHOOK_SECRET={tokens.hook_secret}
+"""
+    )
+    return place
 
 
 def _say_where(forge: str, stage: Stage, receiver_url: str) -> None:

@@ -19,7 +19,7 @@ from webhook.app import app
 from webhook.dispatch import Dispatcher, Signals, TemporalSignals
 from webhook.events import Delivery, RepositoryRef
 from workflows import worker as workers
-from workflows.embedded import embedded_server
+from workflows.embedded import embedded_server, running_server
 
 _AGAIN_SECONDS = 2.0
 
@@ -52,7 +52,7 @@ async def temporal(settings: Settings, *, wait: bool = True) -> AsyncIterator[Cl
     if settings.temporal_address is not None:
         yield await _client(settings, settings.temporal_address, wait=wait)
         return
-    place = settings.state_dir / "temporal"
+    place = _embedded(settings)
     _log.info("starting the embedded Temporal server; its state is in %s", place)
     try:
         async with embedded_server(place) as address:
@@ -61,25 +61,48 @@ async def temporal(settings: Settings, *, wait: bool = True) -> AsyncIterator[Cl
         raise Failure(str(error)) from error
 
 
+@asynccontextmanager
+async def running_temporal(settings: Settings) -> AsyncIterator[Client]:
+    """Give a client of the server that runs already. Raises `Failure` where none does."""
+    address = settings.temporal_address or await running_server(_embedded(settings))
+    if address is None:
+        raise Failure(
+            f"no server runs on {settings.state_dir}; start `lockstep serve`, or set "
+            "LOCKSTEP_TEMPORAL_ADDRESS, or LOCKSTEP_STATE_DIR as the server has it"
+        )
+    try:
+        yield await _connected(settings, address)
+    except RuntimeError as error:
+        raise Failure(f"Temporal cannot be reached at {address}: {error}") from error
+
+
+def _embedded(settings: Settings) -> Path:
+    return settings.state_dir / "temporal"
+
+
 async def _client(settings: Settings, address: str, *, wait: bool) -> Client:
-    key = settings.temporal_api_key
     said = ""
     while True:
         try:
-            return await Client.connect(
-                address,
-                namespace=settings.temporal_namespace,
-                api_key=key.get_secret_value() if key else None,
-                tls=_tls(settings) if settings.encrypts_temporal else False,
-                data_converter=pydantic_data_converter,
-                lazy=not wait,
-            )
+            return await _connected(settings, address, lazy=not wait)
         except RuntimeError as error:
             # It may still be starting, as we are; whoever reads the log can tell.
             if str(error) != said:
                 said = str(error)
                 _log.warning("Temporal cannot be reached at %s yet: %s", address, said)
             await asyncio.sleep(_AGAIN_SECONDS)
+
+
+async def _connected(settings: Settings, address: str, *, lazy: bool = False) -> Client:
+    key = settings.temporal_api_key
+    return await Client.connect(
+        address,
+        namespace=settings.temporal_namespace,
+        api_key=key.get_secret_value() if key else None,
+        tls=_tls(settings) if settings.encrypts_temporal else False,
+        data_converter=pydantic_data_converter,
+        lazy=lazy,
+    )
 
 
 def _tls(settings: Settings) -> TLSConfig:

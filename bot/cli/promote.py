@@ -1,0 +1,104 @@
+"""`lockstep promote`: start a promotion, as `/promote` does."""
+
+import asyncio
+
+import click
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy
+
+from bot.cli.main import Failure
+from bot.cli.open_work import open_promotions, pipelines
+from bot.cli.running import settings_for, until_stopped
+from bot.cli.serving import forges, running_temporal
+from bot.forges.forge import ForgeError
+from bot.model import State
+from bot.repository import RepositoryError
+from config.settings import Settings
+from config.suggest import suggest
+from webhook.dispatch import TASK_QUEUE
+from workflows.observing import plan_for
+from workflows.sites import Site, Sites
+from workflows.values import PromotionState, RepositoryKey
+
+ASKED_BY = "the command line"
+
+
+@click.command()
+@click.argument("environment")
+@click.option(
+    "--repo", "repository", metavar="OWNER/NAME", required=True, help="The repository to promote."
+)
+def promote(environment: str, repository: str) -> None:
+    """Start a promotion into ENVIRONMENT, as `/promote ENVIRONMENT` on the forge does.
+
+    Whoever may reach the server's Temporal and its settings may do this; the promotion's
+    gates hold all the same.
+    """
+    until_stopped(_promote(settings_for("worker"), environment, repository))
+
+
+async def _promote(settings: Settings, environment: str, repository: str) -> None:
+    async with running_temporal(settings) as client:
+        (key,) = await pipelines(client, repository)
+        for one in await open_promotions(client, key):
+            if one.environment == environment:
+                where = f", pull request #{one.number}" if one.number else ""
+                raise Failure(
+                    f"a promotion to {environment} is open already{where}; `/retry` renews it there"
+                )
+        sites = Sites(forges(settings), settings.state_dir / "mirrors")
+        try:
+            promotion = await asyncio.to_thread(_prepared, sites, key, environment)
+        except (ForgeError, RepositoryError) as error:
+            raise Failure(str(error)) from error
+        await _start(client, promotion)
+        click.echo(
+            f"promoting {promotion.source[:10]} to {environment}; a pull request follows, and "
+            "`lockstep status` shows it"
+        )
+
+
+def _prepared(sites: Sites, key: RepositoryKey, environment: str) -> PromotionState:
+    """Return the promotion to start. Raises `Failure` where there is nothing that could be."""
+    with sites.open(key) as site:
+        source = _source(site, environment)
+        return PromotionState(
+            repository=key,
+            environment=environment,
+            source=source,
+            first=source,
+            asked_by=ASKED_BY,
+        )
+
+
+def _source(site: Site, name: str) -> str:
+    known = {one.name: one for one in site.config.environments if one.source is not None}
+    if name not in known:
+        raise Failure(
+            f"there is no environment `{name}` to promote into{suggest(name, known)} "
+            f"(there are {', '.join(known)})"
+        )
+    target = known[name]
+    source = site.config.source_of(target)
+    heads = (site.head(source) if source else None, site.head(target))
+    if source is None or heads[0] is None or heads[1] is None:
+        raise Failure(f"the branch of {name}, or of what it is promoted from, is not there")
+    plan = plan_for(site, heads[0], heads[1], target)
+    if plan.state is State.CONFLICT:
+        raise Failure(
+            f"both {source.name} and {name} changed the same places, so nothing is promoted; "
+            "`lockstep drift` shows them"
+        )
+    if plan.candidate is None:
+        raise Failure(f"{name} has all that {source.name} has, but for what is held back")
+    return heads[0].sha
+
+
+async def _start(client: Client, promotion: PromotionState) -> None:
+    await client.start_workflow(
+        "promotion",
+        args=[promotion, []],
+        id=promotion.workflow_id,
+        task_queue=TASK_QUEUE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+    )

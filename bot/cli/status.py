@@ -1,0 +1,119 @@
+"""`lockstep status`: the open promotions, and what each waits for."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import click
+from rich.console import Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+from temporalio.client import Client
+
+from bot.cli.local import json_option
+from bot.cli.main import Failure
+from bot.cli.open_work import OpenWork, open_work, pipelines
+from bot.cli.running import settings_for, until_stopped
+from bot.cli.serving import running_temporal
+from bot.cli.tables import console, printable
+from config.settings import Settings
+
+VERSION = 1
+_EVERY_SECONDS = 2.0
+
+repository_option = click.option(
+    "--repo", "repository", metavar="OWNER/NAME", help="This repository alone."
+)
+
+
+@click.command()
+@repository_option
+@click.option("--watch", is_flag=True, help="Stay, and show what changes, until Ctrl-C.")
+@json_option
+def status(repository: str | None, *, watch: bool, as_json: bool) -> None:
+    """Show the open promotions of the repositories that this server keeps, and their waits.
+
+    Asks the server's Temporal; its settings are the worker's.
+    """
+    if watch and as_json:
+        raise Failure("`--watch` is for people and `--json` for programs; choose one")
+    settings = settings_for("worker")
+    if watch:
+        until_stopped(_watched(settings, repository))
+    else:
+        until_stopped(_shown(settings, repository, as_json=as_json))
+
+
+@asynccontextmanager
+async def _looking(settings: Settings, repository: str | None) -> AsyncIterator["_Look"]:
+    async with running_temporal(settings) as client:
+        yield _Look(client, repository)
+
+
+class _Look:
+    def __init__(self, client: Client, repository: str | None) -> None:
+        self._client, self._repository = client, repository
+
+    async def now(self) -> list[OpenWork]:
+        return await open_work(self._client, await pipelines(self._client, self._repository))
+
+
+async def _shown(settings: Settings, repository: str | None, *, as_json: bool) -> None:
+    async with _looking(settings, repository) as look:
+        found = await look.now()
+    if as_json:
+        listed = [one.model_dump(mode="json") for one in found]
+        click.echo(json.dumps({"version": VERSION, "repositories": listed}, indent=2))
+    else:
+        console().print(report(found))
+
+
+async def _watched(settings: Settings, repository: str | None) -> None:
+    async with _looking(settings, repository) as look:
+        with Live(report(await look.now()), console=console(), auto_refresh=False) as live:
+            while True:
+                await asyncio.sleep(_EVERY_SECONDS)
+                live.update(report(await look.now()), refresh=True)
+
+
+def report(found: Sequence[OpenWork]) -> Group:
+    """Return the open work as people read it."""
+    if not found:
+        return Group(Text("No repository is kept in lockstep yet."))
+    return Group(*(part for one in found for part in _one(one)))
+
+
+def _one(work: OpenWork) -> list[Text | Table]:
+    rows = [
+        (
+            f"promotion to {one.environment}",
+            f"#{one.pull_request}" if one.pull_request else "",
+            one.source[:10],
+            one.waits_for,
+        )
+        for one in work.promotions
+    ] + [
+        (
+            f"back-merge of {one.environment}",
+            f"#{one.pull_request}",
+            "",
+            "to be merged, or declared with `/keep`",
+        )
+        for one in work.back_merges
+    ]
+    title = Text(work.repository, style="bold")
+    if not rows:
+        return [title, Text("  nothing is open", style="bright_black")]
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for overflow in (False, False, False, True):
+        table.add_column(no_wrap=not overflow, overflow="fold")
+    for name, number, source, waits_for in rows:
+        table.add_row(
+            Text(f"  {name}"),
+            Text(number, style="cyan"),
+            Text(source, style="bright_black"),
+            Text(printable(waits_for)),
+        )
+    return [title, table]
