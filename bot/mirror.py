@@ -9,26 +9,13 @@ import base64
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from bot.engine.objects import MissingObject
 from bot.engine.trees import TreeReader
 from bot.repository import Repository, RepositoryError, run_git
-
-# What a server says when the fault is the network's or its own, and a new clone would not help.
-_NOT_OURS = (
-    "Could not resolve",
-    "Couldn't connect",
-    "Failed to connect",
-    "unable to access",
-    "Authentication failed",
-    "Repository not found",
-    "does not appear to be a git repository",
-    "couldn't find remote ref",
-    "could not read Username",
-)
 
 
 class Mirror:
@@ -50,9 +37,9 @@ class Mirror:
         with self._locked():
             try:
                 return self._fetched(branches)
-            except (RepositoryError, MissingObject) as error:
-                if any(words in str(error) for words in _NOT_OURS):
-                    raise
+            except (RepositoryError, MissingObject):
+                if not self._is_damaged():
+                    raise  # the network, the remote or the disk: a new clone would not help
             self._remove()
             return self._fetched(branches)
 
@@ -96,7 +83,7 @@ class Mirror:
     def _locked(self) -> Iterator[None]:
         """Hold the mirror's lock, which ends with its process, however that ends."""
         self.directory.parent.mkdir(parents=True, exist_ok=True)
-        with self.directory.with_suffix(".lock").open("w") as lock:
+        with self.directory.with_name(f"{self.directory.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
@@ -143,10 +130,7 @@ class Mirror:
                 *("--recurse-submodules=no", "--filter=blob:none", "--stdin", "origin"),
                 stdin="".join(f"+refs/heads/{n}:refs/heads/{n}\n" for n in changed).encode(),
             )
-        for oid in heads.values():
-            # A mirror whose newest commits and trees cannot be read is damaged.
-            reader = TreeReader(repository)
-            reader.tree(reader.root(oid))
+        _read_trees(repository, heads.values())
         return repository
 
     def _remote_heads(self, branches: Sequence[str]) -> dict[str, str]:
@@ -157,6 +141,16 @@ class Mirror:
         return {
             name: found[ref] for name, ref in zip(branches, wanted, strict=True) if ref in found
         }
+
+    def _is_damaged(self) -> bool:
+        """Whether the newest commits and trees that were fetched cannot be read."""
+        try:
+            heads = self._git("for-each-ref", "--format=%(objectname)").decode().split()
+            with Repository(self._view, self._store / "objects") as repository:
+                _read_trees(repository, heads)
+        except (RepositoryError, MissingObject, OSError):
+            return True
+        return False
 
     def _initialise(self) -> None:
         for directory in (self._store, self._view):
@@ -178,6 +172,13 @@ class Mirror:
             shutil.rmtree(doomed, ignore_errors=True)
             self.directory.rename(doomed)
             shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _read_trees(repository: Repository, commits: Iterable[str]) -> None:
+    """Read commits and their trees. Raises `MissingObject` where one cannot be read."""
+    reader = TreeReader(repository)
+    for commit in commits:
+        reader.tree(reader.root(commit))
 
 
 class MirroredRepository(Repository):
