@@ -30,7 +30,10 @@ def now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """The configuration that holds, and what is wrong with a newer one that does not load."""
+    """The configuration that holds, and what is wrong with a newer one that does not load.
+
+    Both are empty where there is no configuration.
+    """
 
     config: Config | None
     problem: str = ""
@@ -56,7 +59,8 @@ class Site:
     def config(self) -> Config:
         """The configuration in force. Raises `NotFound` where there is none."""
         if self.in_force.config is None:
-            raise NotFound(self.in_force.problem)
+            missing = f"there is no {CONFIGURATION} on {self.info.default_branch}"
+            raise NotFound(self.in_force.problem or missing)
         return self.in_force.config
 
     @property
@@ -140,11 +144,11 @@ def configuration(git: MirroredRepository, default_branch: str) -> InForce:
     """
     head = git.branch(default_branch)
     if head is None:
-        return InForce(None, f"the default branch {default_branch} has no commit")
+        return InForce(None)
     reader = TreeReader(git)
     entry = reader.entry(reader.root(head), CONFIGURATION)
     if entry is None:
-        return InForce(None, f"there is no {CONFIGURATION} on {default_branch}")
+        return InForce(None)
     git.prefetch([entry.oid])
     try:
         return InForce(_loaded(git, entry.oid))

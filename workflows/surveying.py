@@ -207,7 +207,9 @@ class _Survey:
                 return (messages.not_yet if is_later else messages.not_here)(command.kind)
 
     def _asked_to_promote(self, config: Config, comment: Comment, name: str) -> str:
-        if comment.on_pull_request and any(name == e.name for e in config.environments if e.source):
+        known = any(name == e.name for e in config.environments if e.source)
+        own = name in self.open and self.open[name].number == comment.number
+        if comment.on_pull_request and known and not own:
             request = self.site.forge.pull_request(self.site.name, comment.number)
             if request.state == "open":
                 wish = Remembered(number=comment.number, environment=name, person=comment.author)

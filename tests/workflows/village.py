@@ -116,6 +116,7 @@ class Village:
         self.env, self.world, self.forge = env, world, forge
         self.client: Client = env.client
         self._ids = itertools.count(1)
+        self._last: list[Delivery] = []
 
     async def deliver(self, *events: Event) -> None:
         """Send events as the receiver does."""
@@ -126,6 +127,14 @@ class Village:
             Delivery(id=f"d-{next(self._ids)}", repository=repository, event=event)
             for event in events
         ]
+        self._last = deliveries
+        await self._send(repository, deliveries)
+
+    async def again(self) -> None:
+        """Deliver the last events again, as a forge does that was not sure."""
+        await self._send(self._last[0].repository, self._last)
+
+    async def _send(self, repository: RepositoryRef, deliveries: list[Delivery]) -> None:
         await self.client.start_workflow(
             "pipeline",
             repository,
@@ -199,6 +208,19 @@ class Village:
 
     def issues(self) -> list[IssueInfo]:
         return [issue.info for issue in self.forge.places[REPOSITORY].issues.values()]
+
+    def branch(self, name: str) -> str | None:
+        """Return where a branch is."""
+        return self.forge._place(REPOSITORY).branches.get(name)
+
+    async def ended_pipeline(self) -> None:
+        """Wait for the pipeline to find that the repository is none of its."""
+
+        async def look() -> bool:
+            described = await self.client.get_workflow_handle(KEY.pipeline_id).describe()
+            return described.close_time is not None
+
+        await eventually(look, "the pipeline to end")
 
     def said(self, number: int) -> list[str]:
         """Return what the bot has answered."""
@@ -276,12 +298,14 @@ class Village:
     async def promotion(self, environment: str, source: str) -> PromotionState:
         """Return the state of a promotion."""
         handle = self.client.get_workflow_handle(KEY.promotion_id(environment, source))
-        return await handle.query("state", result_type=PromotionState)
+        state: PromotionState = await handle.query("state", result_type=PromotionState)
+        return state
 
     async def pipeline(self) -> PipelineState:
         """Return what the pipeline knows."""
         handle = self.client.get_workflow_handle(KEY.pipeline_id)
-        return await handle.query("state", result_type=PipelineState)
+        state: PipelineState = await handle.query("state", result_type=PipelineState)
+        return state
 
 
 @asynccontextmanager
@@ -296,7 +320,8 @@ async def village(
         world.git("config", "uploadpack.allowFilter", "true")
         world.git("config", "uploadpack.allowAnySHA1InWant", "true")
         with world:
-            world.begin({".lockstep.yaml": configuration, "app.yaml": app})
+            world.begin({"app.yaml": app})
+            world.commit("production", {".lockstep.yaml": configuration})
             forge = GitForge(world)
             forge.found()
             forge.wrote(REPOSITORY, world.sha("main"), "ada")

@@ -1,0 +1,244 @@
+"""Where events go."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from webhook.events import (
+    BranchDeleted,
+    ChecksChanged,
+    Comment,
+    Delivery,
+    Event,
+    InstallationChanged,
+    PullRequestChanged,
+    Push,
+    RepositoryChanged,
+    RepositoryRef,
+    ReviewChanged,
+)
+from workflows.routing import Routed, route
+from workflows.values import News, OpenPromotion, PipelineState, Remembered
+
+CANDIDATE, OTHER = "c" * 40, "d" * 40
+STAGING = OpenPromotion(
+    environment="staging",
+    source="a" * 40,
+    workflow_id="promotion/github/acme/config/staging/aaaaaaaaaaaa",
+    branch="lockstep/promote/staging/aaaaaaaaaaaa",
+    source_branch="develop",
+    target_branch="staging",
+    number=7,
+    candidate=CANDIDATE,
+    awaits=("ci/one", "ci/two"),
+)
+NEW = OpenPromotion(
+    environment="staging", source="a" * 40, workflow_id=STAGING.workflow_id, branch=STAGING.branch
+)
+REPOSITORY = RepositoryRef(
+    forge="github", owner="acme", name="config", id=1, default_branch="trunk"
+)
+
+
+def state(*promotions: OpenPromotion, **known: object) -> PipelineState:
+    return PipelineState(
+        forge="github", owner="acme", name="config", id=1, bot="lockstep"
+    ).model_copy(update={"open": promotions, **known})
+
+
+def routed(before: PipelineState, *events: Event) -> Routed:
+    deliveries = [
+        Delivery(id=f"d-{n}", repository=REPOSITORY, event=event) for n, event in enumerate(events)
+    ]
+    return route(before, deliveries)
+
+
+def comment(number: int = 7, *, on_pull_request: bool = True) -> Comment:
+    at = datetime(2026, 1, 5, tzinfo=UTC)
+    return Comment(
+        number=number,
+        id=1,
+        author="ada",
+        at=at,
+        text="/hold wait",
+        on_pull_request=on_pull_request,
+    )
+
+
+def closed(by: str, *, number: int = 7, merged: bool = False, head: str = "") -> PullRequestChanged:
+    return PullRequestChanged(
+        number=number,
+        action="closed",
+        head_branch=head or STAGING.branch,
+        head_sha=CANDIDATE,
+        base_branch="staging",
+        merged=merged,
+        from_fork=False,
+        by=by,
+    )
+
+
+def push(branch: str, by: str = "ada") -> Push:
+    return Push(branch=branch, before=None, after=OTHER, by=by)
+
+
+def check(name: str | None, *, failed: bool = False, sha: str = CANDIDATE) -> ChecksChanged:
+    return ChecksChanged(sha=sha, name=name, failed=failed)
+
+
+# Checks
+
+
+def test_a_promotion_hears_of_its_checks_when_all_that_it_awaits_have_succeeded() -> None:
+    first = routed(state(STAGING), check("ci/one"))
+    second = routed(first.state, check("ci/two"))
+
+    assert first.news == {}
+    assert second.news == {"staging": News(checks=True)}
+
+
+def test_checks_that_it_does_not_await_and_those_that_say_it_again_are_no_news() -> None:
+    complete = STAGING.model_copy(update={"reported": ("ci/one", "ci/two")})
+
+    found = routed(state(complete), check("ci/other"), check("ci/one"), check("ci/two"))
+
+    assert found.news == {}
+
+
+def test_a_failure_is_always_news_and_its_success_afterwards_too() -> None:
+    complete = STAGING.model_copy(update={"reported": ("ci/one", "ci/two")})
+
+    failed = routed(state(complete), check("ci/other", failed=True), check("ci/two", failed=True))
+    mended = routed(failed.state, check("ci/two"))
+
+    assert failed.news == mended.news == {"staging": News(checks=True)}
+
+
+def test_where_it_waits_for_whichever_reports_each_is_news_and_a_burst_is_one() -> None:
+    any_check = STAGING.model_copy(update={"awaits": None})
+
+    found = routed(state(any_check), *(check(f"ci/{n}") for n in range(50)))
+
+    assert found.news == {"staging": News(checks=True)}
+
+
+def test_a_suite_is_no_news_before_every_awaited_check_has_reported() -> None:
+    complete = STAGING.model_copy(update={"reported": ("ci/one", "ci/two")})
+
+    assert routed(state(STAGING), check(None)).news == {}
+    assert routed(state(complete), check(None)).news == {"staging": News(checks=True)}
+
+
+def test_checks_of_a_candidate_that_is_not_known_yet_wait_for_it() -> None:
+    early = routed(state(NEW), check("ci/one", sha=CANDIDATE), check("ci/two", sha=CANDIDATE))
+
+    later = routed(early.state.model_copy(update={"open": (STAGING,)}))
+
+    assert (early.news, later.news) == ({}, {"staging": News(checks=True)})
+    assert later.state.early == ()
+
+
+def test_checks_of_commits_that_are_no_candidates_do_not_pile_up() -> None:
+    found = routed(state(STAGING), *(check("x", sha=f"{n:040x}") for n in range(500)))
+
+    assert len(found.state.early) == 64
+    assert routed(state(), check("x", sha=OTHER)).state.early == ()
+
+
+# Comments, reviews, pull requests
+
+
+def test_a_comment_goes_to_its_promotion_or_to_the_repository() -> None:
+    found = routed(state(STAGING), comment(7), comment(8))
+
+    assert found.news == {"staging": News(comments=(comment(7),))}
+    assert found.comments == [comment(8)]
+
+
+def test_what_is_said_under_a_promotion_that_has_not_told_of_itself_waits_for_it() -> None:
+    early = routed(state(NEW), comment(7), ReviewChanged(number=7, by="bob"), closed("bob"))
+    later = routed(early.state.model_copy(update={"open": (STAGING,)}))
+
+    assert (early.news, early.comments) == ({}, [])
+    assert later.news == {"staging": News(pull_request=True, comments=(comment(7),))}
+    assert routed(state(NEW), comment(3, on_pull_request=False)).comments == [
+        comment(3, on_pull_request=False)
+    ]
+
+
+def test_a_pull_request_that_we_closed_ourselves_is_no_news() -> None:
+    assert routed(state(STAGING), closed("lockstep")).news == {}
+    assert routed(state(STAGING), closed("bob")).news == {"staging": News(pull_request=True)}
+
+
+def test_a_merge_that_somebody_waits_for_is_looked_at_and_a_closing_forgets_the_wish() -> None:
+    wish = Remembered(number=9, environment="staging", person="ada")
+    before = state(remembered=(wish,))
+
+    merged = routed(before, closed("bob", number=9, merged=True, head="feature"))
+    given_up = routed(before, closed("bob", number=9, head="feature"))
+    nobody_asked = routed(state(), closed("bob", number=9, merged=True, head="feature"))
+
+    assert (merged.merged, merged.state.remembered) == ([9], (wish,))
+    assert (given_up.merged, given_up.state.remembered) == ([], ())
+    assert nobody_asked.merged == []
+
+
+def test_a_back_merge_that_a_person_closed_stirs_the_drift_watch() -> None:
+    head = "lockstep/back-merge/production/aaaaaaaaaaaa"
+
+    assert routed(state(), closed("bob", head=head)).drift
+    assert not routed(state(), closed("lockstep", head=head)).drift
+
+
+# Branches
+
+
+@pytest.mark.parametrize("branch", ["develop", "staging", "trunk"])
+def test_a_push_to_source_target_or_configuration_is_news(branch: str) -> None:
+    found = routed(state(STAGING), push(branch))
+
+    assert found.news == {"staging": News()}
+    assert (found.look, found.drift) == (True, True)
+
+
+def test_a_push_elsewhere_is_looked_at_and_the_promotion_left_alone() -> None:
+    found = routed(state(STAGING), push("main"))
+
+    assert (found.news, found.look) == ({}, True)
+
+
+def test_our_own_merge_is_no_news_to_the_promotion_that_made_it() -> None:
+    further = STAGING.model_copy(
+        update={"environment": "production", "source_branch": "staging", "target_branch": "main"}
+    )
+
+    found = routed(state(STAGING, further), push("staging", by="Lockstep"))
+
+    assert found.news == {"production": News()}
+
+
+def test_a_branch_of_ours_that_somebody_else_moves_or_deletes_is_news() -> None:
+    ours = push(STAGING.branch, by="lockstep")
+    theirs = BranchDeleted(branch=STAGING.branch, by="bob")
+
+    assert routed(state(STAGING), ours).news == {}
+    assert routed(state(STAGING), theirs).news == {"staging": News(pull_request=True)}
+    assert not routed(state(STAGING), theirs).look
+
+
+# The repository
+
+
+def test_a_repository_that_changed_is_asked_about_anew() -> None:
+    archived = RepositoryChanged(change="archived", by="ada")
+    granted = InstallationChanged(access="granted", by="ada")
+
+    assert [routed(state(), event).changed for event in (archived, granted)] == [True, True]
+
+
+def test_a_pipeline_ends_under_a_name_that_its_repository_no_longer_has() -> None:
+    away = RepositoryChanged(change="moved", before="acme/config", after="acme/settings", by="ada")
+    here = RepositoryChanged(change="moved", before="acme/old", after="acme/config", by="ada")
+
+    assert (routed(state(), away).moved, routed(state(), here).moved) == (True, False)
