@@ -37,7 +37,7 @@ bench: $(READY)
 	$(BIN)/python -m bench $(ARGS)
 
 schema: $(READY)
-	$(BIN)/python -m config.schema > config/lockstep.schema.json
+	$(BIN)/python -m config.json_schema > config/lockstep.schema.json
 
 # No index addresses in the lock file: it must install from whatever registry a machine has.
 lock: $(READY)

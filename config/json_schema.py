@@ -1,6 +1,7 @@
 """The JSON Schema of `.lockstep.yaml`, for the editors that people write it in."""
 
 import json
+import sys
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
@@ -32,3 +33,7 @@ def json_schema() -> str:
     generated = Config.model_json_schema(schema_generator=_ForEditors)
     head = {"$schema": _ForEditors.schema_dialect, "$id": IDENTIFIER, "title": TITLE}
     return json.dumps(head | {k: v for k, v in generated.items() if k != "title"}, indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json_schema())

@@ -360,12 +360,3 @@ class Config(_Model):
             for role in asked
             if role not in self.roles
         )
-
-
-if __name__ == "__main__":
-    import sys
-
-    # Not on top: this module would then be imported by what it imports.
-    from config.json_schema import json_schema
-
-    sys.stdout.write(json_schema())
