@@ -41,7 +41,7 @@ def test_the_committed_schema_is_the_one_that_the_models_make() -> None:
 
 def test_make_schema_writes_it_to_standard_output() -> None:
     made = subprocess.run(
-        [sys.executable, "-m", "config.schema"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "config.json_schema"], capture_output=True, text=True, check=True
     )
 
     assert (made.stdout, made.stderr) == (json_schema(), "")
