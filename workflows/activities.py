@@ -1,7 +1,9 @@
 """The steps of the workflows, one activity each: observe, decide, apply, in that order."""
 
+import contextvars
 import hashlib
 import logging
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +25,7 @@ from workflows.observing import Asking, Observed, observe
 from workflows.sites import Site, Sites
 from workflows.surveying import survey
 from workflows.values import (
+    HEARTBEAT_LIMIT,
     Advanced,
     DriftState,
     News,
@@ -37,6 +40,7 @@ from workflows.watching import watch
 
 # A step that changes its mind this often has met something new: it starts over, from fresh facts.
 _MOST_MOVES = 12
+_HEARTBEAT_SECONDS = HEARTBEAT_LIMIT.total_seconds() / 3
 _ASK_AGAIN = timedelta(minutes=5)
 _GREEN = {"success", "neutral", "skipped"}
 
@@ -67,13 +71,13 @@ class Activities:
     @activity.defn(name="survey")
     def survey(self, request: SurveyRequest) -> Survey:
         """Look at a repository, answer what people asked for, and start what there is to start."""
-        with _translating(self._sites.clock):
+        with _step(self._sites.clock):
             return survey(self._sites, request, self._workflows.start, self._reconcile)
 
     @activity.defn(name="watch_drift")
     def watch_drift(self, state: DriftState) -> Watched:
         """Bring the drift issue and the back-merges up to date."""
-        with _translating(self._sites.clock):
+        with _step(self._sites.clock):
             return watch(self._sites, state)
 
     @activity.defn(name="advance")
@@ -83,7 +87,7 @@ class Activities:
         Every move begins with a fresh look: what the move before it did is observed, not
         remembered.
         """
-        with _translating(self._sites.clock):
+        with _step(self._sites.clock):
             return self._advance(state, news)
 
     def _advance(self, state: PromotionState, news: Sequence[News]) -> Advanced:
@@ -211,12 +215,25 @@ def _awaited(observed: Observed) -> tuple[str, ...] | None:
 
 
 @contextmanager
-def _translating(clock: Callable[[], datetime]) -> Iterator[None]:
-    """Raise what Temporal is to make of an error that a forge or git gave."""
+def _step(clock: Callable[[], datetime]) -> Iterator[None]:
+    """Say that we live while a step takes long, and raise its errors as Temporal takes them."""
+    done = threading.Event()
+    context = contextvars.copy_context()
+
+    def beat() -> None:
+        # The usual step ends before the first one, since a heartbeat is billed.
+        while not done.wait(_HEARTBEAT_SECONDS):
+            context.run(activity.heartbeat)
+
+    heart = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    heart.start()
     try:
         yield
     except (ForgeError, RepositoryError, MissingObject) as error:
         raise _translated(error, clock()) from error
+    finally:
+        done.set()
+        heart.join()
 
 
 def _translated(error: Exception, now: datetime) -> ApplicationError:

@@ -6,14 +6,14 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.values import DriftState, Watched
+    from workflows.values import HEARTBEAT_LIMIT, DriftState, Watched
 
 _RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=1),
     backoff_coefficient=2,
     maximum_interval=timedelta(minutes=5),
 )
-_LOOK_LIMIT = timedelta(minutes=10)
+_LOOK_LIMIT = timedelta(minutes=30)
 # What a person did to the issue or the back-merge, and no event told us of, is seen by then.
 _AT_LEAST_EVERY = timedelta(hours=1)
 
@@ -39,6 +39,7 @@ class DriftWatchWorkflow:
                 self._state,
                 result_type=Watched,
                 start_to_close_timeout=_LOOK_LIMIT,
+                heartbeat_timeout=HEARTBEAT_LIMIT,
                 retry_policy=_RETRY,
             )
             self._state = watched.state

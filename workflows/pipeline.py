@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from webhook.events import Comment, Delivery
     from workflows.routing import Routed, add, route
     from workflows.values import (
+        HEARTBEAT_LIMIT,
         DriftState,
         News,
         OpenPromotion,
@@ -29,8 +30,10 @@ _RETRY = RetryPolicy(
     backoff_coefficient=2,
     maximum_interval=timedelta(minutes=5),
 )
-_SURVEY_LIMIT = timedelta(minutes=10)
+_SURVEY_LIMIT = timedelta(minutes=30)
 _SHORTEST = timedelta(seconds=1)
+# A look at the branches costs git alone; to ask after a promotion costs the forge's limits too.
+_ASK_EVERY = timedelta(hours=1)
 # A forge delivers again within days; what it sent is remembered for this many deliveries.
 _REMEMBERED = 512
 
@@ -47,7 +50,7 @@ class PipelineWorkflow:
         self._asked: list[Comment] = []
         self._look = self._stir = not state.carried
         self._overdue = False
-        self._until = workflow.now()
+        self._until = self._asked_at = workflow.now()
 
     @workflow.run
     async def run(self, state: PipelineState) -> str:
@@ -83,7 +86,8 @@ class PipelineWorkflow:
         routed = route(self._state, self._drained())
         routed.look |= self._look or self._overdue
         routed.drift |= self._stir or self._overdue
-        if self._overdue:
+        if self._overdue and workflow.now() - self._asked_at >= _ASK_EVERY:
+            self._asked_at = workflow.now()
             for promotion in routed.state.open:
                 add(routed, promotion, News(ask=True))
         routed.comments += self._asked
@@ -121,6 +125,7 @@ class PipelineWorkflow:
             request,
             result_type=Survey,
             start_to_close_timeout=_SURVEY_LIMIT,
+            heartbeat_timeout=HEARTBEAT_LIMIT,
             retry_policy=_RETRY,
         )
         self._until = survey.until

@@ -10,7 +10,7 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.values import Advanced, News, PromotionState
+    from workflows.values import HEARTBEAT_LIMIT, Advanced, News, PromotionState
 
 # A forge that is away, a full disk, a token that expired: a normal day, so it never gives up.
 _RETRY = RetryPolicy(
@@ -18,7 +18,7 @@ _RETRY = RetryPolicy(
     backoff_coefficient=2,
     maximum_interval=timedelta(minutes=5),
 )
-_STEP_LIMIT = timedelta(minutes=10)
+_STEP_LIMIT = timedelta(minutes=30)
 # A moment that has passed already is no reason to spin.
 _SHORTEST = timedelta(seconds=1)
 
@@ -45,6 +45,7 @@ class PromotionWorkflow:
                 args=[self._state, taken],
                 result_type=Advanced,
                 start_to_close_timeout=_STEP_LIMIT,
+                heartbeat_timeout=HEARTBEAT_LIMIT,
                 retry_policy=_RETRY,
             )
             self._state, self._waits_for = step.state, step.outcome or step.reason

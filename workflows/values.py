@@ -4,7 +4,7 @@ Small and forgiving when read back: an unknown field is skipped, a missing one h
 default, so that a worker of another release can go on with what this one left.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
@@ -22,6 +22,8 @@ from bot.forges.forge import ReviewInfo
 from webhook.events import Comment, Delivery, RepositoryRef
 
 TASK_QUEUE = "lockstep"
+# A step that is silent for so long has lost its worker, and another takes it up.
+HEARTBEAT_LIMIT = timedelta(seconds=20)
 
 
 class _Value(BaseModel):

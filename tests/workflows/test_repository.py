@@ -300,8 +300,11 @@ async def test_a_push_that_no_event_told_of_is_found_by_the_next_look(tmp_path: 
         await here.env.sleep(timedelta(minutes=12))
 
         pull = await here.open_into("staging")
+        await here.until_idle()
         here.forge.report(REPOSITORY, pull.head_sha, "ci/test", "success")
-        await here.env.sleep(timedelta(minutes=12))
+        for _ in range(7):
+            await here.env.sleep(timedelta(minutes=12))
+            await here.until_idle()
         await here.become(pull.number, "merged")
 
 
