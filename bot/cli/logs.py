@@ -8,6 +8,13 @@ from datetime import UTC, datetime
 from typing import Literal, TextIO
 
 from temporalio.exceptions import ApplicationError
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
 
 HIDDEN = "(hidden)"
 # Of these only what is out of order: they say much about themselves.
@@ -23,10 +30,17 @@ def set_up(
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Its core would write lines of its own, in a form of its own.
+    core = LoggingConfig(
+        TelemetryFilter(core_level="WARN", other_level="ERROR"),
+        forwarding=LogForwardingConfig(logging.getLogger("temporalio.core")),
+    )
+    runtime = Runtime(telemetry=TelemetryConfig(logging=core))
+    Runtime.set_default(runtime, error_if_already_set=False)
 
 
 class _Formatter(logging.Formatter):
-    def __init__(self, secrets: Iterable[str]) -> None:
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
         super().__init__()
         self._secrets = [secret for secret in secrets if secret]
 

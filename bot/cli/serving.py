@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -54,11 +54,12 @@ async def temporal(settings: Settings, *, wait: bool = True) -> AsyncIterator[Cl
         return
     place = _embedded(settings)
     _log.info("starting the embedded Temporal server; its state is in %s", place)
-    try:
-        async with embedded_server(place) as address:
-            yield await _client(settings, address, wait=wait)
-    except RuntimeError as error:
-        raise Failure(str(error)) from error
+    async with AsyncExitStack() as opened:
+        try:
+            address = await opened.enter_async_context(embedded_server(place))
+        except RuntimeError as error:
+            raise Failure(str(error)) from error
+        yield await _client(settings, address, wait=wait)
 
 
 @asynccontextmanager
@@ -71,9 +72,10 @@ async def running_temporal(settings: Settings) -> AsyncIterator[Client]:
             "LOCKSTEP_TEMPORAL_ADDRESS, or LOCKSTEP_STATE_DIR as the server has it"
         )
     try:
-        yield await _connected(settings, address)
+        client = await _connected(settings, address)
     except RuntimeError as error:
         raise Failure(f"Temporal cannot be reached at {address}: {error}") from error
+    yield client
 
 
 def _embedded(settings: Settings) -> Path:
@@ -144,16 +146,21 @@ async def receiver(settings: Settings, client: Client) -> AsyncIterator[str]:
     runner = web.AppRunner(made, access_log=None, handle_signals=False)
     await runner.setup()
     try:
-        await web.TCPSite(runner, settings.host, settings.port).start()
+        await _listen(runner, settings)
         host, port = runner.addresses[0][:2]
         yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    finally:
+        await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, settings: Settings) -> None:
+    try:
+        await web.TCPSite(runner, settings.host, settings.port).start()
     except OSError as error:
         raise Failure(
             f"cannot listen on {settings.host}, port {settings.port}: {error.strerror}; set "
             "LOCKSTEP_HOST and LOCKSTEP_PORT to what is free here"
         ) from error
-    finally:
-        await runner.cleanup()
 
 
 def worker(

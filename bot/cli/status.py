@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 import click
 from rich.console import Group
@@ -71,11 +71,18 @@ async def _shown(settings: Settings, repository: str | None, *, as_json: bool) -
 
 
 async def _watched(settings: Settings, repository: str | None) -> None:
+    out, shown = console(), None
     async with _looking(settings, repository) as look:
-        with Live(report(await look.now()), console=console(), auto_refresh=False) as live:
+        # In a pipe nothing can be drawn over, so there only what has changed is printed.
+        with Live(console=out, auto_refresh=False) if out.is_terminal else nullcontext() as live:
             while True:
+                found = await look.now()
+                if live is not None:
+                    live.update(report(found), refresh=True)
+                elif found != shown:
+                    out.print(report(found))
+                shown = found
                 await asyncio.sleep(_EVERY_SECONDS)
-                live.update(report(await look.now()), refresh=True)
 
 
 def report(found: Sequence[OpenWork]) -> Group:

@@ -1,0 +1,194 @@
+"""The commands that run servers: what they say, what they do, and how they end."""
+
+import json
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.cli.servers import REPOSITORY, SECRET, eventually, forge, settings_for, started
+from tests.forges.world import ME
+from tests.sandbox.conftest import Forge as Sandbox
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
+    with forge(tmp_path / "forge") as running:
+        yield running
+
+
+def test_serve_says_where_it_is_and_what_it_found_and_ends_in_order(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    settings = settings_for(sandbox, tmp_path / "state", LOCKSTEP_LOG_FORMAT="json")
+
+    with started("serve", settings=settings) as server:
+        hook = server.says(r"received at (\S+)/webhooks/github")[1]
+        server.says(f"keeping in lockstep: {REPOSITORY}")
+        answers = [
+            requests.get(f"{hook}{path}", timeout=5).status_code
+            for path in ("/healthz", "/readyz", "/metrics")
+        ]
+        unsigned = requests.post(f"{hook}/webhooks/github", json={}, timeout=5).status_code
+        code = server.end()
+
+    lines = [json.loads(line) for line in server.lines]
+    assert (code, answers, unsigned) == (0, [200, 200, 200], 401)
+    assert {tuple(line) for line in lines} == {("time", "level", "logger", "message")}
+    assert lines[-1]["message"] == "ended in order"
+    assert f"{ME} may write to" in server.output
+    assert not [secret for secret in (SECRET, sandbox.token(ME)) if secret in server.output]
+
+
+def test_a_server_that_was_killed_goes_on_where_it_was(sandbox: Sandbox, tmp_path: Path) -> None:
+    settings = settings_for(sandbox, tmp_path / "state")
+    with started("serve", settings=settings) as first:
+        first.says("ci/test has not reported yet")
+        first.end(signal.SIGKILL)
+    repository = sandbox.repo("alice", REPOSITORY)
+    sandbox.do.set_status(REPOSITORY, repository.get_pull(1).head.sha, "ci/test", "success")
+
+    with started("serve", settings=settings) as second:
+        # Nothing told it of the check: it was down, and this hook leads nowhere.
+        url = second.says(r"received at (\S+)")[1]
+        sandbox.do.add_hook(REPOSITORY, url, SECRET)
+        sandbox.do.set_status(REPOSITORY, repository.get_pull(1).head.sha, "ci/test", "success")
+        eventually(lambda: repository.get_pull(1).merged or None, lambda: second.output)
+        second.end()
+
+    assert [(p.number, p.user.login) for p in repository.get_pulls(state="all")] == [(1, ME)]
+
+
+def test_status_and_promote_speak_with_the_server_that_runs(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    settings = settings_for(sandbox, tmp_path / "state")
+    with started("serve", settings=settings) as server:
+        server.says("ci/test has not reported yet")
+        with started("status", "--repo", REPOSITORY, settings=settings) as status:
+            status.says(r"acme/config\n  promotion to staging  #1  \w{10}  ci/test has not")
+        with started("status", "--json", settings=settings) as as_json:
+            as_json.says(r"(?s)\n}$")
+        with started("status", "--watch", settings=settings) as watch:
+            watch.says("promotion to staging")
+            assert watch.end(signal.SIGINT) == 0
+        with started("promote", "staging", "--repo", REPOSITORY, settings=settings) as twice:
+            twice.says("a promotion to staging is open already, pull request #1")
+        with started("promote", "stagng", "--repo", REPOSITORY, settings=settings) as wrong:
+            wrong.says("no environment `stagng` to promote into; did you mean `staging`?")
+        server.end()
+
+    (shown,) = json.loads(as_json.output)["repositories"]
+    assert [(one["environment"], one["pull_request"]) for one in shown["promotions"]] == [
+        ("staging", 1)
+    ]
+
+
+def test_promote_starts_what_waits_to_be_asked_for(sandbox: Sandbox, tmp_path: Path) -> None:
+    manual = "version: 1\nenvironments:\n  - {name: development, branch: development}\n"
+    manual += "  - {name: production, branch: main, promote: manual}\n"
+    sandbox.do.commit(REPOSITORY, "main", {".lockstep.yaml": manual}, "alice", "By hand")
+    settings = settings_for(sandbox, tmp_path / "state")
+    repository = sandbox.repo("alice", REPOSITORY)
+
+    with started("serve", settings=settings) as server:
+        server.says("keeping in lockstep")
+        before = repository.get_pulls(state="all").totalCount
+        with started("promote", "production", "--repo", REPOSITORY, settings=settings) as promote:
+            promote.says("promoting [0-9a-f]{10} to production")
+        eventually(
+            lambda: repository.get_pulls(state="all").totalCount or None, lambda: server.output
+        )
+        server.end()
+
+    assert before == 0
+
+
+def test_a_receiver_without_temporal_says_so_and_takes_nothing(tmp_path: Path) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        settings = {
+            "LOCKSTEP_PORT": "0",
+            "LOCKSTEP_STATE_DIR": str(tmp_path),
+            "LOCKSTEP_GITHUB_WEBHOOK_SECRET": SECRET,
+            "LOCKSTEP_TEMPORAL_ADDRESS": f"127.0.0.1:{nobody.getsockname()[1]}",
+        }
+        with started("webhook", settings=settings) as receiver:
+            hook = receiver.says(r"received at (\S+)/webhooks/github")[1]
+            answer = requests.get(f"{hook}/readyz", timeout=10)
+            assert receiver.end() == 0
+
+    assert (answer.status_code, answer.json()["error"]) == (
+        503,
+        "Not ready: Temporal cannot be reached",
+    )
+
+
+def test_the_halves_of_a_server_work_together(sandbox: Sandbox, tmp_path: Path) -> None:
+    whole = settings_for(sandbox, tmp_path / "state")
+    with started("worker", settings=whole) as worker:
+        address = worker.says(r"Temporal is at (\S+)")[1]
+        shared = {
+            **settings_for(sandbox, tmp_path / "other"),
+            "LOCKSTEP_TEMPORAL_ADDRESS": address,
+        }
+        with started("webhook", settings=shared) as receiver:
+            sandbox.do.add_hook(REPOSITORY, receiver.says(r"received at (\S+)")[1], SECRET)
+            worker.says("ci/test has not reported yet")
+            head = sandbox.repo("alice", REPOSITORY).get_pull(1).head.sha
+            sandbox.do.set_status(REPOSITORY, head, "ci/test", "success")
+            worker.says("every gate is open")
+            assert (receiver.end(), worker.end()) == (0, 0)
+
+
+def test_settings_that_lack_something_are_refused_with_all_that_is_wrong(tmp_path: Path) -> None:
+    settings = {
+        "LOCKSTEP_STATE_DIR": str(tmp_path),
+        "LOCKSTEP_GITHUB_TOKEN": "t",
+        "LOCKSTEP_PORT": "http",
+    }
+    with started("serve", settings=settings) as server:
+        server.says("(?s)`http` is not a port.*LOCKSTEP_GITHUB_WEBHOOK_SECRET")
+        assert server.end() == 1
+    assert server.lines[0] == "lockstep: the settings are not complete, or not valid:"
+
+
+def test_a_port_that_is_taken_is_said_with_the_setting_for_it(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        settings = settings_for(sandbox, tmp_path / "state", LOCKSTEP_PORT=port)
+        with started("serve", settings=settings) as server:
+            server.says(f"cannot listen on 127.0.0.1, port {port}: .*; set LOCKSTEP_HOST and")
+            assert server.end() == 1
+
+
+def test_status_without_a_server_says_how_to_start_one(tmp_path: Path) -> None:
+    settings = {"LOCKSTEP_STATE_DIR": str(tmp_path / "state"), "LOCKSTEP_GITHUB_TOKEN": "t"}
+    with started("status", settings=settings) as status:
+        status.says(f"no server runs on {tmp_path}/state; start `lockstep serve`")
+        assert status.end() == 1
+
+
+def test_a_second_server_on_one_directory_is_refused(sandbox: Sandbox, tmp_path: Path) -> None:
+    settings = settings_for(sandbox, tmp_path / "state")
+    with started("serve", settings=settings) as first:
+        first.says("keeping in lockstep")
+        with started("serve", settings=settings) as second:
+            second.says("another Lockstep runs its Temporal server on")
+            assert second.end() == 1
+        assert first.end() == 0
+
+
+def test_the_sandbox_alone_says_where_it_is_and_ends(tmp_path: Path) -> None:
+    with started("sandbox", "--root", str(tmp_path / "root"), settings={}) as sandbox:
+        pages = sandbox.says(r"pages\s+(\S+)")[1]
+        assert requests.get(pages, timeout=5).status_code == 200
+        with started("sandbox", "--root", str(tmp_path / "root"), settings={}) as second:
+            second.says("another sandbox runs on")
+            assert second.end() == 1
+        assert sandbox.end(signal.SIGINT) == 0

@@ -1,0 +1,73 @@
+"""The whole story, as a user runs it: real Temporal, real git, signed webhooks, a real browser."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.browser import CHROMIUM, shown
+from tests.cli.servers import ROOT, Process, started
+
+# Every step of it has its own, shorter limit.
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[Process]:
+    with started("demo", settings={}) as running:
+        yield running
+
+
+def test_the_story_comes_true_from_beginning_to_end(demo: Process) -> None:
+    demo.says("Everything is still running")
+
+    told = [line for line in demo.lines if line[:1].isdigit()]
+    assert told == [
+        "1. Alice raises a limit in development",
+        "2. The check passes, and staging takes it",
+        "3. Dan wants it in production",
+        "4. Alice tries to sign off her own change",
+        "5. Carol of QA signs it off",
+        "6. A hotfix at night, in production alone",
+        "7. Alice merges the back-merge",
+        "8. From there it flows forward like any change",
+    ]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
+def test_a_promotion_s_page_shows_in_a_browser_what_a_reviewer_needs(
+    demo: Process, tmp_path: Path
+) -> None:
+    url = demo.says(r"(http://127\.0\.0\.1:\d+/acme/shop)\n")[1]
+
+    text = shown(f"{url}/pull/2", tmp_path)
+
+    for wanted in (
+        "Promote staging to production: 1 change",
+        "database.max_connections",
+        "signed off by carol for qa",
+        "needs a member of the role",
+        "what is tested here is what lands in",
+    ):
+        assert wanted in text
+
+
+def test_once_ends_with_0_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", "from bot.cli.main import run; run()", "demo", "--once"],
+        cwd=ROOT,
+        env={
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "HOME": str(tmp_path),
+            "TMPDIR": str(tmp_path),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (told.returncode, told.stderr) == (0, "")
+    assert told.stdout.endswith("and every step of it was seen to happen.\n")
+    assert list(tmp_path.iterdir()) == []
