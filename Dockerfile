@@ -1,0 +1,37 @@
+# One image for all commands: `serve` (the default), `webhook`, `worker`, `status` and the rest.
+FROM python:3.12-slim AS build
+WORKDIR /src
+COPY requirements.lock ./
+# Every wheel is checked against the lock file; those of the tools for development stay here.
+RUN pip wheel --quiet --no-cache-dir --no-deps --require-hashes -r requirements.lock -w /wheels
+COPY pyproject.toml README.md ./
+COPY bot bot
+COPY config config
+COPY webhook webhook
+COPY workflows workflows
+RUN pip install --quiet --no-index --find-links=/wheels setuptools \
+ && pip wheel --quiet --no-deps --no-index --no-build-isolation . -w /wheels \
+ && python -m venv --without-pip /opt/lockstep \
+ && pip --python /opt/lockstep/bin/python install --quiet --no-index --find-links=/wheels lockstep-bot
+
+FROM python:3.12-slim
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends ca-certificates git \
+ && rm -rf /var/lib/apt/lists/* \
+ && useradd --system --uid 10001 --no-create-home lockstep \
+ && install --directory --owner=lockstep /var/lib/lockstep
+COPY --from=build /opt/lockstep /opt/lockstep
+ENV PATH=/opt/lockstep/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    LOCKSTEP_HOST=0.0.0.0 \
+    LOCKSTEP_PORT=8080 \
+    LOCKSTEP_STATE_DIR=/var/lib/lockstep
+USER lockstep
+WORKDIR /var/lib/lockstep
+VOLUME /var/lib/lockstep
+EXPOSE 8080
+# For what receives webhooks; a worker has no port, and is asked through Temporal instead.
+HEALTHCHECK --interval=15s --timeout=5s --start-period=30s \
+  CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f'http://127.0.0.1:{os.environ[\"LOCKSTEP_PORT\"]}/healthz', timeout=4)"]
+ENTRYPOINT ["lockstep"]
+CMD ["serve"]
