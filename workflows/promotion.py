@@ -49,9 +49,11 @@ class PromotionWorkflow:
                 retry_policy=_RETRY,
             )
             self._state, self._waits_for = step.state, step.outcome or step.reason
-            if step.outcome:
+            if step.outcome and not any(news.comments for news in self._news):
                 return step.outcome
-            await self._wait(step)
+            # What somebody said while it ended is answered, or passed on, all the same.
+            if not step.outcome:
+                await self._wait(step)
             if workflow.info().is_continue_as_new_suggested():
                 workflow.continue_as_new(args=[self._state, self._news])
 
