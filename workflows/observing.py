@@ -20,7 +20,8 @@ _MAY_WRITE = frozenset({"write", "maintain", "admin"})
 class Observed:
     """What there is to decide on, and the plan that the decision will be carried out with.
 
-    `plan` is None where a branch is gone or the source has lost the commit.
+    `plan` is None where a branch is gone, or the source has lost the commit, and nothing was
+    built before.
     """
 
     state: PromotionState
@@ -50,14 +51,14 @@ def observe(site: Site, state: PromotionState, asking: Asking = Asking()) -> Obs
     source_head, target_head = site.head(source), site.head(target)
     kept = source_head is not None and site.git.contains(source_head.sha, state.source)
     request = _pull_request(site, state, target, ask=asking.pull_request)
-    plan = None
-    if request is not None and request.state == "merged" and state.candidate is not None:
-        # What was promoted is said of the commits that it was promoted between.
-        then = state.candidate
+    plan, then = None, state.candidate
+    ended = request is not None and request.state == "merged"
+    if kept and target_head is not None and not (ended and then):
+        plan = plan_for(site, Head(source.name, source.branch, state.source), target_head, target)
+    elif then is not None and not site.git.missing([then.source, then.target]):
+        # What was promoted, or cannot be now, is said of the commits that it was built of.
         before = Head(target.name, target.branch, then.target)
         plan = plan_for(site, Head(source.name, source.branch, then.source), before, target)
-    elif kept and target_head is not None:
-        plan = plan_for(site, Head(source.name, source.branch, state.source), target_head, target)
     gates = gates_for(site.config, target, places(plan.promoted if plan else ()))
     state = _with_evidence(site, state, gates, plan, asking)
     promotion = Promotion(

@@ -1,0 +1,31 @@
+"""One forge and one server for all tests of this directory that do not kill them."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.place import BOT, populate
+from tests.faults.processes import Forge, Server
+
+
+@pytest.fixture(scope="session")
+def forge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forge]:
+    """The forge, with its people."""
+    made = Forge(tmp_path_factory.mktemp("forge"))
+    try:
+        made.start()
+        populate(made)
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="session")
+def server(forge: Forge, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that works on every repository of that forge."""
+    made = Server(tmp_path_factory.mktemp("server"), forge, forge.tokens[BOT])
+    try:
+        made.start()
+        yield made
+    finally:
+        made.close()

@@ -1,0 +1,434 @@
+"""What people and programs send that they should not, from the webhook to what they are told."""
+
+import hashlib
+import hmac
+import json
+
+import pytest
+import requests
+
+from tests.faults.place import APP, BOT, CONFIGURATION, Place
+from tests.faults.processes import HOOK_SECRET, Forge, Server, eventually
+
+V2 = APP.replace("1.0", "1.1")
+V3 = APP.replace("1.0", "1.2")
+
+
+@pytest.fixture
+def here(forge: Forge, server: Server) -> Place:
+    return Place(forge, server)
+
+
+# Through the receiver
+
+
+def post(server: Server, body: bytes, event: str = "push", **headers: str) -> int:
+    """Deliver something that is signed as it should be, unless a header says otherwise."""
+    signature = "sha256=" + hmac.new(HOOK_SECRET.encode(), body, hashlib.sha256).hexdigest()
+    sent = {
+        "Content-Type": "application/json",
+        "X-GitHub-Event": event,
+        "X-GitHub-Delivery": "11111111-2222-3333-4444-555555555555",
+        "X-Hub-Signature-256": signature,
+    }
+    sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+    return requests.post(server.hook, data=body, headers=sent, timeout=30).status_code
+
+
+def test_what_is_no_event_of_the_forges_is_refused_and_the_next_event_is_taken(
+    here: Place, server: Server
+) -> None:
+    repository = {"id": 1, "full_name": here.name}
+    push = {"ref": "refs/heads/x", "before": "0" * 40, "after": "1" * 40, "repository": repository}
+    whole = json.dumps(push).encode()
+    refused = {
+        "wrongly signed": post(server, whole, X_Hub_Signature_256="sha256=" + "0" * 64),
+        "unsigned": post(server, whole, X_Hub_Signature_256=""),
+        "truncated": post(server, whole[: len(whole) // 2]),
+        "not JSON": post(server, b"\xff\x00"),
+        "gigantic": post(server, b" " * ((25 << 20) + 1)),
+        "unknown": post(server, b"{}", event="meteor_shower"),
+    }
+
+    here.commit("development", {"app.yaml": V2})
+
+    assert refused == {
+        "wrongly signed": 401,
+        "unsigned": 401,
+        "truncated": 400,
+        "not JSON": 400,
+        "gigantic": 413,
+        "unknown": 202,
+    }
+    here.open_into("staging")
+
+
+# The configuration
+
+
+def test_without_a_configuration_promote_is_answered_once_and_strangers_not_at_all(
+    forge: Forge, server: Server
+) -> None:
+    here = Place(forge, server, configuration=None)
+    issue = here.issue("How do I release?")
+    forge.do("reset_calls")
+    here.say(issue, "eve", "/promote staging")
+    here.say(issue, "ada", "/status\n/hold on\n/nonsense")
+    for person in ("ada", "ada", "bob"):
+        here.say(issue, person, "/promote staging")
+    eventually(lambda: asked_who_may(forge) == 4, "all four to be looked at")
+    here.answered(issue, "no `.lockstep.yaml`")
+
+    here.commit("main", {".lockstep.yaml": CONFIGURATION})
+    here.commit("development", {"app.yaml": V2})
+
+    here.open_into("staging")
+    assert len(here.said(issue)) == 1
+
+
+def test_a_broken_configuration_is_said_with_its_place_and_the_last_good_one_stays_in_force(
+    here: Place,
+) -> None:
+    here.commit("development", {"app.yaml": V2})
+    pull = here.open_into("staging")
+
+    here.commit("main", {".lockstep.yaml": CONFIGURATION.replace("checks:", "chekcs:", 1)})
+    here.issue_is("open", ".lockstep.yaml:9:7")
+    here.check(pull["head"]["sha"])
+    here.merged(pull["number"])
+    here.commit("development", {"app.yaml": V3})
+    second = here.open_into("staging", after=pull["number"])
+    here.commit("main", {".lockstep.yaml": CONFIGURATION})
+
+    here.issue_is("closed")
+    here.check(second["head"]["sha"])
+    here.merged(second["number"])
+    assert here.file("staging") == V3
+
+
+@pytest.mark.parametrize("text", ["", "\0\0", "version: 2\n", "- just\n- a list\n", "a: [\n"])
+def test_a_configuration_that_never_was_one_is_said_and_nothing_is_promoted(
+    forge: Forge, server: Server, text: str
+) -> None:
+    here = Place(forge, server, configuration=text)
+
+    here.commit("development", {"app.yaml": V2})
+
+    here.issue_is("open", ".lockstep.yaml:")
+    assert here.pulls() == []
+
+
+# Comments
+
+
+def test_only_what_a_person_who_may_says_anew_in_their_own_words_counts(here: Place) -> None:
+    here.commit("development", {"app.yaml": V2})
+    pull = here.open_into("staging")
+    number = pull["number"]
+    here.check(pull["head"]["sha"], "pending")
+    for login in ("sandbox-ci", BOT):
+        here.say(number, login, "/cancel")
+    here.say(number, "bob", "> /cancel\n\n```\n/cancel\n```\n\n    /cancel\n\nI said `/cancel`.")
+    plain = here.say(number, "bob", "Nothing to see.")
+    here.ask("PATCH", f"/issues/comments/{plain}", "bob", body="/cancel")
+    here.say(number, "eve", "/cancel")
+    here.answered(number, "@eve `/cancel` needs write permission")
+    assert here.pull(number)["state"] == "open"
+    refused = here.said(number)[1:]
+
+    here.say(number, "bob", "/cancel")
+
+    here.closed(number)
+    assert [text for text in here.said(number) if text != "/cancel"] == refused
+
+
+def test_a_sign_off_by_who_may_not_is_refused_and_the_authors_own_is_not_enough(
+    forge: Forge, server: Server
+) -> None:
+    here = Place(forge, server, CONFIGURATION.replace("[quinn]", "[quinn, ada]"))
+    staged(here)
+    pull = to_production(here)
+    here.check(pull["head"]["sha"])
+    here.say(pull["number"], "eve", "/sign-off qa")
+    here.answered(pull["number"], "@eve")
+    here.say(pull["number"], "ada", "/sign-off qa")
+    here.body_says(pull["number"], "wrote")
+    assert here.pull(pull["number"])["state"] == "open"
+
+    here.say(pull["number"], "quinn", "/sign-off qa")
+
+    here.merged(pull["number"])
+
+
+# Forks and copies
+
+
+def test_a_fork_with_our_branch_name_and_our_words_is_left_alone(here: Place) -> None:
+    source = here.commit("staging", {"other.txt": "1\n"})  # something that may drift
+    del source
+    drift = here.issue_is("open")
+    here.ask("POST", "/forks", "eve")
+    branch = f"lockstep/promote/staging/{'0' * 12}"
+    fork = here.name.replace("acme", "eve")
+    here.forge.do(
+        "commit", repo=fork, branch="development", files={"app.yaml": "image: evil\n"},
+        login="eve", message="Evil",
+    )
+    evil = here.forge.ask("GET", f"/repos/{fork}/git/ref/heads/development", "eve")["object"]["sha"]
+    here.forge.ask("POST", f"/repos/{fork}/git/refs", "eve", ref=f"refs/heads/{branch}", sha=evil)
+    copied = here.ask(
+        "POST", "/pulls", "eve",
+        title="Promote development to staging: 1 change", body=drift["body"],
+        head=f"eve:{branch}", base="staging",
+    )["number"]
+    twin = here.issue(drift["title"], drift["body"], login="eve")
+    here.check(evil)
+    here.say(copied, "eve", "/sign-off qa\n/retry")
+    here.answered(copied, "@eve")
+
+    first = here.commit("development", {"app.yaml": V2})
+    here.check(here.open_into("staging")["head"]["sha"])
+    eventually(lambda: here.file("staging") == V2, "the promotion")
+
+    assert here.pull(copied)["state"] == "open"
+    assert here.ask("GET", f"/issues/{twin}")["state"] == "open"
+    assert [one["Lockstep-Source"] for one in here.promotions("staging")] == [first]
+
+
+def test_a_fork_may_not_close_a_back_merge_or_stand_in_for_it(here: Place) -> None:
+    here.commit("main", {"app.yaml": V2})
+    home = here.open_into("development")
+    here.ask("POST", "/forks", "eve")
+    copied = here.ask(
+        "POST", "/pulls", "eve", title="Mine", head=f"eve:{home['head']['ref']}", base="development"
+    )["number"]
+    here.ask("PATCH", f"/pulls/{copied}", "eve", state="closed")
+
+    here.merge(home["number"], "ada")
+
+    eventually(lambda: here.file("development") == V2, "the hotfix at home")
+    pull = here.open_into("staging")
+    here.check(pull["head"]["sha"])
+    here.issue_is("closed")
+
+
+# Names
+
+
+def test_branches_named_like_options_and_paths_harm_nothing(here: Place) -> None:
+    head = here.at("development")
+    for name in ("--upload-pack=touch${IFS}x", "-f", "lockstep/promote/staging/--x"):
+        here.push(f"{head}:refs/heads/{name}")
+    here.commit("development", {"app.yaml": V2, "--help": "x\n", "-rf": "y\n"})
+
+    pull = here.open_into("staging")
+    here.check(pull["head"]["sha"])
+
+    here.merged(pull["number"])
+    assert here.file("staging", "-rf") == "y\n"
+
+
+def test_an_environment_whose_branch_is_named_like_an_option_is_refused_with_its_place(
+    forge: Forge, server: Server
+) -> None:
+    option = CONFIGURATION.replace("branch: staging", "branch: --upload-pack=touch")
+    here = Place(forge, server, option)
+
+    here.commit("development", {"app.yaml": V2})
+
+    here.issue_is("open", ".lockstep.yaml:6:")
+
+
+# What people do to a pull request
+
+
+def test_one_that_is_retargeted_waits_until_it_is_put_back(here: Place) -> None:
+    here.commit("development", {"app.yaml": V2})
+    pull = here.open_into("staging")
+    here.ask("PATCH", f"/pulls/{pull['number']}", base="main")
+    here.body_says(pull["number"], "now goes into main")
+    here.check(pull["head"]["sha"])
+    here.ask("PATCH", f"/pulls/{pull['number']}", base="staging")
+
+    here.merged(pull["number"])
+
+    assert (here.file("staging"), here.file("main")) == (V2, APP)
+
+
+def test_one_that_is_closed_is_cancelled_and_reopening_it_alone_promotes_nothing(
+    here: Place,
+) -> None:
+    here.commit("development", {"app.yaml": V2})
+    pull = here.open_into("staging")
+    here.ask("PATCH", f"/pulls/{pull['number']}", "bob", state="closed")
+    here.body_says(pull["number"], "bob closed the pull request")
+    eventually(lambda: pull["head"]["ref"] not in here.branches(), "the branch to be deleted")
+    here.check(pull["head"]["sha"])
+
+    here.say(pull["number"], "bob", "/promote staging")
+
+    second = here.open_into("staging", after=pull["number"])
+    here.check(second["head"]["sha"])
+    here.merged(second["number"])
+    assert here.closed(pull["number"])
+
+
+def test_a_push_by_hand_to_its_branch_is_undone_and_never_merged(here: Place) -> None:
+    here.commit("development", {"app.yaml": V2})
+    pull = here.open_into("staging")
+    tested = pull["head"]["sha"]
+    sneaked = here.commit(pull["head"]["ref"], {"evil.txt": "1\n"}, "bob")
+    here.check(sneaked)
+    here.until(pull["number"], lambda now: now["head"]["sha"] == tested, "back at its candidate")
+
+    here.check(tested)
+
+    here.merged(pull["number"])
+    assert here.git("ls-tree", "--name-only", "staging").split() == [".lockstep.yaml", "app.yaml"]
+
+
+def test_one_whose_branch_is_deleted_is_cancelled(here: Place) -> None:
+    here.commit("development", {"app.yaml": V2})
+    pull = here.open_into("staging")
+
+    here.ask("DELETE", f"/git/refs/heads/{pull['head']['ref']}", "bob")
+
+    here.body_says(pull["number"], "is `/cancel`")
+    here.commit("development", {"app.yaml": V3})
+    second = here.open_into("staging", after=pull["number"])
+    here.check(second["head"]["sha"])
+    here.merged(second["number"])
+    assert here.closed(pull["number"])
+
+
+def test_one_merged_by_hand_is_a_promotion_made_with_the_gates_it_jumped(here: Place) -> None:
+    here.commit("development", {"app.yaml": V2})
+    pull = here.open_into("staging")
+
+    here.merge(pull["number"], "bob")
+
+    here.body_says(pull["number"], "bob merged by hand, past checks")
+    assert here.file("staging") == V2
+    eventually(lambda: pull["head"]["ref"] not in here.branches(), "the branch to be deleted")
+    here.commit("development", {"app.yaml": V3})
+    here.open_into("staging", after=pull["number"])
+
+
+# What people do to an environment
+
+
+def test_a_target_that_moves_is_rebuilt_tested_again_and_keeps_its_sign_off(here: Place) -> None:
+    staged(here)
+    pull = to_production(here)
+    first = pull["head"]["sha"]
+    here.say(pull["number"], "quinn", "/sign-off qa")
+    here.body_says(pull["number"], "✅ open | signed off")
+    here.commit("main", {"other.txt": "1\n"})
+    moved = here.until(pull["number"], lambda p: p["head"]["sha"] != first, "rebuilt")
+    here.check(first)
+    here.status_says(moved["head"]["sha"], "ci/test")
+
+    here.check(moved["head"]["sha"])
+
+    here.merged(pull["number"])
+    assert here.file("main") == V2
+    assert here.file("main", "other.txt") == "1\n"
+    assert here.said(pull["number"]) == []
+
+
+def test_a_sign_off_ends_with_the_content_it_was_given_for(here: Place) -> None:
+    staged(here)
+    pull = to_production(here)
+    first = pull["head"]["sha"]
+    here.say(pull["number"], "quinn", "/sign-off qa")
+    here.body_says(pull["number"], "✅ open | signed off")
+    here.commit("development", {"app.yaml": V2.replace("info", "debug")})
+    second = here.open_into("staging")
+    here.check(second["head"]["sha"])
+    here.merged(second["number"])
+    here.say(pull["number"], "ada", "/retry")
+    moved = here.until(pull["number"], lambda p: p["head"]["sha"] != first, "superseded")
+    here.check(moved["head"]["sha"])
+    here.status_says(moved["head"]["sha"], "sign-off by qa")
+
+    here.say(pull["number"], "quinn", "/sign-off qa")
+
+    here.merged(pull["number"])
+    assert here.file("main") == V2.replace("info", "debug")
+
+
+def test_a_source_that_was_force_pushed_blocks_until_a_person_says_what_to_do(
+    here: Place,
+) -> None:
+    staged(here)
+    pull = to_production(here)
+    here.push(f"+{here.at('main')}:refs/heads/staging")
+    here.body_says(pull["number"], "is no longer on staging")
+    here.check(pull["head"]["sha"])
+    here.say(pull["number"], "quinn", "/sign-off qa")
+    here.push(f"+{here.at('development')}:refs/heads/staging")
+
+    here.say(pull["number"], "ada", "/retry")
+
+    moved = here.until(
+        pull["number"], lambda p: "no longer on staging" not in p["body"], "taken up again"
+    )
+    here.check(moved["head"]["sha"])
+    here.merged(pull["number"])
+    assert here.file("main") == V2
+
+
+def test_an_automatic_promotion_follows_a_source_that_was_force_pushed(here: Place) -> None:
+    before = here.at("development")
+    here.commit("development", {"app.yaml": V2})
+    pull = here.open_into("staging")
+    here.commit("scratch", {"app.yaml": V3}) if "scratch" in here.branches() else None
+    here.push(f"{before}:refs/heads/scratch")
+    here.commit("scratch", {"app.yaml": V3})
+    here.push(f"+{here.at('scratch')}:refs/heads/development")
+    moved = here.until(
+        pull["number"], lambda p: p["head"]["sha"] != pull["head"]["sha"], "superseded"
+    )
+    here.check(moved["head"]["sha"])
+
+    here.merged(pull["number"])
+    assert here.file("staging") == V3
+
+
+def test_a_target_that_is_deleted_ends_the_promotion_and_one_brought_back_gets_another(
+    here: Place,
+) -> None:
+    before = here.at("staging")
+    here.commit("development", {"app.yaml": V2})
+    pull = here.open_into("staging")
+    here.push(":refs/heads/staging")
+    here.closed(pull["number"])
+    here.body_says(pull["number"], "is `/cancel`")
+
+    here.push(f"{before}:refs/heads/staging")
+    here.say(pull["number"], "ada", "/promote staging")
+
+    second = here.open_into("staging")
+    here.check(second["head"]["sha"])
+    here.merged(second["number"])
+
+
+def asked_who_may(forge: Forge) -> int:
+    """Return how often the bot has asked what a person may do."""
+    place = "GET /repos/{owner}/{repo}/collaborators/{username}/permission"
+    return forge.calls().get(place, 0)
+
+
+def staged(here: Place) -> None:
+    """Bring a change as far as staging."""
+    here.commit("development", {"app.yaml": V2})
+    pull = here.open_into("staging")
+    here.check(pull["head"]["sha"])
+    here.merged(pull["number"])
+    here.body_says(pull["number"], "is in staging")
+
+
+def to_production(here: Place) -> dict[str, object]:
+    """Have ada ask for production, and wait for the pull request."""
+    here.say(here.pulls("staging")[-1]["number"], "ada", "/promote production")
+    return here.open_into("main")
