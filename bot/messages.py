@@ -433,3 +433,8 @@ def gone(environment: str) -> str:
 def kept_already(path: str, key: str | None) -> str:
     """Return the answer to `/keep` of what is kept."""
     return f"{code(path if key is None else f'{path}:{key}')} is kept already."
+
+
+def failed(command: str) -> str:
+    """Return the answer to a command that met a fault of ours."""
+    return f"`/{command}` met a fault of mine and was not carried out; my log says which."

@@ -177,7 +177,9 @@ class Activities:
                 step = Advanced(state=state, outcome=decision.reason)
                 return _Rest(step, cancelled=isinstance(decision, moves.Cancelled))
             case moves.Wait() | moves.Blocked() | moves.Hold():
-                state = applying.say(site, observed, decision, now)
+                # Asked for once; one that waits for the hold to end is still to be heard.
+                heard = {} if isinstance(decision, moves.Hold) else {"retry": None}
+                state = applying.say(site, observed, decision, now).model_copy(update=heard)
                 until = None if isinstance(decision, moves.Hold) else decision.until
                 return _Rest(
                     Advanced(state=state, until=until, reason=decision.reason),

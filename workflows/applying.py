@@ -16,7 +16,7 @@ from bot.decisions.promotion import (
     status_of,
 )
 from bot.engine.trees import TreeReader
-from bot.forges.forge import Conflict, Refused
+from bot.forges.forge import Conflict, Refused, Unauthorized
 from bot.repository import RepositoryError
 from workflows.observing import Observed, digest_of, observe
 from workflows.sites import Site
@@ -140,6 +140,8 @@ def merge(site: Site, observed: Observed, decision: Merge) -> PromotionState:
         if "failed to push" not in str(error):
             raise
         return state.model_copy(update={"refusal": str(error)})
+    except Unauthorized:
+        raise  # a token that expired is no rule of the forge's
     except Refused as error:
         return state.model_copy(update={"refusal": str(error)})
     return state.model_copy(update={"merged": merged})

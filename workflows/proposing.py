@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import yaml
+from pydantic import ValidationError
 
 from bot.engine.candidate import Candidate, commit_of
 from bot.engine.drift import CONFIGURATION
@@ -76,7 +77,10 @@ def with_rule(text: str, path: str, key: str | None) -> str:
         before = load(text)
     except ConfigErrors as errors:
         raise CannotWriteRule(f"`{CONFIGURATION}` does not load: {errors.errors[0]}") from errors
-    rule = KeepRule(path=_pattern(path), keys=() if key is None else (key,))
+    try:
+        rule = KeepRule(path=_pattern(path), keys=() if key is None else (key,))
+    except ValidationError as error:
+        raise CannotWriteRule(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
     if rule in before.keep:
         return text
     written = _inserted(text, rule)

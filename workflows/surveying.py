@@ -20,7 +20,7 @@ from webhook.events import Comment
 from workflows.observing import plan_for
 from workflows.proposing import CannotWriteRule, Proposal, keep_commit, propose
 from workflows.sites import Site, Sites
-from workflows.taking import say, who
+from workflows.taking import defused, say, who
 from workflows.values import (
     OpenPromotion,
     PromotionState,
@@ -173,7 +173,7 @@ class _Survey:
     # Comments
 
     def _answer(self, config: Config, comment: Comment) -> None:
-        answers = []
+        answers: list[str] = []
         for command in parse_comment(comment.text):
             if isinstance(command, Unclear):
                 answers.append(command.answer)
@@ -182,7 +182,8 @@ class _Survey:
             if isinstance(verdict, Refused):
                 answers.append(verdict.reason)
             elif isinstance(verdict, Allowed):
-                answers.append(self._done(config, comment, command))
+                with defused(answers, command.kind):
+                    answers.append(self._done(config, comment, command))
         if answers:
             say(self.site, comment, answers, "answer-of-the-repository")
 

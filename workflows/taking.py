@@ -1,6 +1,8 @@
 """Take what people said under a promotion: each comment once, permission first."""
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from bot import messages
@@ -8,6 +10,9 @@ from bot.decisions import commands as c
 from bot.decisions.commands import Command, Unclear, parse_comment, write
 from bot.decisions.facts import Overridden, Rejected, Said, SignedOff, Who
 from bot.decisions.permissions import Allowed, Refused, may, roles_held
+from bot.engine.objects import MissingObject
+from bot.forges.forge import ForgeError
+from bot.repository import RepositoryError
 from webhook.events import Comment
 from workflows.sites import Site
 from workflows.values import PromotionState
@@ -16,6 +21,8 @@ from workflows.values import PromotionState
 _NOT_OURS = (c.Promote, c.Rollback, c.Keep, c.Discard, c.Resolve, c.Drift)
 _NEED_ROLE = (c.SignOff, c.Reject, c.Rollback, c.Override)
 _REMEMBERED = 200
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +43,16 @@ def take(site: Site, state: PromotionState, comments: Iterable[Comment]) -> Take
     for comment in comments:
         if comment.id in state.taken:
             continue
-        answers, others = [], []
+        answers: list[str] = []
+        others: list[str] = []
         for command in parse_comment(comment.text):
             if isinstance(command, _NOT_OURS):
                 others.append(write(command))
                 continue
-            state, answer = _one(site, state, comment, command)
-            if answer:
-                answers.append(answer)
+            with defused(answers, command.kind):
+                state, answer = _one(site, state, comment, command)
+                if answer:
+                    answers.append(answer)
         if answers:
             say(site, comment, answers)
         if others:
@@ -51,6 +60,18 @@ def take(site: Site, state: PromotionState, comments: Iterable[Comment]) -> Take
         taken = (*state.taken, comment.id)[-_REMEMBERED:]
         state = state.model_copy(update={"taken": taken})
     return Taken(state, tuple(pass_on))
+
+
+@contextmanager
+def defused(answers: list[str], command: str) -> Iterator[None]:
+    """Answer a command that meets a fault of ours: tried for ever, it would stop everything."""
+    try:
+        yield
+    except (ForgeError, RepositoryError, MissingObject):
+        raise
+    except Exception:
+        _log.exception("/%s could not be carried out", command)
+        answers.append(messages.failed(command))
 
 
 def say(site: Site, comment: Comment, answers: Iterable[str], what: str = "answer") -> None:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
-from bot.forges.forge import Refused, Unavailable
+from bot.forges.forge import Refused, Unauthorized, Unavailable
 from tests.workflows.village import APP, CONFIGURATION, REPOSITORY, Village, village
 
 V2 = APP.replace("v1", "v2")
@@ -210,6 +210,19 @@ async def test_a_merge_whose_answer_was_lost_is_adopted(tmp_path: Path) -> None:
         assert len(here.forge.places[REPOSITORY].merges) == 1
 
 
+async def test_a_token_that_expired_is_no_refusal_and_goes_on_when_renewed(tmp_path: Path) -> None:
+    async with village(tmp_path) as here:
+        await here.push("development", {"app.yaml": V2})
+        pull = await here.open_into("staging")
+        here.forge.fail("merge", Unauthorized("Bad credentials"))
+
+        await here.check(pull)
+        await here.until(lambda: here.forge.calls["merge"] == 1, "the first try")
+        await here.env.sleep(timedelta(minutes=6))
+
+        await here.become(pull.number, "merged")
+
+
 async def test_a_forge_that_fails_at_every_effect_once_leaves_one_of_each(tmp_path: Path) -> None:
     async with village(tmp_path) as here:
         for effect in ("open_pull_request", "set_status", "update_pull_request", "merge"):
@@ -268,6 +281,23 @@ async def test_fast_forward_pushes_the_candidate_itself(tmp_path: Path) -> None:
 
         await here.ended("staging", source)
         assert here.world.sha("staging") == pull.head_sha
+
+
+async def test_a_fast_forward_that_the_forge_refuses_is_said(tmp_path: Path) -> None:
+    straight = CONFIGURATION.replace(
+        "    promote: automatic", "    promote: automatic\n    merge: fast-forward"
+    )
+    async with village(tmp_path, straight) as here:
+        hook = here.world.directory / "hooks/update"
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text('#!/bin/sh\ntest "$1" != refs/heads/staging\n')
+        hook.chmod(0o755)
+        await here.push("development", {"app.yaml": V2})
+        pull = await here.open_into("staging")
+
+        await here.check(pull)
+
+        await here.body_says(pull.number, "the forge refuses to merge")
 
 
 async def test_mirrors_follow_after_a_promotion(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from tests.workflows.test_promotions import staged
 from tests.workflows.village import APP, CONFIGURATION, REPOSITORY, Village, village
 
@@ -235,6 +237,22 @@ async def test_keep_declares_a_difference_by_a_pull_request(tmp_path: Path) -> N
         await here.pushed("production")
         await here.become(home.number, "closed")
         await here.until(lambda: not here.issues()[0].open, "the issue to close itself")
+
+
+async def test_a_command_that_meets_a_fault_is_answered_and_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_arguments: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("workflows.surveying.keep_commit", broken)
+    async with village(tmp_path) as here:
+        number = await an_issue_of_peoples(here)
+
+        await here.say(number, "ada", "/keep app.yaml log\n/status")
+
+        await here.answered(number, "`/keep` met a fault of mine")
+        assert "| development | staging |" in here.said(number)[0]
 
 
 async def test_discard_restores_the_sources_value_in_the_target_by_a_pull_request(

@@ -117,8 +117,8 @@ class Pull:
 class Town:
     """What people and CI do in the repository, and what they see there."""
 
-    def __init__(self, client: Client, sandbox: Sandbox, forge: GitHub) -> None:
-        self.client, self.sandbox, self.forge = client, sandbox, forge
+    def __init__(self, client: Client, sandbox: Sandbox, forge: GitHub, token: str) -> None:
+        self.client, self.sandbox, self.forge, self.token = client, sandbox, forge, token
 
     async def do(self, act: Callable[[Controls], T]) -> T:
         """Do something as the sandbox's people and CI do it."""
@@ -164,7 +164,7 @@ class Town:
 
         return await self.do(read)
 
-    async def open_into(self, base: str) -> Pull:
+    async def open_into(self, base: str, limit: float = 20.0) -> Pull:
         """Wait for an open pull request into a branch."""
 
         async def look() -> Pull | None:
@@ -172,7 +172,7 @@ class Town:
                 (p for p in await self.pulls() if (p.state, p.base) == ("open", base)), None
             )
 
-        return await eventually(look, f"a pull request into {base}")
+        return await eventually(look, f"a pull request into {base}", limit)
 
     async def become(self, number: int, state: str) -> Pull:
         """Wait for a pull request to be in a state."""
@@ -255,6 +255,25 @@ class Town:
         """Return the commit that a branch is at, empty where it is gone."""
         return await self.do(lambda c: c._repo(REPOSITORY).refs.get(f"refs/heads/{branch}", ""))
 
+    async def gone(self, prefix: str) -> None:
+        """Wait until no branch begins so."""
+
+        async def look() -> bool:
+            refs = await self.do(lambda c: list(c._repo(REPOSITORY).refs))
+            return not any(ref.startswith(f"refs/heads/{prefix}") for ref in refs)
+
+        await eventually(look, f"{prefix} to be gone")
+
+    async def first_parents(self, branch: str) -> list[str]:
+        """Return the commits of a branch's own line."""
+        return await self.do(
+            lambda c: (
+                c._world.git(c._repo(REPOSITORY))
+                .text("rev-list", "--first-parent", f"refs/heads/{branch}")
+                .split()
+            )
+        )
+
     async def tree(self, commit: str) -> str:
         """Return a commit's tree."""
         return await self.do(
@@ -319,7 +338,7 @@ async def town(directory: Path, client: Client) -> AsyncIterator[Town]:
     token = await sandbox.call(found, sandbox.controls)
     forge = GitHub.with_token(token, api_url=sandbox.api_url)
     try:
-        yield Town(client, sandbox, forge)
+        yield Town(client, sandbox, forge, token)
     finally:
         await asyncio.to_thread(forge.close)
         await runner.cleanup()
