@@ -75,7 +75,7 @@ async def _run(place: Path, *, once: bool) -> None:
         tokens = await set_up(sandbox)
         settings = read_settings({}, directory=_with_settings(place, sandbox.api_url, tokens))
         client = await opened.enter_async_context(temporal(settings))
-        known = forges(settings)
+        known = opened.enter_context(forges(settings))
         await opened.enter_async_context(worker(settings, client, known))
         url = await opened.enter_async_context(receiver(settings, client))
         hook = f"{url}/webhooks/github"

@@ -4,7 +4,12 @@ import asyncio
 import logging
 from collections.abc import Iterable
 
-from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.client import (
+    Client,
+    WorkflowExecutionStatus,
+    WorkflowHandle,
+    WorkflowQueryFailedError,
+)
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError
 
@@ -16,6 +21,7 @@ from workflows.values import PipelineState, RepositoryKey
 
 _AT_ONCE = 16
 _LOOK_SECONDS = 0.25
+_AGAIN_SECONDS = 30.0
 _LONGEST_LOOK_SECONDS = 120.0
 _MOST_NAMED = 20
 
@@ -28,13 +34,16 @@ async def keep_finding(client: Client, settings: Settings, forges: Iterable[Forg
     One that gets its configuration later tells us so by its push.
     """
     seen: set[int] = set()
+    interval = settings.reconcile_interval.total_seconds()
     while True:
+        pause = interval
         for forge in forges:
             try:
                 await _find(client, settings, forge, seen)
-            except (ForgeError, RPCError) as error:
-                _log.warning("cannot look for repositories: %s; trying again later", error)
-        await asyncio.sleep(settings.reconcile_interval.total_seconds())
+            except (ForgeError, RPCError, WorkflowQueryFailedError) as error:
+                pause = min(interval, _AGAIN_SECONDS)
+                _log.warning("cannot look for repositories: %s; trying again", error)
+        await asyncio.sleep(pause)
 
 
 async def _find(client: Client, settings: Settings, forge: Forge, seen: set[int]) -> None:
@@ -42,10 +51,16 @@ async def _find(client: Client, settings: Settings, forge: Forge, seen: set[int]
     served = [one for one in found if settings.serves(one.full_name) and not one.archived]
     fresh = [one for one in served if one.id not in seen]
     if not fresh:
-        if not seen:
+        if found and not served:
+            _log.warning(
+                "LOCKSTEP_REPOSITORIES names none of the %s that %s may write to",
+                _counted(len(found)),
+                login,
+            )
+        elif not found:
             _log.warning("%s may write to no repository on %s yet", login, forge.name)
         return
-    _log.info("looking at %d repositories that %s may write to", len(fresh), login)
+    _log.info("looking at %s that %s may write to", _counted(len(fresh)), login)
     turn = asyncio.Semaphore(_AT_ONCE)
 
     async def look(repository: RepositoryInfo) -> bool:
@@ -99,11 +114,14 @@ async def _managed(handle: WorkflowHandle[object, object]) -> bool:
 def _say(managed: list[str], looked: int) -> None:
     if not managed:
         _log.warning(
-            "none of these %d repositories has a `.lockstep.yaml` on its default branch; "
-            "`lockstep init` proposes one",
-            looked,
+            "there is no `.lockstep.yaml` on the default branch of %s; `lockstep init` proposes it",
+            "the repository" if looked == 1 else f"any of these {looked} repositories",
         )
         return
     shown = ", ".join(sorted(managed)[:_MOST_NAMED])
     more = f" and {len(managed) - _MOST_NAMED} more" if len(managed) > _MOST_NAMED else ""
     _log.info("keeping in lockstep: %s%s", shown, more)
+
+
+def _counted(count: int) -> str:
+    return "1 repository" if count == 1 else f"{count} repositories"

@@ -46,11 +46,9 @@ async def _promote(settings: Settings, environment: str, repository: str) -> Non
                 raise Failure(
                     f"a promotion to {environment} is open already{where}; `/retry` renews it there"
                 )
-        sites = Sites(forges(settings), settings.state_dir / "mirrors")
-        try:
+        with forges(settings) as known:
+            sites = Sites(known, settings.state_dir / "mirrors")
             promotion = await asyncio.to_thread(_prepared, sites, key, environment)
-        except (ForgeError, RepositoryError) as error:
-            raise Failure(str(error)) from error
         await _start(client, promotion)
         click.echo(
             f"promoting {promotion.source[:10]} to {environment}; a pull request follows, and "
@@ -60,15 +58,14 @@ async def _promote(settings: Settings, environment: str, repository: str) -> Non
 
 def _prepared(sites: Sites, key: RepositoryKey, environment: str) -> PromotionState:
     """Return the promotion to start. Raises `Failure` where there is nothing that could be."""
-    with sites.open(key) as site:
-        source = _source(site, environment)
-        return PromotionState(
-            repository=key,
-            environment=environment,
-            source=source,
-            first=source,
-            asked_by=ASKED_BY,
-        )
+    try:
+        with sites.open(key) as site:
+            source = _source(site, environment)
+    except (ForgeError, RepositoryError) as error:
+        raise Failure(str(error)) from error
+    return PromotionState(
+        repository=key, environment=environment, source=source, first=source, asked_by=ASKED_BY
+    )
 
 
 def _source(site: Site, name: str) -> str:

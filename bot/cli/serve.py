@@ -44,14 +44,14 @@ def _run(part: Part) -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    known = forges(settings)
-    async with (
-        temporal(settings) as client,
-        working(settings, client, known),
-        receiver(settings, client) as url,
-    ):
-        _say_where(url)
-        await keep_finding(client, settings, known.values())
+    with forges(settings) as known:
+        async with (
+            temporal(settings) as client,
+            working(settings, client, known),
+            receiver(settings, client) as url,
+        ):
+            _say_where(url)
+            await keep_finding(client, settings, known.values())
 
 
 async def _webhook(settings: Settings) -> None:
@@ -61,10 +61,10 @@ async def _webhook(settings: Settings) -> None:
 
 
 async def _worker(settings: Settings) -> None:
-    known = forges(settings)
-    async with temporal(settings) as client, working(settings, client, known):
-        _log.info("working; Temporal is at %s", client.service_client.config.target_host)
-        await keep_finding(client, settings, known.values())
+    with forges(settings) as known:
+        async with temporal(settings) as client, working(settings, client, known):
+            _log.info("working; Temporal is at %s", client.service_client.config.target_host)
+            await keep_finding(client, settings, known.values())
 
 
 _PARTS = {"serve": _serve, "webhook": _webhook, "worker": _worker}

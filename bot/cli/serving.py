@@ -2,8 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -12,7 +17,7 @@ from temporalio.client import Client, TLSConfig
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from bot.cli.main import Failure
-from bot.forges.forge import Forge
+from bot.forges.forge import Forge, Unauthorized
 from bot.forges.github import GitHub
 from config.settings import Settings
 from webhook.app import app
@@ -26,20 +31,35 @@ _AGAIN_SECONDS = 2.0
 _log = logging.getLogger(__name__)
 
 
-def forges(settings: Settings) -> dict[str, Forge]:
-    """Return the forges that the settings speak of, by name. Raises `Failure`."""
+@contextmanager
+def forges(settings: Settings) -> Iterator[dict[str, Forge]]:
+    """Give the forges that the settings speak of, by name. Raises `Failure`."""
     if settings.gitlab_token is not None:
         raise Failure("GitLab is not served by this version yet; remove LOCKSTEP_GITLAB_TOKEN")
+    github = _github(settings)
+    try:
+        yield {"github": github}
+    finally:
+        github.close()
+
+
+def _github(settings: Settings) -> GitHub:
     url = settings.github_api_url
     if settings.github_token is not None:
-        token = settings.github_token.get_secret_value()
-        return {"github": GitHub.with_token(token, api_url=url)}
+        return GitHub.with_token(settings.github_token.get_secret_value(), api_url=url)
     if settings.github_app_id is None or settings.github_private_key is None:
         raise Failure("no forge is configured")
+    # The key may have come by a variable; for the moment of reading, only we may read it.
     with NamedTemporaryFile("w") as file:
         file.write(settings.github_private_key.get_secret_value())
         file.flush()
-        return {"github": GitHub.as_app(str(settings.github_app_id), Path(file.name), api_url=url)}
+        try:
+            return GitHub.as_app(str(settings.github_app_id), Path(file.name), api_url=url)
+        except Unauthorized as error:
+            raise Failure(
+                f"LOCKSTEP_GITHUB_PRIVATE_KEY is no private key of App {settings.github_app_id}: "
+                "download one (PEM) on the App's page"
+            ) from error
 
 
 @asynccontextmanager
@@ -164,7 +184,7 @@ async def _listen(runner: web.AppRunner, settings: Settings) -> None:
 
 
 def worker(
-    settings: Settings, client: Client, known: dict[str, Forge]
+    settings: Settings, client: Client, known: Mapping[str, Forge]
 ) -> AbstractAsyncContextManager[object]:
     """Return a worker on these forges, to be entered."""
     return workers.worker(client, known, settings.state_dir, reconcile=settings.reconcile_interval)

@@ -55,8 +55,11 @@ class Process:
         """Wait for a line; return the match."""
 
         def look() -> re.Match[str] | None:
+            ended = self._process.poll() is not None
+            if ended:
+                self._read_to_the_end()
             found = re.search(pattern, self.output)
-            assert found or self._process.poll() is None, self.output
+            assert found or not ended, self.output
             return found
 
         return eventually(look, lambda: f"`{pattern}` in\n{self.output}")
@@ -65,9 +68,12 @@ class Process:
         """Send a signal; return the exit code."""
         self._process.send_signal(way)
         code = self._process.wait(timeout=_PATIENCE_SECONDS)
+        self._read_to_the_end()
+        return code
+
+    def _read_to_the_end(self) -> None:
         for reader in self._readers:
             reader.join(timeout=5)
-        return code
 
 
 def eventually(look: Callable[[], T | None], wanted: Callable[[], str]) -> T:
@@ -91,10 +97,12 @@ def started(*arguments: str, settings: Mapping[str, str]) -> Iterator[Process]:
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
+        running = Process(process)
         try:
-            yield Process(process)
+            yield running
         finally:
-            process.kill()
+            if process.poll() is None:
+                running.end(signal.SIGKILL)
 
 
 @contextmanager

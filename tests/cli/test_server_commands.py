@@ -13,6 +13,16 @@ from tests.cli.servers import REPOSITORY, SECRET, eventually, forge, settings_fo
 from tests.forges.world import ME
 from tests.sandbox.conftest import Forge as Sandbox
 
+# As the guide for installing lists them.
+PERMISSIONS = {
+    "checks": "read",
+    "contents": "write",
+    "issues": "write",
+    "metadata": "read",
+    "pull_requests": "write",
+    "statuses": "write",
+}
+
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
@@ -105,6 +115,47 @@ def test_promote_starts_what_waits_to_be_asked_for(sandbox: Sandbox, tmp_path: P
         server.end()
 
     assert before == 0
+
+
+def test_a_server_works_as_an_app_too(sandbox: Sandbox, tmp_path: Path) -> None:
+    app = sandbox.do.add_app("lockstep-app", PERMISSIONS)
+    sandbox.do.install_app("lockstep-app", "acme")
+    key = tmp_path / "app.pem"
+    key.write_text(app["private_key"])
+    settings = settings_for(
+        sandbox,
+        tmp_path / "state",
+        LOCKSTEP_GITHUB_TOKEN="",
+        LOCKSTEP_GITHUB_APP_ID=str(app["id"]),
+        LOCKSTEP_GITHUB_PRIVATE_KEY_FILE=str(key),
+    )
+
+    with started("serve", settings=settings) as server:
+        server.says("looking at 1 repository that lockstep-app")
+        server.says("ci/test has not reported yet")
+        assert server.end() == 0
+
+    assert sandbox.repo("alice", REPOSITORY).get_pull(1).user.login == "lockstep-app[bot]"
+
+
+def test_repositories_that_are_not_asked_for_are_left_alone(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    settings = settings_for(sandbox, tmp_path / "state", LOCKSTEP_REPOSITORIES="other/*")
+    repository = sandbox.repo("alice", REPOSITORY)
+
+    with started("serve", settings=settings) as server:
+        server.says("LOCKSTEP_REPOSITORIES names none of the 1 repository")
+        sandbox.do.add_hook(REPOSITORY, server.says(r"received at (\S+)")[1], SECRET)
+        sandbox.do.commit(REPOSITORY, "development", {"app.yaml": "a: 3\n"}, "alice", "Change")
+        sandbox.delivered()
+        with started("status", settings=settings) as status:
+            status.says("No repository is kept in lockstep yet")
+        server.end()
+
+    delivered = repository.get_hook_deliveries(repository.get_hooks()[0].id)
+    assert [one.status_code for one in delivered] == [202]
+    assert repository.get_pulls(state="all").totalCount == 0
 
 
 def test_a_receiver_without_temporal_says_so_and_takes_nothing(tmp_path: Path) -> None:
