@@ -6,7 +6,7 @@ whatever could notify, link or format taken out of it.
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import groupby
 
 from bot.decisions.commands import USAGES
@@ -14,6 +14,7 @@ from bot.decisions.gates import Failed, GateResult, Open
 from bot.engine.candidate import Plan
 from bot.engine.drift import Comparison
 from bot.model import Change, State, Value
+from config.suggest import suggest
 
 # A forge shows 65,536 characters of a body at most; past this, the rest is counted.
 LONGEST_BODY = 60_000
@@ -35,6 +36,25 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~@&$])")
 # What a forge makes a link, a mention or a reference of by itself; a space of no width ends it.
 _LIVE = re.compile(r"(?i)(?<=[@#!$&%~])(?=\w)|(?<=:)(?=//)|(?<=\bwww)(?=\.)|(?<=\bGH)(?=-\d)")
 _SPAN = re.compile(r"`([^`]+)`")
+
+# What each command does; one that this version does not carry out yet is not offered.
+_DOES = {
+    "promote": "promote what is pending into an environment",
+    "sign-off": "agree to exactly this content, for a role",
+    "reject": "disagree, for a role; a `/sign-off` of yours lifts it",
+    "hold": "do nothing until somebody says `/resume`",
+    "resume": "end a hold",
+    "cancel": "close the promotion; this source commit is not tried again by itself",
+    "retry": "look at everything again, and take what the source has now",
+    "override": "pass a gate for this content; needs maintain permission",
+    "keep": "propose that a place differs on purpose",
+    "discard": "propose to undo what drifted",
+    "resolve": "propose one side of a conflict for both",
+    "drift": "list what drifted or conflicts",
+    "status": "say where everything stands",
+    "help": "say this",
+}
+_OF_A_PROMOTION = ("sign-off", "reject", "hold", "resume", "cancel", "retry", "override", "help")
 
 _HOME = "The first environment has them already, and they come with the next promotions"
 STATUS_IS_ABOVE = "The description above says what each gate waits for; it is always current."
@@ -99,9 +119,15 @@ def _is_secret(key: str, data: object) -> bool:
     return isinstance(data, list) and any(_is_secret("", below) for below in data)
 
 
-def changes_table(changes: Sequence[Change], source: str, target: str) -> str:
-    """Return a table of changes, key by key below their files."""
-    lines = [f"| | {plain(target)} | {plain(source)} | |", "|---|---|---|---|"]
+def changes_table(
+    changes: Sequence[Change], source: str, target: str, *, move: bool = False
+) -> str:
+    """Return a table of changes, key by key below their files.
+
+    Where they `move` the target takes the source's values.
+    """
+    now, then = (f"{target} now", f"from {source}") if move else (target, source)
+    lines = [f"| key | {plain(now)} | {plain(then)} | changed by |", "|---|---|---|---|"]
     for path, group in groupby(changes[:_MOST_ROWS], key=lambda change: change.path):
         lines.append(f"| **{cell(path)}** | | | |")
         for change in group:
@@ -130,11 +156,11 @@ def body(plan: Plan, gates: Sequence[GateResult], reason: str, *, open_: bool = 
         f"**{sentence(reason)}**",
         gates_table(gates) if gates else "",
         f"### {_counted(plan.promoted)}\n\n"
-        + changes_table(plan.promoted, source.environment, target.environment),
+        + changes_table(plan.promoted, source.environment, target.environment, move=True),
         *(f"> {code(c.path)}: {sentence(c.note)}" for c in plan.promoted if c.note),
         _held_back(plan),
         _commits(plan),
-        folded("Commands", "\n".join(f"- `{usage}`" for usage in USAGES)) if open_ else "",
+        folded("Commands", _usages(_OF_A_PROMOTION)) if open_ else "",
         (
             f"<sub>From {code(source.branch)} at `{source.sha[:10]}`; "
             f"what is tested here is what lands in {code(target.branch)}.</sub>"
@@ -145,7 +171,7 @@ def body(plan: Plan, gates: Sequence[GateResult], reason: str, *, open_: bool = 
 
 def gates_table(gates: Sequence[GateResult]) -> str:
     """Return the gates with the sentence that each explains itself in."""
-    lines = ["| gate | | |", "|---|---|---|"]
+    lines = ["| gate | state | why |", "|---|---|---|"]
     for result in gates:
         verdict = result.verdict
         sign = "✅" if isinstance(verdict, Open) else "❌" if isinstance(verdict, Failed) else "⏳"
@@ -199,8 +225,13 @@ def cut(text: str) -> str:
 
 def help_text() -> str:
     """Return what `/help` answers."""
-    usages = "\n".join(f"- `{usage}`" for usage in USAGES)
+    usages = _usages(_DOES)
     return f"A line that starts with one of these, in a new comment, is for me:\n\n{usages}"
+
+
+def _usages(names: Iterable[str]) -> str:
+    usages = {usage.split()[0].removeprefix("/"): usage for usage in USAGES}
+    return "\n".join(f"- `{usages[name]}`: {_DOES[name]}" for name in names)
 
 
 def reply(person: str, sentences: Iterable[str]) -> str:
@@ -235,15 +266,24 @@ def remembered(environment: str) -> str:
     return f"When this is merged I promote it to {plain(environment)}."
 
 
+def not_into_its_source(base: str, environment: str, source: str) -> str:
+    """Return the answer to `/promote` on an open pull request that goes elsewhere."""
+    return (
+        f"This goes into {code(base)}, and {plain(environment)} is promoted from {plain(source)}; "
+        f"say `/promote {plain(environment)}` once {plain(source)} has it."
+    )
+
+
 def started(environment: str, source: str) -> str:
     """Return the answer to `/promote`."""
     return f"Promoting {source[:10]} to {plain(environment)}; a pull request follows."
 
 
-def no_environment(name: str, known: Iterable[str]) -> str:
+def no_environment(name: str, known: Collection[str]) -> str:
     """Return the answer to a name that no environment has."""
     listed = ", ".join(code(one) for one in known)
-    return f"There is no environment {code(name)} to promote into; there are {listed}."
+    near = suggest(name, known) or "."
+    return f"There is no environment {code(name)} to promote into; there are {listed}{near}"
 
 
 def nothing_pending(source: str, target: str) -> str:
@@ -312,7 +352,7 @@ def carry_body(person: str, command: str, changes: Sequence[Change], source: str
     """Return its description."""
     return cut(
         f"{plain(person)} said `/{command}`: {plain(into)} takes the value of {plain(source)}.\n\n"
-        + changes_table(changes, source, into)
+        + changes_table(changes, source, into, move=True)
     )
 
 
@@ -335,7 +375,7 @@ def back_merge_body(
             f"**{plain(environment)} has what {plain(first)} does not**: a hotfix, a roll-back or "
             "a stray edit. Merged here, it flows forward again like any change."
         ),
-        changes_table(changes, environment, first),
+        changes_table(changes, environment, first, move=True),
         (
             "If it is meant to differ say `/keep PATH [KEY]`; if it should not be there at all say "
             "`/discard PATH [KEY]`. To close this leaves it as drift."
@@ -421,6 +461,19 @@ def overview(comparisons: Sequence[Comparison], opened: Mapping[str, int | None]
     return "\n".join(lines)
 
 
+def differences(comparisons: Sequence[Comparison]) -> str:
+    """Return every place that drifted or conflicts, hop by hop; empty for none."""
+    parts = []
+    for comparison in comparisons:
+        source, target = comparison.source.environment, comparison.target.environment
+        for state in (State.CONFLICT, State.DRIFT):
+            found = [change for change in comparison.changes if change.state is state]
+            if found:
+                head = f"**{state}**, {plain(source)} → {plain(target)}"
+                parts.append(f"{head}\n\n{changes_table(found, source, target)}")
+    return "\n\n".join(parts)
+
+
 def _counted(changes: Sequence[Change]) -> str:
     return f"{len(changes)} change" + ("" if len(changes) == 1 else "s")
 
@@ -438,3 +491,8 @@ def kept_already(path: str, key: str | None) -> str:
 def failed(command: str) -> str:
     """Return the answer to a command that met a fault of ours."""
     return f"`/{command}` met a fault of mine and was not carried out; my log says which."
+
+
+def refused(command: str, reason: str) -> str:
+    """Return the answer to a command that the forge would not carry out."""
+    return f"`/{command}` was not carried out, since the forge refuses: {sentence(reason)}"

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot import messages
+from bot.decisions.commands import USAGES
 from bot.decisions.gates import Closed, Failed, GateResult, Open
 from bot.engine.candidate import Plan
 from bot.engine.drift import Comparison, FileComparison
@@ -178,7 +179,7 @@ def test_a_description_says_the_wait_the_gates_the_changes_and_what_is_held_back
         "waiting for sign-off by qa",
     )
 
-    assert said.startswith("**waiting for sign-off by qa**\n\n| gate | | |")
+    assert said.startswith("**waiting for sign-off by qa**\n\n| gate | state | why |")
     assert "| checks | ✅ open | ci/test succeeded |" in said
     assert "| sign_offs | ⏳ closed | waiting for sign-off by qa |" in said
     assert "| approvals | ❌ failed | nobody can |" in said
@@ -247,3 +248,35 @@ def test_the_overview_names_each_hop_and_its_promotion() -> None:
     said = messages.overview([comparison(change())], {"staging": None})
 
     assert said.splitlines()[-1] == "| development | staging | pending | 1 | 0 | 0 | opening |"
+
+
+def test_every_command_but_the_one_to_come_is_offered_with_what_it_does() -> None:
+    said = messages.help_text()
+
+    offered = [line.split("`")[1] for line in said.splitlines() if line.startswith("- `/")]
+    assert offered == [usage for usage in USAGES if not usage.startswith("/rollback")]
+
+
+def test_a_promotion_offers_the_commands_that_are_for_it() -> None:
+    said = messages.body(plan(change()), [], "waiting")
+
+    assert "- `/hold REASON`: " in said
+    assert "/rollback" not in said
+    assert "/discard" not in said
+
+
+def test_what_moves_is_told_from_what_is_only_compared() -> None:
+    moved = messages.changes_table([change()], "development", "staging", move=True)
+    compared = messages.changes_table([change()], "development", "staging")
+
+    assert moved.startswith("| key | staging now | from development | changed by |")
+    assert compared.startswith("| key | staging | development | changed by |")
+
+
+def test_an_environment_that_is_misspelled_is_answered_with_the_nearest() -> None:
+    said = messages.no_environment("prodction", ["staging", "production"])
+
+    assert said == (
+        "There is no environment `prodction` to promote into; there are `staging`, `production`; "
+        "did you mean `production`?"
+    )

@@ -102,7 +102,7 @@ class _Survey:
         for wish in list(self.remembered):
             if wish.number in self.request.merged:
                 self.remembered.remove(wish)
-                self._promote(config, wish.environment, wish.person)
+                self._promise(config, wish)
         for environment in config.environments:
             if environment.source is None or environment.name in self.open:
                 continue
@@ -170,6 +170,21 @@ class _Survey:
             return messages.nothing_pending(known[name].source or "", name)
         return messages.started(name, plan.comparison.source.sha)
 
+    def _promise(self, config: Config, wish: Remembered) -> None:
+        """Do what was remembered; whoever was promised it is told where that cannot be."""
+        before = len(self.started)
+        answer = self._promote(config, wish.environment, wish.person)
+        if len(self.started) == before and not self._is_under_way(config, wish.environment):
+            body = messages.reply(wish.person, [answer])
+            marker = f"promised-{wish.environment}"
+            self.site.forge.comment(self.site.name, wish.number, marker, body)
+
+    def _is_under_way(self, config: Config, name: str) -> bool:
+        """Whether the newest commit is being promoted already, as an automatic one may be."""
+        source = config.source_of(config.environment(name)) if name in self.open else None
+        head = self.site.head(source) if source else None
+        return head is not None and self.open[name].source == head.sha
+
     # Comments
 
     def _answer(self, config: Config, comment: Comment) -> None:
@@ -193,10 +208,7 @@ class _Survey:
             case c.Promote(environment):
                 return self._asked_to_promote(config, comment, environment)
             case c.Status() | c.Drift():
-                opened = {name: promotion.number for name, promotion in self.open.items()}
-                table = messages.overview(comparisons(self.site, config), opened)
-                problem = self.site.in_force.problem
-                return f"{messages.broken(problem)}\n\n{table}" if problem else f"\n\n{table}"
+                return self._overview(config, with_places=isinstance(command, c.Drift))
             case c.Help():
                 return messages.help_text()
             case c.Keep(path, key):
@@ -207,11 +219,22 @@ class _Survey:
                 is_later = isinstance(command, c.Rollback)
                 return (messages.not_yet if is_later else messages.not_here)(command.kind)
 
+    def _overview(self, config: Config, *, with_places: bool) -> str:
+        found, problem = comparisons(self.site, config), self.site.in_force.problem
+        opened = {name: promotion.number for name, promotion in self.open.items()}
+        parts = [messages.broken(problem) if problem else "", messages.overview(found, opened)]
+        if with_places and (places := messages.differences(found)):
+            parts.append(messages.cut(places))
+        return "\n\n".join(parts)
+
     def _asked_to_promote(self, config: Config, comment: Comment, name: str) -> str:
-        known = any(name == e.name for e in config.environments if e.source)
+        known = {e.name: config.source_of(e) for e in config.environments}
+        source = known.get(name)
         own = name in self.open and self.open[name].number == comment.number
-        if comment.on_pull_request and known and not own:
+        if comment.on_pull_request and source is not None and not own:
             request = self.site.forge.pull_request(self.site.name, comment.number)
+            if request.state == "open" and request.base_branch != source.branch:
+                return messages.not_into_its_source(request.base_branch, name, source.name)
             if request.state == "open":
                 wish = Remembered(number=comment.number, environment=name, person=comment.author)
                 if wish not in self.remembered:

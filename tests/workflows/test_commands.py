@@ -1,0 +1,81 @@
+"""What people ask for is done, or answered with the reason why not."""
+
+from pathlib import Path
+
+from tests.workflows.test_promotions import staged
+from tests.workflows.village import APP, CONFIGURATION, REPOSITORY, Village, village
+
+V2 = APP.replace("v1", "v2")
+V3 = APP.replace("v1", "v3")
+HOTFIX = APP.replace("info", "debug")
+BY_HAND = CONFIGURATION.replace("automatic", "manual")
+
+
+async def a_feature(here: Village) -> int:
+    """Open somebody's pull request into development; return its number."""
+    here.world.branch("feature", "development")
+    here.world.commit("feature", {"app.yaml": V2})
+    return here.forge.open_as("bob", REPOSITORY, "feature", "develop")
+
+
+async def test_a_retry_is_heard_once_and_takes_no_commit_that_comes_later(tmp_path: Path) -> None:
+    async with village(tmp_path) as here:
+        await staged(here)
+        await here.say(1, "ada", "/promote production")
+        pull = await here.open_into("production")
+        await here.say(pull.number, "ada", "/retry")
+        await here.until_idle()
+
+        await here.push("staging", {"app.yaml": V3})
+        await here.until_idle()
+
+        assert here.pull(pull.number).head_sha == pull.head_sha
+        await here.say(pull.number, "ada", "/retry")
+        await here.until(lambda: here.pull(pull.number).head_sha != pull.head_sha)
+
+
+async def test_promote_on_a_pull_request_into_another_environment_is_refused(
+    tmp_path: Path,
+) -> None:
+    async with village(tmp_path, BY_HAND) as here:
+        await here.deliver()
+        await here.until_idle()
+        theirs = await a_feature(here)
+
+        await here.say(theirs, "ada", "/promote production")
+
+        await here.answered(
+            theirs, "This goes into `develop`, and production is promoted from staging"
+        )
+        assert not (await here.pipeline()).remembered
+
+
+async def test_a_remembered_promotion_with_nothing_to_promote_is_answered(tmp_path: Path) -> None:
+    async with village(tmp_path, BY_HAND) as here:
+        await here.deliver()
+        await here.until_idle()
+        theirs = await a_feature(here)
+        await here.say(theirs, "ada", "/promote staging")
+        await here.answered(theirs, "When this is merged")
+        here.world.commit("staging", {"app.yaml": V2})
+        sha = here.forge.merge_as("bob", REPOSITORY, theirs)
+        here.forge.wrote(REPOSITORY, sha, "bob")
+
+        await here.changed(theirs, "bob")
+
+        await here.answered(theirs, "@ada staging has all that development has")
+
+
+async def test_drift_lists_the_places_and_status_does_not(tmp_path: Path) -> None:
+    async with village(tmp_path) as here:
+        await here.push("production", {"app.yaml": HOTFIX})
+        await here.until(here.issues, "the issue")
+        await here.until_idle()
+        number = here.issues()[0].number
+
+        await here.say(number, "ada", "/status")
+        await here.answered(number, "| staging | production | drift | 0 | 1 | 0 |  |")
+        assert "`log`" not in here.said(number)[-1]
+
+        await here.say(number, "ada", "/drift")
+        await here.answered(number, "| `log` | `debug` | `info` |")
