@@ -213,8 +213,8 @@ class PipelineWorkflow:
 
     @workflow.signal
     def look(self) -> None:
-        """Look at the repository, as after a push."""
-        self._look = self._stir = True
+        """Look at the repository; what events would have told is asked for, as at a start."""
+        self._look = self._overdue = True
 
     @workflow.query
     def state(self) -> PipelineState:

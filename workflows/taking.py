@@ -11,7 +11,8 @@ from bot.decisions.commands import Command, Unclear, parse_comment, write
 from bot.decisions.facts import Overridden, Rejected, Said, SignedOff, Who
 from bot.decisions.permissions import Allowed, Refused, may, roles_held
 from bot.engine.objects import MissingObject
-from bot.forges.forge import ForgeError
+from bot.forges.forge import ForgeError, NotFound, Unauthorized
+from bot.forges.forge import Refused as RefusedByForge
 from bot.repository import RepositoryError
 from webhook.events import Comment
 from workflows.sites import Site
@@ -64,20 +65,30 @@ def take(site: Site, state: PromotionState, comments: Iterable[Comment]) -> Take
 
 @contextmanager
 def defused(answers: list[str], command: str) -> Iterator[None]:
-    """Answer a command that meets a fault of ours: tried for ever, it would stop everything."""
+    """Answer a command that is refused or meets a fault: tried for ever, it would stop all others.
+
+    What may pass by itself is raised: a forge or a network that is away, a token that expired.
+    """
     try:
         yield
+    except Unauthorized:
+        raise
+    except RefusedByForge as refused:
+        answers.append(messages.refused(command, str(refused)))
     except (ForgeError, RepositoryError, MissingObject):
         raise
-    except Exception:
+    except Exception:  # noqa: BLE001 -- whatever it was, others wait behind it
         _log.exception("/%s could not be carried out", command)
         answers.append(messages.failed(command))
 
 
 def say(site: Site, comment: Comment, answers: Iterable[str], what: str = "answer") -> None:
-    """Answer a comment, once."""
+    """Answer a comment, once; a conversation that was locked or deleted gets no answer."""
     body = messages.reply(comment.author, answers)
-    site.forge.comment(site.name, comment.number, f"{what}-{comment.id}", body)
+    try:
+        site.forge.comment(site.name, comment.number, f"{what}-{comment.id}", body)
+    except (NotFound, RefusedByForge) as error:
+        _log.warning("%s: no answer under %d: %s", site.name, comment.number, error)
 
 
 def who(site: Site, comment: Comment, command: Command) -> Who:

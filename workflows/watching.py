@@ -1,11 +1,13 @@
 """Keep a repository's one drift issue and its back-merges as the branches are."""
 
 import hashlib
+import logging
 from collections.abc import Iterable, Sequence
 
 from bot import messages
 from bot.engine.candidate import Carried, carry
 from bot.engine.drift import Comparison, compare
+from bot.forges.forge import NotFound, Refused
 from bot.model import Change, Head, State
 from config.schema import Config
 from workflows.proposing import Proposal, propose
@@ -14,6 +16,8 @@ from workflows.values import BackMerge, DriftState, Watched
 
 ISSUE = "drift"
 _PREFIX = "lockstep/back-merge/"
+
+_log = logging.getLogger(__name__)
 
 
 def watch(sites: Sites, state: DriftState) -> Watched:
@@ -58,7 +62,11 @@ def _said(
     digest = _digest([title, body]) if needed else ""
     if digest == state.issue:
         return state
-    site.forge.write_issue(site.name, ISSUE, title=title, body=body, open_=needed)
+    try:
+        site.forge.write_issue(site.name, ISSUE, title=title, body=body, open_=needed)
+    except (NotFound, Refused) as error:
+        # A repository may have no issues; its back-merges are worth having all the same.
+        _log.warning("%s: the drift issue could not be written: %s", site.name, error)
     return state.model_copy(update={"issue": digest})
 
 

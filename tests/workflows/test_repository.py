@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot.forges.forge import NotFound, Refused
 from tests.workflows.test_promotions import staged
 from tests.workflows.village import APP, CONFIGURATION, REPOSITORY, Village, village
 
@@ -253,6 +254,32 @@ async def test_a_command_that_meets_a_fault_is_answered_and_stops_nothing(
 
         await here.answered(number, "`/keep` met a fault of mine")
         assert "| development | staging |" in here.said(number)[0]
+
+
+async def test_a_command_that_the_forge_refuses_is_answered_with_its_reason(tmp_path: Path) -> None:
+    async with village(tmp_path) as here:
+        number = await an_issue_of_peoples(here)
+        here.forge.fail("open_pull_request", Refused("this repository takes no pull requests"))
+
+        await here.say(number, "ada", "/keep app.yaml log")
+
+        await here.answered(number, "the forge refuses: this repository takes no pull requests")
+
+
+async def test_a_conversation_that_is_locked_and_issues_that_are_off_stop_nothing(
+    tmp_path: Path,
+) -> None:
+    async with village(tmp_path) as here:
+        number = await an_issue_of_peoples(here)
+        here.forge.fail("comment", Refused("the conversation is locked"))
+        here.forge.fail("write_issue", NotFound("issues are disabled"))
+
+        await here.say(number, "ada", "/status")
+        await here.push("production", {"app.yaml": HOTFIX})
+        await here.push("development", {"app.yaml": V2})
+
+        await here.open_into("development")
+        await here.open_into("staging")
 
 
 async def test_discard_restores_the_sources_value_in_the_target_by_a_pull_request(
