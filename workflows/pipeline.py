@@ -49,7 +49,7 @@ class PipelineWorkflow:
         self._reports: deque[Report] = deque()
         self._asked: list[Comment] = []
         self._look = self._stir = not state.carried
-        self._overdue = False
+        self._overdue = self._ask = False
         self._until = self._asked_at = workflow.now()
 
     @workflow.run
@@ -86,12 +86,13 @@ class PipelineWorkflow:
         routed = route(self._state, self._drained())
         routed.look |= self._look or self._overdue
         routed.drift |= self._stir or self._overdue
-        if self._overdue and workflow.now() - self._asked_at >= _ASK_EVERY:
+        if self._ask or (self._overdue and workflow.now() - self._asked_at >= _ASK_EVERY):
             self._asked_at = workflow.now()
             for promotion in routed.state.open:
                 add(routed, promotion, News(ask=True))
         routed.comments += self._asked
-        self._asked, self._look, self._stir, self._overdue = [], False, False, False
+        self._asked, self._look, self._stir = [], False, False
+        self._overdue = self._ask = False
         self._state = routed.state
         return routed
 
@@ -214,7 +215,7 @@ class PipelineWorkflow:
     @workflow.signal
     def look(self) -> None:
         """Look at the repository; what events would have told is asked for, as at a start."""
-        self._look = self._overdue = True
+        self._look = self._stir = self._ask = True
 
     @workflow.query
     def state(self) -> PipelineState:

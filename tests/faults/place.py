@@ -78,9 +78,7 @@ class Place:
 
     def say(self, number: int, login: str, text: str) -> int:
         """Comment; return the comment's id."""
-        made: int = self.forge.do(
-            "comment", repo=self.name, number=number, login=login, body=text
-        )
+        made: int = self.forge.do("comment", repo=self.name, number=number, login=login, body=text)
         return made
 
     def merge(self, number: int, login: str) -> None:
@@ -173,7 +171,9 @@ class Place:
             found = self.issues()
             assert len(found) <= 1, f"one issue, not {[one['title'] for one in found]}"
             good = found and found[0]["state"] == state
-            return found[0] if good and words in f"{found[0]['title']}\n{found[0]['body']}" else None
+            return (
+                found[0] if good and words in f"{found[0]['title']}\n{found[0]['body']}" else None
+            )
 
         return eventually(look, f"the issue of {self.name} to be {state}, with {words!r}")
 

@@ -27,9 +27,7 @@ def free_port() -> int:
         return port
 
 
-def eventually(
-    look: Callable[[], T | None], what: str, patience: float = PATIENCE_SECONDS
-) -> T:
+def eventually(look: Callable[[], T | None], what: str, patience: float = PATIENCE_SECONDS) -> T:
     """Return the first thing found; fails with `what` was waited for after `patience` seconds."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:

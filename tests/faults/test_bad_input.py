@@ -171,15 +171,23 @@ def test_a_fork_with_our_branch_name_and_our_words_is_left_alone(here: Place) ->
     branch = f"lockstep/promote/staging/{'0' * 12}"
     fork = here.name.replace("acme", "eve")
     here.forge.do(
-        "commit", repo=fork, branch="development", files={"app.yaml": "image: evil\n"},
-        login="eve", message="Evil",
+        "commit",
+        repo=fork,
+        branch="development",
+        files={"app.yaml": "image: evil\n"},
+        login="eve",
+        message="Evil",
     )
     evil = here.forge.ask("GET", f"/repos/{fork}/git/ref/heads/development", "eve")["object"]["sha"]
     here.forge.ask("POST", f"/repos/{fork}/git/refs", "eve", ref=f"refs/heads/{branch}", sha=evil)
     copied = here.ask(
-        "POST", "/pulls", "eve",
-        title="Promote development to staging: 1 change", body=drift["body"],
-        head=f"eve:{branch}", base="staging",
+        "POST",
+        "/pulls",
+        "eve",
+        title="Promote development to staging: 1 change",
+        body=drift["body"],
+        head=f"eve:{branch}",
+        base="staging",
     )["number"]
     twin = here.issue(drift["title"], drift["body"], login="eve")
     here.check(evil)
