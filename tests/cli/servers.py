@@ -67,6 +67,10 @@ class Process:
     def end(self, way: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal; return the exit code."""
         self._process.send_signal(way)
+        return self.ended()
+
+    def ended(self) -> int:
+        """Wait for a command that ends by itself; return the exit code."""
         code = self._process.wait(timeout=_PATIENCE_SECONDS)
         self._read_to_the_end()
         return code

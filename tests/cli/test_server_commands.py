@@ -203,7 +203,7 @@ def test_settings_that_lack_something_are_refused_with_all_that_is_wrong(tmp_pat
     }
     with started("serve", settings=settings) as server:
         server.says("(?s)`http` is not a port.*LOCKSTEP_GITHUB_WEBHOOK_SECRET")
-        assert server.end() == 1
+        assert server.ended() == 1
     assert server.lines[0] == "lockstep: the settings are not complete, or not valid:"
 
 
@@ -215,14 +215,14 @@ def test_a_port_that_is_taken_is_said_with_the_setting_for_it(
         settings = settings_for(sandbox, tmp_path / "state", LOCKSTEP_PORT=port)
         with started("serve", settings=settings) as server:
             server.says(f"cannot listen on 127.0.0.1, port {port}: .*; set LOCKSTEP_HOST and")
-            assert server.end() == 1
+            assert server.ended() == 1
 
 
 def test_status_without_a_server_says_how_to_start_one(tmp_path: Path) -> None:
     settings = {"LOCKSTEP_STATE_DIR": str(tmp_path / "state"), "LOCKSTEP_GITHUB_TOKEN": "t"}
     with started("status", settings=settings) as status:
         status.says(f"no server runs on {tmp_path}/state; start `lockstep serve`")
-        assert status.end() == 1
+        assert status.ended() == 1
 
 
 def test_a_second_server_on_one_directory_is_refused(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_a_second_server_on_one_directory_is_refused(sandbox: Sandbox, tmp_path:
         first.says("keeping in lockstep")
         with started("serve", settings=settings) as second:
             second.says("another Lockstep runs its Temporal server on")
-            assert second.end() == 1
+            assert second.ended() == 1
         assert first.end() == 0
 
 
@@ -241,5 +241,5 @@ def test_the_sandbox_alone_says_where_it_is_and_ends(tmp_path: Path) -> None:
         assert requests.get(pages, timeout=5).status_code == 200
         with started("sandbox", "--root", str(tmp_path / "root"), settings={}) as second:
             second.says("another sandbox runs on")
-            assert second.end() == 1
+            assert second.ended() == 1
         assert sandbox.end(signal.SIGINT) == 0
