@@ -15,15 +15,30 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import candidate, drift, edits, memory, mirror, shell, trees
+from bench import (
+    burst,
+    candidate,
+    drift,
+    edits,
+    hop,
+    ingest,
+    memory,
+    mirror,
+    shell,
+    trees,
+    waiting,
+)
 from bench.measure import Hop, Row, Section
 from bench.repositories import git
 from bot.repository import Repository
 
 SECTIONS: dict[str, Section] = {
-    module.NAME: module.rows for module in (trees, drift, candidate, mirror, edits, memory, shell)
+    module.NAME: module.rows
+    for module in (
+        *(trees, drift, candidate, mirror, edits, memory, shell),
+        *(ingest, hop, burst, waiting),
+    )
 }
-_INGEST = "ingest"  # prints tables of its own
 
 
 def main() -> None:
@@ -44,25 +59,12 @@ def main() -> None:
     if rows:
         Console(width=None if sys.stdout.isatty() else 150).print(_table(rows))
         print(f"{summary}, in {time.perf_counter() - started:.0f} s")
-    if _INGEST in options.sections or not (options.sections or options.repository):
-        _ingest(quick=options.quick)
-
-
-def _ingest(*, quick: bool) -> None:
-    """Print what the receiver costs, which is measured in processes of its own."""
-    from bench import ingest  # noqa: PLC0415 -- needs all of Temporal, which the rest does not
-
-    print()
-    ingest.handlers(1 if quick else 3, 400 if quick else 1_000)
-    ingest.durable(1 if quick else 3, 400 if quick else 1_000)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument(
-        "sections", nargs="*", metavar="SECTION", help=", ".join([*SECTIONS, _INGEST])
-    )
-    parser.add_argument("--quick", action="store_true", help="fewer rounds, under a minute")
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, two minutes")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of a table")
     parser.add_argument("--repository", type=Path, help="measure on this repository instead")
     parser.add_argument("--source", help="its branch that is ahead (default: HEAD)")
@@ -75,11 +77,8 @@ def _rows(options: argparse.Namespace) -> Iterator[Row]:
         yield from _on(_hop(options), quick=options.quick)
         return
     for name in options.sections or SECTIONS:
-        if name == _INGEST:
-            continue
         if name not in SECTIONS:
-            known = ", ".join([*SECTIONS, _INGEST])
-            raise SystemExit(f"there is no section {name}; there are {known}")
+            raise SystemExit(f"there is no section {name}; there are {', '.join(SECTIONS)}")
         yield from SECTIONS[name](quick=options.quick)
 
 
