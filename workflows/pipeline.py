@@ -61,8 +61,6 @@ class PipelineWorkflow:
         del state
         managed = True
         while managed or self._waiting():
-            if workflow.info().is_continue_as_new_suggested() and not self._waiting():
-                workflow.continue_as_new(self._state.model_copy(update={"carried": True}))
             routed = self._routed()
             for environment, news in routed.news.items():
                 await self._tell(environment, news)
@@ -72,8 +70,12 @@ class PipelineWorkflow:
                 managed = await self._survey(routed)
             if routed.drift and managed:
                 await self._stir_drift()
-            if managed:
-                await self._wait()
+            if not managed:
+                continue
+            if workflow.info().is_continue_as_new_suggested() and not self._waiting():
+                # In a lull, of which the busiest repository has many before a history is full.
+                workflow.continue_as_new(self._state.model_copy(update={"carried": True}))
+            await self._wait()
         return "the repository is not managed: it has no `.lockstep.yaml`, or is not ours"
 
     def _waiting(self) -> bool:

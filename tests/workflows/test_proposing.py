@@ -21,8 +21,10 @@ environments:
         ("", 'keep:\n  - {path: "x.yaml", keys: ["a.b"]}\n'),
         (
             "keep:\n  - path: y.yaml # why\n    keys: [c]   # because\n\n# end\nrules: []\n",
-            ("keep:\n  - path: y.yaml # why\n    keys: [c]   # because\n"
-            '  - {path: "x.yaml", keys: ["a.b"]}\n\n# end\nrules: []\n'),
+            (
+                "keep:\n  - path: y.yaml # why\n    keys: [c]   # because\n"
+                '  - {path: "x.yaml", keys: ["a.b"]}\n\n# end\nrules: []\n'
+            ),
         ),
         (
             "keep:\n- path: y.yaml\nback_merge: report\n",

@@ -38,6 +38,34 @@ async def test_a_change_goes_from_development_to_production_and_a_hotfix_comes_h
             await hotfix(here)
 
 
+async def test_workflows_that_go_on_as_new_again_and_again_carry_all_they_know(
+    tmp_path: Path,
+) -> None:
+    with temporal(tmp_path, "limit.historyCount.suggestContinueAsNew=12") as address:
+        client = await connected(address)
+        async with (
+            town(tmp_path, client) as here,
+            worker(client, {"github": here.forge}, tmp_path / "state"),
+        ):
+            source = await here.commit("development", {"app.yaml": V2})
+            request = await here.open_into("staging")
+            await here.say(request.number, "ada", "/hold the fair is on")
+            await here.body_says(request.number, "held by ada")
+            await here.check(request.head_sha)
+            await here.quiet()
+            await here.say(request.number, "ada", "/resume")
+
+            await here.become(request.number, "merged")
+            await here.ended(f"{PROMOTION}/staging/{source[:12]}")
+            await here.quiet()
+
+            runs = [run.id async for run in client.list_workflows()]
+            assert runs.count(PIPELINE) > 1
+            assert runs.count(f"{PROMOTION}/staging/{source[:12]}") > 1
+            assert len(await here.pulls()) == 1
+            assert await here.said(request.number) == ["/hold the fair is on", "/resume"]
+
+
 async def to_staging(here: Town, source: str) -> None:
     began = time.monotonic()
     request = await here.open_into("staging")

@@ -70,13 +70,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def temporal(directory: Path) -> Iterator[str]:
-    """Run a Temporal server and yield its address."""
+def temporal(directory: Path, *settings: str) -> Iterator[str]:
+    """Run a Temporal server, with dynamic settings `KEY=VALUE`, and yield its address."""
     address = f"127.0.0.1:{free_port()}"
     command = [
         *(str(TEMPORAL), "server", "start-dev", "--headless", "--log-level", "error"),
         *("--port", address.partition(":")[2], "--db-filename", str(directory / "temporal.db")),
         *TUNED,
+        *(word for setting in settings for word in ("--dynamic-config-value", setting)),
     ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
