@@ -94,7 +94,7 @@ def _alone(state_dir: Path) -> Iterator[None]:
         except BlockingIOError as error:
             raise RuntimeError(
                 f"another Lockstep runs its Temporal server on {state_dir}; stop it, or set "
-                "LOCKSTEP_STATE_DIR to another directory"
+                "LOCKSTEP_STATE_DIR to another directory, or LOCKSTEP_TEMPORAL_ADDRESS to share one"
             ) from error
         yield
 

@@ -54,7 +54,7 @@ def demo(*, once: bool) -> int:
         log = opened.enter_context((place / _LOG).open("w"))
         logs.set_up("text", stream=log)
         try:
-            until_stopped(_run(place, once=once))
+            stopped = until_stopped(_run(place, once=once))
         except NotAsTold as error:
             log.flush()
             tail = (place / _LOG).read_text().splitlines()[-20:]
@@ -64,7 +64,8 @@ def demo(*, once: bool) -> int:
                 + "\n\nthe server's log ends with\n"
                 + "\n".join(tail)
             ) from error
-    return 0
+    # A story that was broken off was not seen to be true.
+    return 130 if once and stopped else 0
 
 
 async def _run(place: Path, *, once: bool) -> None:

@@ -27,12 +27,16 @@ def set_up_logs(settings: Settings) -> None:
     logs.set_up(settings.log_format, hidden)
 
 
-def until_stopped(main: Coroutine[Any, Any, None]) -> None:
-    """Run `main` until it ends, or SIGTERM or SIGINT cancels it; a second one is not waited for."""
-    asyncio.run(_supervised(main))
+def until_stopped(main: Coroutine[Any, Any, None]) -> bool:
+    """Run `main` until it ends, or a signal cancels it; return whether one did.
+
+    The signals are SIGTERM and SIGINT; what `main` has opened it closes first, unless
+    there comes a second one.
+    """
+    return asyncio.run(_supervised(main))
 
 
-async def _supervised(main: Coroutine[Any, Any, None]) -> None:
+async def _supervised(main: Coroutine[Any, Any, None]) -> bool:
     task = asyncio.ensure_future(main)
     loop = asyncio.get_running_loop()
     stopped = False
@@ -49,3 +53,4 @@ async def _supervised(main: Coroutine[Any, Any, None]) -> None:
     except asyncio.CancelledError:
         if not stopped:
             raise
+    return stopped

@@ -1,5 +1,8 @@
 """A story that does not come true is an error that says what was expected, and what was seen."""
 
+import asyncio
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -57,3 +60,17 @@ def test_a_story_that_is_not_as_told_exits_with_1_and_shows_the_log(
         "lockstep: the story is not as told\nexpected: a pull request\nseen: none\n\n"
         "the server's log ends with\n12:00:00 the forge is away\n"
     )
+
+
+def test_a_story_that_is_broken_off_is_no_success(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def run(place: Path, *, once: bool) -> None:
+        assert (place.name.startswith("lockstep-demo-"), once) == (True, True)
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(demo, "_run", run)
+    monkeypatch.setattr(logs, "set_up", lambda *_, **__: None)
+
+    assert lockstep(capfd, "demo", "--once").code == 130

@@ -1,0 +1,70 @@
+"""The parts of a server are made of its settings, and of nothing else."""
+
+from pathlib import Path
+
+import pytest
+from temporalio.client import TLSConfig
+
+from bot.cli.main import Failure
+from bot.cli.serving import _tls, forges, running_temporal
+from config.settings import Settings, read_settings
+
+
+def _settings(directory: Path, **more: str) -> Settings:
+    known = {"LOCKSTEP_STATE_DIR": str(directory), "LOCKSTEP_GITHUB_TOKEN": "t"}
+    return read_settings({**known, **more}, "worker", directory=directory)
+
+
+def test_a_cluster_is_reached_with_the_certificates_that_are_set(tmp_path: Path) -> None:
+    files = {}
+    for name in ("CA", "CERT", "KEY"):
+        path = tmp_path / name
+        path.write_text(f"the {name}")
+        files[f"LOCKSTEP_TEMPORAL_TLS_{name}_FILE"] = str(path)
+    settings = _settings(
+        tmp_path,
+        LOCKSTEP_TEMPORAL_ADDRESS="temporal.example.com:7233",
+        LOCKSTEP_TEMPORAL_TLS_SERVER_NAME="temporal",
+        **files,
+    )
+
+    assert _tls(settings) == TLSConfig(
+        server_root_ca_cert=b"the CA",
+        domain="temporal",
+        client_cert=b"the CERT",
+        client_private_key=b"the KEY",
+    )
+
+
+def test_a_key_that_is_none_is_refused_by_the_name_of_its_setting(tmp_path: Path) -> None:
+    settings = _settings(
+        tmp_path,
+        LOCKSTEP_GITHUB_TOKEN="",
+        LOCKSTEP_GITHUB_APP_ID="7",
+        LOCKSTEP_GITHUB_PRIVATE_KEY="-----BEGIN PRIVATE KEY-----\nnot one\n",
+    )
+
+    with (
+        pytest.raises(
+            Failure, match="LOCKSTEP_GITHUB_PRIVATE_KEY is no private key of App 7"
+        ) as no,
+        forges(settings),
+    ):
+        raise AssertionError
+
+    assert "not one" not in str(no.value)
+
+
+def test_a_forge_that_is_not_served_yet_is_refused_at_the_start(tmp_path: Path) -> None:
+    settings = _settings(tmp_path, LOCKSTEP_GITLAB_TOKEN="g")
+
+    with pytest.raises(Failure, match="GitLab is not served by this version yet"), forges(settings):
+        raise AssertionError
+
+
+async def test_a_cluster_that_is_away_is_said_with_its_address(tmp_path: Path) -> None:
+    settings = _settings(tmp_path, LOCKSTEP_TEMPORAL_ADDRESS="127.0.0.1:1")
+
+    with pytest.raises(Failure, match=r"Temporal cannot be reached at 127\.0\.0\.1:1: "):
+        async with running_temporal(settings):
+            raise AssertionError
