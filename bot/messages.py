@@ -258,7 +258,8 @@ def not_configured(repository: str) -> str:
 
 def broken(problem: str) -> str:
     """Return what a configuration that does not load is answered with."""
-    return f"The configuration does not load: {sentence(problem)}. Mend it on the default branch."
+    said = sentence(problem) + ("" if problem.endswith("?") else ".")
+    return f"The configuration does not load: {said} Mend it on the default branch."
 
 
 def remembered(environment: str) -> str:
@@ -343,9 +344,9 @@ def keep_body(person: str, path: str, key: str | None) -> str:
     )
 
 
-def carry_title(into: str, path: str, key: str | None) -> str:
+def carry_title(source: str, into: str, path: str, key: str | None) -> str:
     """Return the title of the pull request that brings one place into an environment."""
-    return f"Set {_short_place(path, key)} in {into} as it is next door"
+    return f"Set {_short_place(path, key)} in {into} as it is in {source}"
 
 
 def carry_body(person: str, command: str, changes: Sequence[Change], source: str, into: str) -> str:
@@ -481,6 +482,11 @@ def _counted(changes: Sequence[Change]) -> str:
 def gone(environment: str) -> str:
     """Return the answer to `/promote` where a branch is missing."""
     return f"The branch of {plain(environment)}, or of what it is promoted from, is not there."
+
+
+def no_file(path: str) -> str:
+    """Return the answer to `/keep` of a path that no environment has."""
+    return f"No environment has a file {code(path)}; a path begins at the repository's root."
 
 
 def kept_already(path: str, key: str | None) -> str:

@@ -280,3 +280,9 @@ def test_an_environment_that_is_misspelled_is_answered_with_the_nearest() -> Non
         "There is no environment `prodction` to promote into; there are `staging`, `production`; "
         "did you mean `production`?"
     )
+
+
+def test_a_problem_that_ends_in_a_question_has_no_full_stop_behind_it() -> None:
+    said = messages.broken("a.yaml:1:1: unknown key `promot`; did you mean `promote`?")
+
+    assert "did you mean `promote`? Mend it" in said

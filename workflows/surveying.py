@@ -13,6 +13,7 @@ from bot.decisions.commands import Command, Unclear, parse_comment
 from bot.decisions.permissions import Allowed, Refused, may
 from bot.engine.candidate import Plan, carry
 from bot.engine.drift import compare
+from bot.engine.trees import TreeReader
 from bot.forges.forge import NotFound
 from bot.model import Head, State
 from config.schema import Config, Environment, Schedule
@@ -212,7 +213,7 @@ class _Survey:
             case c.Help():
                 return messages.help_text()
             case c.Keep(path, key):
-                return self._keep(comment, path, key)
+                return self._keep(config, comment, path, key)
             case c.Discard() | c.Resolve():
                 return self._carry(config, comment, command)
             case _:
@@ -242,7 +243,11 @@ class _Survey:
                 return messages.remembered(name)
         return self._promote(config, name, comment.author)
 
-    def _keep(self, comment: Comment, path: str, key: str | None) -> str:
+    def _keep(self, config: Config, comment: Comment, path: str, key: str | None) -> str:
+        reader = TreeReader(self.site.git)
+        heads = [head for e in config.environments if (head := self.site.head(e)) is not None]
+        if not any(reader.entry(reader.root(head.sha), path) for head in heads):
+            return messages.no_file(path)
         try:
             commit = keep_commit(self.site, path, key)
         except CannotWriteRule as why:
@@ -288,7 +293,7 @@ class _Survey:
         place: tuple[str, str | None],
     ) -> int | str:
         """Return the number of the pull request, or why there is none."""
-        title = messages.carry_title(into.environment, *place)
+        title = messages.carry_title(from_.environment, into.environment, *place)
         comparison = compare(self.site.git, from_, into, self.site.keep)
         carried = carry(self.site.git, comparison, self.site.keep, {place}, f"{title}\n")
         if carried.commit is None:

@@ -200,7 +200,7 @@ def decide_promotion(promotion: Promotion, facts: PromotionFacts, now: datetime)
             f"the pull request now goes into {request.base}; set its base to {promotion.branch}"
         )
     if facts.refusal:
-        return Blocked(f"the forge refuses to merge: {facts.refusal}; then say `/retry`")
+        return Blocked(f"the forge refuses to merge; `/retry` tries again: {facts.refusal}")
     results = evaluate(promotion.gates, evidence, now, freezes=promotion.freezes)
     return _gated(results) or Merge(
         candidate.sha, promotion.merge, f"every gate is open: merging {_short(candidate.sha)}"

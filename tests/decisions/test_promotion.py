@@ -291,7 +291,7 @@ def test_a_pull_request_with_another_base_is_not_merged() -> None:
 
 def test_a_merge_that_the_forge_refuses_is_not_tried_again_by_itself() -> None:
     assert decide(refusal="squash merges are not allowed here") == Blocked(
-        "the forge refuses to merge: squash merges are not allowed here; then say `/retry`"
+        "the forge refuses to merge; `/retry` tries again: squash merges are not allowed here"
     )
 
 

@@ -79,3 +79,15 @@ async def test_drift_lists_the_places_and_status_does_not(tmp_path: Path) -> Non
 
         await here.say(number, "ada", "/drift")
         await here.answered(number, "| `log` | `debug` | `info` |")
+
+
+async def test_keep_of_a_file_that_no_environment_has_proposes_nothing(tmp_path: Path) -> None:
+    async with village(tmp_path) as here:
+        await here.deliver()
+        await here.until_idle()
+        number = here.forge.open_issue_as("ada", REPOSITORY, "Where are we?")
+
+        await here.say(number, "ada", "/keep ap.yaml replicas")
+
+        await here.answered(number, "No environment has a file `ap.yaml`")
+        assert here.pulls() == []
