@@ -23,6 +23,8 @@ from workflows.sites import Site
 from workflows.values import Built, PromotionState
 
 LABELS = ("lockstep",)
+# A review of an older candidate than these counts as one of content that nobody knows.
+_MOST_BUILT = 50
 
 
 def build(site: Site, observed: Observed, now: datetime) -> PromotionState:
@@ -36,8 +38,9 @@ def build(site: Site, observed: Observed, now: datetime) -> PromotionState:
     candidate = Candidate(
         plan.candidate.sha, comparison.source.sha, comparison.target.sha, digest_of(plan), now
     )
-    before = state.candidate
-    built = (*state.built, Built(sha=before.sha, digest=before.digest)) if before else state.built
+    before, built = state.candidate, state.built
+    if before is not None:
+        built = (*built, Built(sha=before.sha, digest=before.digest))[-_MOST_BUILT:]
     state = state.model_copy(
         update={
             "candidate": candidate,
@@ -137,7 +140,7 @@ def merge(site: Site, observed: Observed, decision: Merge) -> PromotionState:
     except Conflict:
         return state  # the head has moved: the next look finds where
     except RepositoryError as error:
-        if "failed to push" not in str(error):
+        if not _rejected(error):
             raise
         return state.model_copy(update={"refusal": str(error)})
     except Unauthorized:
@@ -210,5 +213,12 @@ def clean_up(site: Site, state: PromotionState) -> None:
         return
     try:
         site.mirror.push(state.branch, None, at)
-    except RepositoryError:
-        return  # somebody moved it, or was faster: it is theirs then
+    except RepositoryError as error:
+        if not _rejected(error):
+            raise
+        # Somebody moved it, or was faster: it is theirs then.
+
+
+def _rejected(error: RepositoryError) -> bool:
+    """Whether the remote was reached and would not, as git's complaint tells."""
+    return "failed to push" in str(error)

@@ -145,6 +145,41 @@ async def test_a_sign_off_counts_for_its_content_and_by_a_member_alone(tmp_path:
         assert here.world.text("production", "app.yaml") == V2
 
 
+async def test_an_approval_counts_for_its_content_and_outlives_a_rebuild(tmp_path: Path) -> None:
+    reviewed = CONFIGURATION.replace(
+        "checks: [ci/test]", "checks: [ci/test]\n      approvals: 1", 1
+    )
+    async with village(tmp_path, reviewed) as here:
+        await here.push("development", {"app.yaml": V2})
+        pull = await here.open_into("staging")
+        await here.until_idle()
+        here.forge.review(REPOSITORY, pull.number, "bob", "approved")
+        await here.review(pull.number)
+        await here.body_says(pull.number, "approved by bob")
+        await here.push("staging", {"hotfix.txt": "1\n"})
+        await here.until(lambda: here.pull(pull.number).head_sha != pull.head_sha)
+
+        await here.check(here.pull(pull.number))
+
+        await here.become(pull.number, "merged")
+
+
+async def test_whoever_asks_for_changes_is_heard_though_nobody_has_to_approve(
+    tmp_path: Path,
+) -> None:
+    async with village(tmp_path) as here:
+        await here.push("development", {"app.yaml": V2})
+        pull = await here.open_into("staging")
+        await here.until_idle()
+        here.forge.review(REPOSITORY, pull.number, "bob", "changes_requested")
+        await here.review(pull.number)
+
+        await here.check(pull)
+
+        await here.body_says(pull.number, "**bob requested changes**")
+        assert here.pull(pull.number).state == "open"
+
+
 async def test_one_merged_by_a_person_is_made_and_the_gates_it_jumped_are_said(
     tmp_path: Path,
 ) -> None:
