@@ -207,7 +207,7 @@ async def test_a_body_over_25_mib_is_413_by_its_length_alone(world: World) -> No
     line = await asyncio.wait_for(reader.readline(), 5)
     writer.close()
 
-    assert line == b"HTTP/1.1 413 Request Entity Too Large\r\n"
+    assert line.startswith(b"HTTP/1.1 413 ")
 
 
 async def test_who_does_not_sign_at_all_is_401_before_the_body_is_read(world: World) -> None:
