@@ -85,7 +85,7 @@ class Place:
         """Merge as somebody."""
         self.forge.do("merge", repo=self.name, number=number, login=login)
 
-    def ask(self, method: str, path: str, login: str = "ada", **body: object) -> Any:
+    def ask(self, method: str, path: str, login: str = "ada", **body: Any) -> Any:
         """Ask the API below the repository as somebody."""
         return self.forge.ask(method, f"/repos/{self.name}{path}", login, **body)
 

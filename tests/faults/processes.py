@@ -113,7 +113,7 @@ class Forge:
         assert answer.status_code == 200, answer.text
         return answer.json()["result"]
 
-    def ask(self, method: str, path: str, login: str = "ada", **body: object) -> Any:
+    def ask(self, method: str, path: str, login: str = "ada", **body: Any) -> Any:
         """Ask the API as somebody; fails where it would not."""
         answer = self._session.request(
             method,

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+from typing import Any
 
 import pytest
 import requests
@@ -436,7 +437,7 @@ def staged(here: Place) -> None:
     here.body_says(pull["number"], "is in staging")
 
 
-def to_production(here: Place) -> dict[str, object]:
+def to_production(here: Place) -> dict[str, Any]:
     """Have ada ask for production, and wait for the pull request."""
     here.say(here.pulls("staging")[-1]["number"], "ada", "/promote production")
     return here.open_into("main")
