@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot import messages
+from bot import markdown, messages
 from bot.decisions.commands import USAGES
 from bot.decisions.gates import Closed, Failed, GateResult, Open
 from bot.engine.candidate import Plan
@@ -72,7 +72,7 @@ def without_code(text: str) -> str:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_plain_text_notifies_nobody_links_nowhere_and_formats_nothing(text: str) -> None:
-    said = messages.plain(text)
+    said = markdown.plain(text)
 
     assert not LIVE.search(said)
     assert "\n" not in said
@@ -81,7 +81,7 @@ def test_plain_text_notifies_nobody_links_nowhere_and_formats_nothing(text: str)
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_sentence_keeps_our_code_and_defuses_what_people_typed(text: str) -> None:
-    said = messages.sentence(f"held by ada: {text}; `/resume` lets it go on")
+    said = markdown.sentence(f"held by ada: {text}; `/resume` lets it go on")
 
     assert not LIVE.search(without_code(said))
     assert "`/resume`" in said or "`" in text
@@ -105,7 +105,7 @@ def test_a_description_is_not_broken_by_paths_values_authors_or_subjects(text: s
 
 @given(st.text(max_size=60))
 def test_code_shows_exactly_one_line_and_ends_where_it_began(text: str) -> None:
-    said = messages.code(text)
+    said = markdown.code(text)
 
     fence = re.match("`+", said)
     assert fence is not None
@@ -116,7 +116,7 @@ def test_code_shows_exactly_one_line_and_ends_where_it_began(text: str) -> None:
 
 @given(st.text(max_size=60))
 def test_a_cell_never_ends_its_row(text: str) -> None:
-    said = messages.cell(text)
+    said = markdown.cell(text)
 
     assert "\n" not in said
     assert "|" not in said
@@ -142,24 +142,24 @@ def test_a_cell_never_ends_its_row(text: str) -> None:
     ],
 )
 def test_what_looks_like_a_secret_is_hidden(key: str, value: object) -> None:
-    assert messages.value(Value("x", value), key) == "*hidden*"
+    assert markdown.value(Value("x", value), key) == "*hidden*"
 
 
 @pytest.mark.parametrize("key", ["tokenizer", "author", "passport", "secretary", "image"])
 def test_what_only_sounds_alike_is_shown(key: str) -> None:
-    assert messages.value(Value("x", "v1"), key) == "`v1`"
+    assert markdown.value(Value("x", "v1"), key) == "`v1`"
 
 
 def test_a_value_is_short_an_absent_one_says_so_and_a_file_is_named_by_its_blob() -> None:
-    long = messages.value(Value("x", "y" * 500), "key")
+    long = markdown.value(Value("x", "y" * 500), "key")
 
     assert len(long) < 90
-    assert messages.value(ABSENT, "key") == "*absent*"
+    assert markdown.value(ABSENT, "key") == "*absent*"
     blob = Value("x", {"blob": "e" * 40, "mode": "100644"})
-    assert messages.value(blob, None) == "`eeeeeeeeee (100644)`"
-    assert messages.value(Value("x", 150), "key") == "`150`"
-    assert messages.value(Value("x", True), "key") == "`true`"
-    assert messages.value(Value("x", None), "key") == "`null`"
+    assert markdown.value(blob, None) == "`eeeeeeeeee (100644)`"
+    assert markdown.value(Value("x", 150), "key") == "`150`"
+    assert markdown.value(Value("x", True), "key") == "`true`"
+    assert markdown.value(Value("x", None), "key") == "`null`"
 
 
 # What is said

@@ -17,6 +17,7 @@ from bot.decisions.promotion import (
 )
 from bot.engine.trees import TreeReader
 from bot.forges.forge import Conflict, Refused, Unauthorized
+from bot.markdown import sentence
 from bot.repository import RepositoryError
 from workflows.observing import Observed, digest_of, observe
 from workflows.sites import Site
@@ -164,7 +165,7 @@ def finish(site: Site, observed: Observed, reason: str, now: datetime) -> str:
         incident = _incident(site, state.candidate, merged or head)
         if incident:
             outcome = f"{reason}. {incident}"
-            site.forge.comment(site.name, state.number, "incident", messages.sentence(incident))
+            site.forge.comment(site.name, state.number, "incident", sentence(incident))
     if head is not None:
         for branch in target.mirrors:
             site.mirror.push(branch, head, site.git.branch(branch))
@@ -201,7 +202,7 @@ def close(site: Site, observed: Observed, decision: Decision, now: datetime) -> 
 def abandon(site: Site, state: PromotionState, reason: str) -> None:
     """Close the pull request of a promotion that the configuration no longer has."""
     if state.number is not None:
-        site.forge.comment(site.name, state.number, "abandoned", messages.sentence(reason))
+        site.forge.comment(site.name, state.number, "abandoned", sentence(reason))
         site.forge.update_pull_request(site.name, state.number, closed=True)
     clean_up(site, state)
 

@@ -15,6 +15,7 @@ from bot.engine.candidate import Plan, carry
 from bot.engine.drift import compare
 from bot.engine.trees import TreeReader
 from bot.forges.forge import NotFound
+from bot.markdown import cut, sentence
 from bot.model import Head, State
 from config.schema import Config, Environment, Schedule
 from webhook.events import Comment
@@ -225,7 +226,7 @@ class _Survey:
         opened = {name: promotion.number for name, promotion in self.open.items()}
         parts = [messages.broken(problem) if problem else "", messages.overview(found, opened)]
         if with_places and (places := messages.differences(found)):
-            parts.append(messages.cut(places))
+            parts.append(cut(places))
         return "\n\n".join(parts)
 
     def _asked_to_promote(self, config: Config, comment: Comment, name: str) -> str:
@@ -251,7 +252,7 @@ class _Survey:
         try:
             commit = keep_commit(self.site, path, key)
         except CannotWriteRule as why:
-            return messages.sentence(str(why))
+            return sentence(str(why))
         if commit is None:
             return messages.kept_already(path, key)
         proposal = Proposal(
@@ -298,7 +299,7 @@ class _Survey:
         carried = carry(self.site.git, comparison, self.site.keep, {place}, f"{title}\n")
         if carried.commit is None:
             why: Sequence[str] = [change.note for change in carried.refused if change.note]
-            return messages.sentence("; ".join(why)) or messages.no_difference(*place)
+            return sentence("; ".join(why)) or messages.no_difference(*place)
         proposal = Proposal(
             branch=f"lockstep/{command.kind}/{into.environment}/{carried.commit.sha[:12]}",
             base=into.branch,
