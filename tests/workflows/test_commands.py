@@ -1,9 +1,11 @@
 """What people ask for is done, or answered with the reason why not."""
 
+from datetime import timedelta
 from pathlib import Path
 
 from tests.workflows.test_promotions import staged
 from tests.workflows.village import APP, CONFIGURATION, REPOSITORY, Village, village
+from webhook.events import Comment
 
 V2 = APP.replace("v1", "v2")
 V3 = APP.replace("v1", "v3")
@@ -91,3 +93,47 @@ async def test_keep_of_a_file_that_no_environment_has_proposes_nothing(tmp_path:
 
         await here.answered(number, "No environment has a file `ap.yaml`")
         assert here.pulls() == []
+
+
+async def test_a_sign_off_that_comes_late_counts_for_what_stood_there_when_it_was_said(
+    tmp_path: Path,
+) -> None:
+    async with village(tmp_path) as here:
+        await staged(here)
+        await here.say(1, "ada", "/promote production")
+        pull = await here.open_into("production")
+        await here.until_idle()
+        said_at = await here.env.get_current_time()
+        await here.env.sleep(timedelta(minutes=1))
+        await here.push("staging", {"app.yaml": V3})
+        await here.say(pull.number, "ada", "/retry")
+        await here.until(lambda: here.pull(pull.number).head_sha != pull.head_sha)
+        await here.until_idle()
+
+        await here.deliver(
+            Comment(
+                number=pull.number,
+                id=9001,
+                author="quinn",
+                at=said_at,
+                text="/sign-off qa",
+                on_pull_request=True,
+            )
+        )
+
+        await here.body_says(pull.number, "what quinn signed off has changed since")
+
+
+async def test_a_sign_off_by_a_team_that_cannot_be_seen_is_told_what_the_token_lacks(
+    tmp_path: Path,
+) -> None:
+    by_team = CONFIGURATION.replace("[quinn]", '["@acme/testers"]')
+    async with village(tmp_path, by_team) as here:
+        await staged(here)
+        await here.say(1, "ada", "/promote production")
+        pull = await here.open_into("production")
+
+        await here.say(pull.number, "quinn", "/sign-off qa")
+
+        await here.answered(pull.number, "I cannot see who is in `@acme/testers`")
+        await here.answered(pull.number, "`read:org`")

@@ -95,21 +95,18 @@ async def test_a_schedule_promotes_at_its_times_and_not_before(tmp_path: Path) -
     nightly = CONFIGURATION.replace(
         "promote: automatic", 'promote: {schedule: "0 3 * * *", timezone: Europe/Berlin}'
     )
-    async with village(tmp_path, nightly) as here:
-        await here.push("development", {"app.yaml": V2})
+    async with village(tmp_path, nightly, reconcile=timedelta(days=2)) as here:
+        source = await here.push("development", {"app.yaml": V2})
         await here.until_idle()
         assert here.pulls() == []
 
-        for _ in range(25):
-            await here.env.sleep(timedelta(hours=1))
-            await here.until_idle()
-            if here.pulls():
-                break
+        await here.env.sleep(timedelta(hours=25))
 
-        berlin = (await here.env.get_current_time()).astimezone(ZoneInfo("Europe/Berlin"))
-        assert berlin.hour in {3, 4}
-        (pull,) = here.pulls()
-        assert pull.base_branch == "staging"
+        await here.open_into("staging")
+        candidate = (await here.promotion("staging", source)).candidate
+        assert candidate is not None
+        berlin = candidate.pushed_at.astimezone(ZoneInfo("Europe/Berlin"))
+        assert (berlin.hour, berlin.minute) == (3, 0)
 
 
 # Configuration that is missing or broken

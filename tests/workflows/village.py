@@ -32,7 +32,7 @@ from webhook.events import (
     ReviewChanged,
 )
 from workflows.values import PipelineState, PromotionState, RepositoryKey
-from workflows.worker import worker
+from workflows.worker import RECONCILE, worker
 
 REPOSITORY = "acme/config"
 KEY = RepositoryKey(forge="github", owner="acme", name="config")
@@ -310,7 +310,10 @@ class Village:
 
 @asynccontextmanager
 async def village(
-    directory: Path, configuration: str = CONFIGURATION, app: str = APP
+    directory: Path,
+    configuration: str = CONFIGURATION,
+    app: str = APP,
+    reconcile: timedelta = RECONCILE,
 ) -> AsyncIterator[Village]:
     """Found a village with a running worker."""
     async with await WorkflowEnvironment.start_time_skipping(
@@ -336,6 +339,7 @@ async def village(
                 {"github": forge},
                 directory / "state",
                 clock=clock,
+                reconcile=reconcile,
                 threads=8,
                 shutdown=timedelta(seconds=5),
             ):
