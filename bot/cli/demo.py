@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import sys
 import tempfile
 from contextlib import AsyncExitStack, ExitStack
@@ -17,7 +18,8 @@ from bot.cli.main import Failure
 from bot.cli.running import until_stopped
 from bot.cli.serving import forges, receiver, temporal, worker
 from bot.cli.story import Story
-from bot.sandbox.server import start
+from bot.repository import RepositoryError
+from bot.sandbox.server import LOOPBACK, start
 from config.settings import DEFAULT_FILE, read_settings
 
 _LOG = "lockstep.log"
@@ -48,6 +50,8 @@ def demo(*, once: bool) -> int:
     network. With --once it exits with 0 if every step was seen to happen as it is told, else
     with 1; without it everything stays up to play with.
     """
+    # A proxy of this machine's surroundings knows nothing of what listens on loopback.
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = LOOPBACK
     with ExitStack() as opened:
         directory = tempfile.TemporaryDirectory(prefix="lockstep-demo-", ignore_cleanup_errors=True)
         place = Path(opened.enter_context(directory))
@@ -55,7 +59,7 @@ def demo(*, once: bool) -> int:
         logs.set_up("text", stream=log)
         try:
             stopped = until_stopped(_run(place, once=once))
-        except NotAsTold as error:
+        except (NotAsTold, RepositoryError, aiohttp.ClientError) as error:
             log.flush()
             tail = (place / _LOG).read_text().splitlines()[-20:]
             raise Failure(
