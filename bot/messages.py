@@ -218,6 +218,16 @@ def already_open(environment: str, number: int | None) -> str:
     return f"A promotion to {plain(environment)} is open already{where}; `/retry` renews it there."
 
 
+def hidden_teams(teams: Iterable[str]) -> str:
+    """Return the answer to somebody whose role rests on teams that we may not see."""
+    listed = ", ".join(code(f"@{team}") for team in teams)
+    return (
+        f"I cannot see who is in {listed}, and so not whether you are. If there is such a team, my "
+        "token needs to read the organisation's members (`read:org`; for an App the permission "
+        "Members: read) and its account has to belong there. Then say it again."
+    )
+
+
 def not_here(command: str) -> str:
     """Return the answer to a promotion's command where there is no promotion."""
     return f"`/{command}` belongs on the pull request of an open promotion, and this is none."

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from bot import messages
 from bot.decisions import commands as c
@@ -22,6 +23,8 @@ from workflows.values import PromotionState
 _NOT_OURS = (c.Promote, c.Rollback, c.Keep, c.Discard, c.Resolve, c.Drift)
 _NEED_ROLE = (c.SignOff, c.Reject, c.Rollback, c.Override)
 _REMEMBERED = 200
+# Forges tell times to the second, rounded down.
+_FORGE_CLOCK = timedelta(seconds=1)
 
 _log = logging.getLogger(__name__)
 
@@ -99,7 +102,8 @@ def who(site: Site, comment: Comment, command: Command) -> Who:
     if not isinstance(command, _NEED_ROLE):
         return Who(login, permission=site.forge.permission(site.name, login))
     roles = site.config.roles
-    teams = {team for role in roles.values() for team in role.teams}
+    wanted = [command.role] if isinstance(command, c.SignOff | c.Reject) else [*roles]
+    teams = {team for name in wanted if name in roles for team in roles[name].teams}
     active = [team for team in teams if login in (site.forge.members(team) or ())]
     held = roles_held(login, active, roles)
     if isinstance(command, c.SignOff | c.Reject):
@@ -115,15 +119,33 @@ def _one(
         return state, command.answer
     verdict = may(command, who(site, comment, command), site.config.roles)
     if isinstance(verdict, Refused):
-        return state, verdict.reason
+        hidden = _hidden_teams(site, command)
+        return state, messages.hidden_teams(hidden) if hidden else verdict.reason
     if not isinstance(verdict, Allowed):
         return state, ""
     return _done(state, comment, command)
 
 
+def _hidden_teams(site: Site, command: Command) -> list[str]:
+    """Return the teams of a role whose members we may not see, and so cannot tell from others."""
+    if not isinstance(command, c.SignOff | c.Reject) or command.role not in site.config.roles:
+        return []
+    teams = site.config.roles[command.role].teams
+    return [team for team in teams if site.forge.members(team) is None]
+
+
+def _digest_at(state: PromotionState, said_at: datetime) -> str:
+    """Return the digest of what stood there when somebody spoke: events may come late."""
+    if state.candidate is None:
+        return ""
+    if state.built and said_at + _FORGE_CLOCK <= state.candidate.pushed_at:
+        return state.built[-1].digest
+    return state.candidate.digest
+
+
 def _done(state: PromotionState, comment: Comment, command: Command) -> tuple[PromotionState, str]:
     person, at = comment.author, comment.at
-    digest = state.candidate.digest if state.candidate else ""
+    digest = _digest_at(state, at)
     change: dict[str, object] = {}
     answer = ""
     match command:
