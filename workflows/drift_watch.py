@@ -48,9 +48,8 @@ class DriftWatchWorkflow:
             try:
                 await workflow.wait_condition(lambda: self._stirred, timeout=_AT_LEAST_EVERY)
             except TimeoutError:
-                # What is not known is asked for.
-                fresh = {"issue": None, "back_merges": None}
-                self._state = self._state.model_copy(update=fresh)
+                # Somebody may have edited or closed the issue, which no event tells.
+                self._state = self._state.model_copy(update={"issue": None})
             if workflow.info().is_continue_as_new_suggested():
                 workflow.continue_as_new(self._state)
 
