@@ -55,13 +55,19 @@ def test_a_promotion_s_page_shows_in_a_browser_what_a_reviewer_needs(
 
 
 def test_once_ends_with_0_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".gitconfig").write_text("[commit]\n\tgpgsign = true\n[user]\n\tsigningkey = none\n")
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+
     told = subprocess.run(
         [sys.executable, "-c", "from bot.cli.main import run; run()", "demo", "--once"],
         cwd=ROOT,
         env={
             "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "HOME": str(tmp_path),
-            "TMPDIR": str(tmp_path),
+            "HOME": str(home),
+            "TMPDIR": str(temporary),
         },
         capture_output=True,
         text=True,
@@ -70,4 +76,4 @@ def test_once_ends_with_0_and_leaves_nothing_behind(tmp_path: Path) -> None:
 
     assert (told.returncode, told.stderr) == (0, "")
     assert told.stdout.endswith("and every step of it was seen to happen.\n")
-    assert list(tmp_path.iterdir()) == []
+    assert list(temporary.iterdir()) == []

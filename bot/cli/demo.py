@@ -23,6 +23,14 @@ from bot.sandbox.server import LOOPBACK, start
 from config.settings import DEFAULT_FILE, read_settings
 
 _LOG = "lockstep.log"
+# A proxy knows nothing of what listens on loopback, and what somebody has told git about
+# signatures, hooks and line ends is for other commits.
+_APART = {
+    "NO_PROXY": LOOPBACK,
+    "no_proxy": LOOPBACK,
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+}
 _PLAY = """
 Everything is still running, for you to play with:
 
@@ -50,8 +58,7 @@ def demo(*, once: bool) -> int:
     network. With --once it exits with 0 if every step was seen to happen as it is told, else
     with 1; without it everything stays up to play with.
     """
-    # A proxy of this machine's surroundings knows nothing of what listens on loopback.
-    os.environ["NO_PROXY"] = os.environ["no_proxy"] = LOOPBACK
+    os.environ.update(_APART)
     with ExitStack() as opened:
         directory = tempfile.TemporaryDirectory(prefix="lockstep-demo-", ignore_cleanup_errors=True)
         place = Path(opened.enter_context(directory))

@@ -16,8 +16,8 @@ from tests.cli.command import lockstep
 @pytest.fixture(autouse=True)
 def _the_environment_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     # What the command sets in its own process ends with the test.
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.setenv(name, "127.0.0.1")
+    for name, value in demo._APART.items():
+        monkeypatch.setenv(name, value)
 
 
 async def test_what_is_not_seen_in_time_is_told_with_what_was_seen_last(
