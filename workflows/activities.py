@@ -43,6 +43,8 @@ _MOST_MOVES = 12
 _HEARTBEAT_SECONDS = HEARTBEAT_LIMIT.total_seconds() / 3
 _ASK_AGAIN = timedelta(minutes=5)
 _GREEN = {"success", "neutral", "skipped"}
+# Git's own words, which name no permission.
+_FORBIDDEN = "returned error: 403"
 
 _log = logging.getLogger(__name__)
 
@@ -244,6 +246,9 @@ def _translated(error: Exception, now: datetime) -> ApplicationError:
     if isinstance(error, RateLimited):
         delay = max(error.until - now, timedelta(seconds=1))
         return ApplicationError(str(error), type=kind, next_retry_delay=delay)
+    if isinstance(error, RepositoryError) and _FORBIDDEN in str(error):
+        said = f"{error}. The token, or its account, needs the permission contents: write"
+        return ApplicationError(said, type=kind, next_retry_delay=_ASK_AGAIN)
     if isinstance(error, Unauthorized | NotFound):
         return ApplicationError(str(error), type=kind, next_retry_delay=_ASK_AGAIN)
     return ApplicationError(str(error), type=kind)

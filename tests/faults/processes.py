@@ -41,7 +41,7 @@ class Process:
     """A process that is started again as it was; what it writes goes to a file."""
 
     def __init__(self, command: list[str], log: Path, **settings: str) -> None:
-        self._command, self._settings, self.log = command, settings, log
+        self._command, self.settings, self.log = command, settings, log
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -49,7 +49,7 @@ class Process:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("LOCKSTEP_")}
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command, env={**inherited, **self._settings}, stdout=log, stderr=log
+                self._command, env={**inherited, **self.settings}, stdout=log, stderr=log
             )
 
     def kill(self, how: signal.Signals = signal.SIGKILL) -> None:

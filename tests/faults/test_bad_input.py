@@ -3,6 +3,9 @@
 import hashlib
 import hmac
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,6 +65,24 @@ def test_what_is_no_event_of_the_forges_is_refused_and_the_next_event_is_taken(
         "unknown": 202,
     }
     here.open_into("staging")
+
+
+def test_events_that_come_three_times_and_late_promote_and_answer_once(here: Place) -> None:
+    here.forge.do("inject_hook", event="push", times=2, delay=0.5)
+    here.forge.do("inject_hook", copies=3, times=100)
+    try:
+        staged(here)
+        pull = to_production(here)
+        here.say(pull["number"], "bob", "/sign-off qa")
+        here.answered(pull["number"], "needs a member of the role")
+        here.check(pull["head"]["sha"])
+        here.say(pull["number"], "quinn", "/sign-off qa")
+        here.body_says(pull["number"], "is in production")
+    finally:
+        here.forge.do("clear_faults")
+
+    assert [len(here.promotions(branch)) for branch in ("main", "staging")] == [1, 1]
+    assert [len(here.said(p["number"])) for p in here.pulls()] == [1, 1]
 
 
 # The configuration
@@ -441,3 +462,68 @@ def to_production(here: Place) -> dict[str, Any]:
     """Have ada ask for production, and wait for the pull request."""
     here.say(here.pulls("staging")[-1]["number"], "ada", "/promote production")
     return here.open_into("main")
+
+
+# What the token may
+
+_PERMISSIONS = {
+    "checks": "read",
+    "contents": "write",
+    "issues": "write",
+    "pull_requests": "write",
+    "statuses": "write",
+}
+
+
+def test_without_the_permission_for_issues_its_name_is_said_and_the_rest_works(
+    forge: Forge, tmp_path: Path
+) -> None:
+    with served(forge, tmp_path, without="issues") as (server, here):
+        here.commit("main", {"app.yaml": APP.replace("info", "debug")})
+        home = here.open_into("development")
+        logged(server, "needs the permission issues: write")
+
+        here.merge(home["number"], "ada")
+        pull = here.open_into("staging")
+        here.check(pull["head"]["sha"])
+
+        here.merged(pull["number"])
+        assert here.issues() == []
+
+
+@pytest.mark.parametrize("permission", ["checks", "contents", "pull_requests", "statuses"])
+def test_without_a_permission_that_a_promotion_needs_its_name_is_said(
+    forge: Forge, tmp_path: Path, permission: str
+) -> None:
+    with served(forge, tmp_path, without=permission) as (server, here):
+        here.commit("development", {"app.yaml": V2})
+        if permission == "checks":
+            here.check(here.open_into("staging")["head"]["sha"])
+
+        logged(server, f"needs the permission {permission}: {_PERMISSIONS[permission]}")
+
+        assert here.promotions("staging") == []
+
+
+@contextmanager
+def served(forge: Forge, directory: Path, without: str) -> Iterator[tuple[Server, Place]]:
+    """Serve a repository with a token that lacks a permission."""
+    secret = f"without-{without}"
+    server = Server(directory, forge, secret)
+    here = Place(forge, server)
+    server.process.settings["LOCKSTEP_REPOSITORIES"] = here.name
+    permissions = {name: level for name, level in _PERMISSIONS.items() if name != without}
+    forge.do(
+        "add_token", login=BOT, permissions=permissions, repositories=[here.name], secret=secret
+    )
+    try:
+        server.start()
+        yield server, here
+    finally:
+        server.close()
+
+
+def logged(server: Server, words: str) -> None:
+    """Wait for the server's log to say something."""
+    log = server.process.log
+    eventually(lambda: words in log.read_text(), f"the log to say {words!r}")
