@@ -4,6 +4,7 @@ A command's module is imported when it is called: half of the time that a short 
 takes is imports.
 """
 
+import io
 import os
 import sys
 from importlib import import_module
@@ -108,6 +109,10 @@ def _say(message: str) -> None:
 
 def run() -> None:
     """Run as the process's command."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that has no arrow is no reason to fail.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     code = main()
     if sys.version_info < (3, 12) and "temporalio" in sys.modules:
         # There its runtime sometimes aborts when the interpreter ends; all is closed by now.
