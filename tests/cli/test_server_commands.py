@@ -62,7 +62,7 @@ def test_a_server_that_was_killed_goes_on_where_it_was(sandbox: Sandbox, tmp_pat
     sandbox.do.set_status(REPOSITORY, repository.get_pull(1).head.sha, "ci/test", "success")
 
     with started("serve", settings=settings) as second:
-        # Nothing told it of the check: it was down, and this hook leads nowhere.
+        # It was down when the check reported, and is told of the next report.
         url = second.says(r"received at (\S+)")[1]
         sandbox.do.add_hook(REPOSITORY, url, SECRET)
         sandbox.do.set_status(REPOSITORY, repository.get_pull(1).head.sha, "ci/test", "success")
