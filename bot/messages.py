@@ -36,6 +36,10 @@ _DOES = {
 }
 _OF_A_PROMOTION = ("sign-off", "reject", "hold", "resume", "cancel", "retry", "override", "help")
 
+_SIGN_OFF_HERE = (
+    "A member of the role agrees by the comment `/sign-off ROLE`, or says no by "
+    "`/reject ROLE REASON`."
+)
 _HOME = "The first environment has them already, and they come with the next promotions"
 STATUS_IS_ABOVE = "The description above says what each gate waits for; it is always current."
 
@@ -47,8 +51,11 @@ def changes_table(
 
     Where they `move` the target takes the source's values.
     """
-    now, then = (f"{target} now", f"from {source}") if move else (target, source)
-    lines = [f"| key | {plain(now)} | {plain(then)} | changed by |", "|---|---|---|---|"]
+    old, new = ("old: ", "new: ") if move else ("", "")
+    lines = [
+        f"| key | {old}{plain(target)} | {new}{plain(source)} | changed by |",
+        "|---|---|---|---|",
+    ]
     for path, group in groupby(changes[:_MOST_ROWS], key=lambda change: change.path):
         lines.append(f"| **{cell(path)}** | | | |")
         for change in group:
@@ -76,6 +83,7 @@ def body(plan: Plan, gates: Sequence[GateResult], reason: str, *, open_: bool = 
     parts = [
         f"**{sentence(reason)}**",
         gates_table(gates) if gates else "",
+        _SIGN_OFF_HERE if open_ and _awaits_sign_off(gates) else "",
         f"### {_counted(plan.promoted)}\n\n"
         + changes_table(plan.promoted, source.environment, target.environment, move=True),
         *(f"> {code(c.path)}: {sentence(c.note)}" for c in plan.promoted if c.note),
@@ -88,6 +96,10 @@ def body(plan: Plan, gates: Sequence[GateResult], reason: str, *, open_: bool = 
         ),
     ]
     return cut("\n\n".join(part for part in parts if part))
+
+
+def _awaits_sign_off(gates: Iterable[GateResult]) -> bool:
+    return any(one.gate == "sign_offs" and not isinstance(one.verdict, Open) for one in gates)
 
 
 def gates_table(gates: Sequence[GateResult]) -> str:
@@ -110,13 +122,14 @@ def _held_back(plan: Plan) -> str:
         State.CONFLICT: "changed on both sides; choose with `/resolve`",
         State.PENDING: "comments or layout, which could not be merged",
     }
-    parts = []
+    parts, counts = [], []
     for state, reason in why.items():
         held = [change for change in plan.held_back if change.state is state]
         if held:
+            counts.append(f"{len(held)} {state}")
             table = changes_table(held, source.environment, target.environment)
             parts.append(f"**{state}**: {reason}\n\n{table}")
-    return folded(f"Held back: {_counted(plan.held_back)}", "\n\n".join(parts))
+    return folded(f"Held back: {', '.join(counts)}", "\n\n".join(parts))
 
 
 def _commits(plan: Plan) -> str:
@@ -146,6 +159,11 @@ def _usages(names: Iterable[str]) -> str:
 def reply(person: str, sentences: Iterable[str]) -> str:
     """Return an answer to somebody's comment."""
     return f"@{person} " + "\n\n".join(sentences)
+
+
+def cancelled(reason: str, environment: str) -> str:
+    """Return the last word of a promotion that a person ended."""
+    return f"{reason}; `/promote {environment}` starts it anew"
 
 
 def incident(candidate: str, merged: str) -> str:

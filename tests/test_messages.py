@@ -269,7 +269,7 @@ def test_what_moves_is_told_from_what_is_only_compared() -> None:
     moved = messages.changes_table([change()], "development", "staging", move=True)
     compared = messages.changes_table([change()], "development", "staging")
 
-    assert moved.startswith("| key | staging now | from development | changed by |")
+    assert moved.startswith("| key | old: staging | new: development | changed by |")
     assert compared.startswith("| key | staging | development | changed by |")
 
 
@@ -286,3 +286,22 @@ def test_a_problem_that_ends_in_a_question_has_no_full_stop_behind_it() -> None:
     said = messages.broken("a.yaml:1:1: unknown key `promot`; did you mean `promote`?")
 
     assert "did you mean `promote`? Mend it" in said
+
+
+def test_what_is_held_back_is_counted_by_its_reason_before_it_is_unfolded() -> None:
+    hotfix = change(key="log", state=State.DRIFT)
+    own = [change(key=f"host{n}", state=State.KEPT) for n in range(2)]
+
+    said = messages.body(plan(change(), held_back=(*own, hotfix)), [], "waiting")
+
+    assert "<summary>Held back: 1 drift, 2 kept</summary>" in said
+
+
+def test_a_missing_sign_off_is_asked_for_with_the_comment_that_gives_it() -> None:
+    missing = [GateResult("sign_offs", Closed("waiting for sign-off by qa"))]
+    given = [GateResult("sign_offs", Open("signed off by ada for qa"))]
+    asked = "agrees by the comment `/sign-off ROLE`"
+
+    assert asked in messages.body(plan(change()), missing, "waiting")
+    assert asked not in messages.body(plan(change()), given, "waiting")
+    assert asked not in messages.body(plan(change()), missing, "merged by hand", open_=False)

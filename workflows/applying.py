@@ -61,7 +61,26 @@ def build(site: Site, observed: Observed, now: datetime) -> PromotionState:
     opened = site.forge.open_pull_request(
         site.name, state.branch, comparison.target.branch, messages.title(plan), text
     )
-    return state.model_copy(update={"number": opened.number, "said": _digest(text)})
+    update = {"number": opened.number, "said": _digest(text), "labelled": False}
+    return state.model_copy(update=update)
+
+
+def _edit(
+    site: Site,
+    state: PromotionState,
+    *,
+    body: str | None,
+    title: str | None = None,
+    closed: bool | None = None,
+) -> PromotionState:
+    """Edit the pull request; labels go with the first edit alone, for they replace people's."""
+    if state.number is None:
+        return state
+    labels = None if state.labelled else LABELS
+    site.forge.update_pull_request(
+        site.name, state.number, title=title, body=body, closed=closed, labels=labels
+    )
+    return state.model_copy(update={"labelled": True})
 
 
 def _first_body(site: Site, state: PromotionState, now: datetime) -> tuple[PromotionState, str]:
@@ -96,9 +115,7 @@ def say(site: Site, observed: Observed, decision: Decision, now: datetime) -> Pr
     said = _digest(text)
     if said == state.said:
         return state
-    site.forge.update_pull_request(
-        site.name, state.number, title=messages.title(plan), body=text, labels=LABELS
-    )
+    state = _edit(site, state, title=messages.title(plan), body=text)
     return state.model_copy(update={"said": said})
 
 
@@ -171,7 +188,7 @@ def finish(site: Site, observed: Observed, reason: str, now: datetime) -> str:
             site.mirror.push(branch, head, site.git.branch(branch))
     if state.number is not None and plan is not None:
         text = messages.body(plan, gates_of(observed, now), outcome, open_=False)
-        site.forge.update_pull_request(site.name, state.number, body=text, labels=LABELS)
+        _edit(site, state, body=text)
     clean_up(site, state)
     return outcome
 
@@ -194,8 +211,11 @@ def close(site: Site, observed: Observed, decision: Decision, now: datetime) -> 
             _say_status(site, state, decision)
         text = None
         if plan is not None:
-            text = messages.body(plan, gates_of(observed, now), decision.reason, open_=False)
-        site.forge.update_pull_request(site.name, state.number, body=text, closed=True)
+            reason = decision.reason
+            if isinstance(decision, Cancelled):
+                reason = messages.cancelled(reason, state.environment)
+            text = messages.body(plan, gates_of(observed, now), reason, open_=False)
+        _edit(site, state, body=text, closed=True)
     clean_up(site, state)
 
 

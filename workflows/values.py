@@ -106,7 +106,8 @@ class PromotionState(_Value):
     `first` is the source commit that it began with, which named its branch. `checks`,
     `reviews` and `authors` are as last observed, None where they must be asked for.
     `merged` is the commit that our own merge made. `status`, `said` and `told` are the
-    digests of what the status, the description and the pipeline were last told.
+    digests of what the status, the description and the pipeline were last told;
+    `labelled` says that the pull request has had our labels.
     """
 
     repository: RepositoryKey
@@ -132,6 +133,7 @@ class PromotionState(_Value):
     status: str = ""
     said: str = ""
     told: str = ""
+    labelled: bool = False
 
     @property
     def workflow_id(self) -> str:

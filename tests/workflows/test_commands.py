@@ -137,3 +137,28 @@ async def test_a_sign_off_by_a_team_that_cannot_be_seen_is_told_what_the_token_l
 
         await here.answered(pull.number, "I cannot see who is in `@acme/testers`")
         await here.answered(pull.number, "`read:org`")
+
+
+async def test_a_promotion_is_labelled_once_and_keeps_the_labels_of_others(tmp_path: Path) -> None:
+    async with village(tmp_path) as here:
+        await here.push("development", {"app.yaml": V2})
+        pull = await here.open_into("staging")
+        await here.check(pull, "failure")
+        await here.until(lambda: here.pull(pull.number).labels == {"lockstep"}, "its label")
+        here.forge.update_pull_request(REPOSITORY, pull.number, labels=["lockstep", "urgent"])
+
+        await here.check(pull)
+
+        await here.become(pull.number, "merged")
+        await here.body_says(pull.number, "is in staging")
+        assert here.pull(pull.number).labels == {"lockstep", "urgent"}
+
+
+async def test_one_that_was_cancelled_says_how_to_start_it_anew(tmp_path: Path) -> None:
+    async with village(tmp_path) as here:
+        await here.push("development", {"app.yaml": V2})
+        pull = await here.open_into("staging")
+
+        await here.say(pull.number, "bob", "/cancel")
+
+        await here.body_says(pull.number, "`/promote staging` starts it anew")
