@@ -18,6 +18,7 @@ pytestmark = pytest.mark.timeout(180)
 def demo() -> Iterator[Process]:
     with started("demo", settings={}) as running:
         yield running
+        assert running.end(signal.SIGINT) == 0
 
 
 def test_the_story_comes_true_from_beginning_to_end(demo: Process) -> None:
