@@ -1,5 +1,6 @@
 """The whole story, as a user runs it: real Temporal, real git, signed webhooks, a real browser."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
