@@ -92,9 +92,10 @@ def shortened(text: str) -> str:
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
 
 
-def folded(summary: str, content: str) -> str:
-    """Return content that a reader opens by a click."""
-    return f"<details><summary>{summary}</summary>\n\n{content}\n\n</details>"
+def folded(summary: str, content: str, *, open_: bool = False) -> str:
+    """Return content that a reader opens by a click, or closes by one."""
+    tag = "details open" if open_ else "details"
+    return f"<{tag}><summary>{summary}</summary>\n\n{content}\n\n</details>"
 
 
 def cut(text: str) -> str:

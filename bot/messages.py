@@ -71,7 +71,8 @@ def changes_table(
 def title(plan: Plan) -> str:
     """Return a promotion's title."""
     source, target = plan.comparison.source, plan.comparison.target
-    return f"Promote {source.environment} to {target.environment}: {_counted(plan.promoted)}"
+    what = f": {_counted(plan.promoted)}" if plan.promoted else ""
+    return f"Promote {source.environment} to {target.environment}{what}"
 
 
 def body(plan: Plan, gates: Sequence[GateResult], reason: str, *, open_: bool = True) -> str:
@@ -84,8 +85,7 @@ def body(plan: Plan, gates: Sequence[GateResult], reason: str, *, open_: bool = 
         f"**{sentence(reason)}**",
         gates_table(gates) if gates else "",
         _SIGN_OFF_HERE if open_ and _awaits_sign_off(gates) else "",
-        f"### {_counted(plan.promoted)}\n\n"
-        + changes_table(plan.promoted, source.environment, target.environment, move=True),
+        _promoted(plan),
         *(f"> {code(c.path)}: {sentence(c.note)}" for c in plan.promoted if c.note),
         _held_back(plan),
         _commits(plan),
@@ -96,6 +96,14 @@ def body(plan: Plan, gates: Sequence[GateResult], reason: str, *, open_: bool = 
         ),
     ]
     return cut("\n\n".join(part for part in parts if part))
+
+
+def _promoted(plan: Plan) -> str:
+    if not plan.promoted:
+        return ""
+    source, target = plan.comparison.source.environment, plan.comparison.target.environment
+    table = changes_table(plan.promoted, source, target, move=True)
+    return f"### {_counted(plan.promoted)}\n\n{table}"
 
 
 def _awaits_sign_off(gates: Iterable[GateResult]) -> bool:
@@ -129,7 +137,8 @@ def _held_back(plan: Plan) -> str:
             counts.append(f"{len(held)} {state}")
             table = changes_table(held, source.environment, target.environment)
             parts.append(f"**{state}**: {reason}\n\n{table}")
-    return folded(f"Held back: {', '.join(counts)}", "\n\n".join(parts))
+    summary = f"Held back: {', '.join(counts)}"
+    return folded(summary, "\n\n".join(parts), open_=not plan.promoted)
 
 
 def _commits(plan: Plan) -> str:

@@ -305,3 +305,14 @@ def test_a_missing_sign_off_is_asked_for_with_the_comment_that_gives_it() -> Non
     assert asked in messages.body(plan(change()), missing, "waiting")
     assert asked not in messages.body(plan(change()), given, "waiting")
     assert asked not in messages.body(plan(change()), missing, "merged by hand", open_=False)
+
+
+def test_where_a_conflict_leaves_nothing_to_promote_it_is_in_sight_and_no_empty_table_is() -> None:
+    blocked = plan(held_back=(change(state=State.CONFLICT),))
+
+    said = messages.body(blocked, [], "conflict at app.yaml:image")
+
+    assert messages.title(blocked) == "Promote development to staging"
+    assert "<details open><summary>Held back: 1 conflict</summary>" in said
+    assert "changes" not in said
+    assert "old: " not in said
