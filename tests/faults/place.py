@@ -45,9 +45,13 @@ class Place:
     """One repository; each test has its own, so that one server serves them all."""
 
     def __init__(
-        self, forge: Forge, server: Server, configuration: str | None = CONFIGURATION
+        self,
+        forge: Forge,
+        server: Server,
+        configuration: str | None = CONFIGURATION,
+        family: str = "config",
     ) -> None:
-        self.forge, self.name = forge, f"acme/config-{next(_NUMBERS)}"
+        self.forge, self.name = forge, f"acme/{family}-{next(_NUMBERS)}"
         files = {"app.yaml": APP}
         if configuration is not None:
             files[".lockstep.yaml"] = configuration

@@ -16,7 +16,7 @@ import requests
 T = TypeVar("T")
 LOCKSTEP = Path(sys.executable).with_name("lockstep")
 HOOK_SECRET = "webhook secret"
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 40.0
 
 
 def free_port() -> int:

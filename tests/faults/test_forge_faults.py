@@ -46,7 +46,8 @@ FAULTS: dict[str, dict[str, object]] = {
 # In each round every call has another fault; all rounds are each fault at each call.
 ROUNDS = range(len(FAULTS))
 if not os.environ.get("LOCKSTEP_THOROUGH"):
-    ROUNDS = ROUNDS[2:4]
+    # The one in which the merge's answer is lost.
+    ROUNDS = ROUNDS[1:2]
 # An undisturbed hop costs 8; what follows a fault is asked for afresh, as nobody knows.
 MOST_CALLS = 22
 
@@ -54,7 +55,13 @@ MOST_CALLS = 22
 @pytest.fixture(scope="module")
 def server(forge: Forge, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     command = [sys.executable, "-c", IMPATIENT, "serve"]
-    made = Server(tmp_path_factory.mktemp("impatient"), forge, forge.tokens[BOT], command)
+    made = Server(
+        tmp_path_factory.mktemp("impatient"),
+        forge,
+        forge.tokens[BOT],
+        command,
+        LOCKSTEP_REPOSITORIES="acme/fault-*",
+    )
     try:
         made.start()
         yield made
@@ -66,7 +73,7 @@ def server(forge: Forge, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 def test_a_fault_at_any_call_of_a_hop_leaves_one_of_each(
     forge: Forge, server: Server, turn: int
 ) -> None:
-    places = {call: Place(forge, server) for call in CALLS}
+    places = {call: Place(forge, server, family="fault") for call in CALLS}
     forge.do("reset_calls")
     for at, (call, here) in enumerate(places.items()):
         method, path, skip = CALLS[call]
