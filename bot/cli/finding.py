@@ -106,9 +106,14 @@ async def _managed(handle: WorkflowHandle[object, object]) -> bool:
                 if state.looked is not None:
                     return True
                 await asyncio.sleep(_LOOK_SECONDS)
-    except TimeoutError:
-        _log.warning("%s has not looked at its repository yet", handle.id)
+    except (TimeoutError, RPCError, WorkflowQueryFailedError) as error:
+        # It was told to look all the same, and no other has to wait for it.
+        _log.warning("%s has not looked at its repository yet%s", handle.id, _because(error))
         return False
+
+
+def _because(error: Exception) -> str:
+    return f": {error}" if str(error) else ""
 
 
 def _say(managed: list[str], looked: int) -> None:
