@@ -9,10 +9,12 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from pathlib import PurePosixPath
 
+from bot.engine import layout
 from bot.engine.commits import committed_at
 from bot.engine.drift import CONFIGURATION, Comparison, FileComparison
-from bot.engine.keep import Keep
+from bot.engine.keep import Keep, KeptKeys
 from bot.engine.nodes import Unreadable, is_order
 from bot.engine.objects import Merge, Objects
 from bot.engine.splice import CannotSplice, Expected, splice
@@ -127,6 +129,7 @@ class _Making:
     source: Text
     target: Text
     expected: Expected
+    kept: KeptKeys
 
     @property
     def is_layout(self) -> bool:
@@ -136,14 +139,15 @@ class _Making:
     def spliced(self) -> bytes:
         """Return the target's text with what is pending, or the source's with what is kept.
 
-        The source's, comments and all, where nothing but kept values is the target's own.
+        The source's, comments and all, where nothing but kept values, and what stands
+        behind them, is the target's own.
         """
         path, source, target = self.file.path, self.source, self.target
         if self.is_layout:
-            return _spliced(path, source, target, self.expected)
+            return _keeping(path, source, target, self.expected, self.kept)
         if self.file.source_laid_out:
             with suppress(CannotSplice):
-                return _spliced(path, source, target, self.expected)
+                return _keeping(path, source, target, self.expected, self.kept)
         return _spliced(path, target, source, self.expected)
 
 
@@ -183,6 +187,7 @@ class _Builder:
     def _sorted_out(self) -> tuple[tuple[Change, ...], tuple[Change, ...]]:
         """Return what is promoted and what is held back, each with its note."""
         promoted, held_back = [], []
+        keyed = {file.path for file in self.comparison.files if file.keyed}
         for change in self.comparison.changes:
             refusal = self.refused.get(change.path)
             if change.state is not State.PENDING:
@@ -192,7 +197,8 @@ class _Builder:
                 promoted.append(replace(change, note=note) if note else change)
             else:
                 # Comments and layout never block; a value that cannot be written does.
-                state = State.PENDING if change.key is None else State.CONFLICT
+                text_only = change.key is None and change.path in keyed
+                state = State.PENDING if text_only else State.CONFLICT
                 held_back.append(replace(change, state=state, note=refusal))
         return tuple(promoted), tuple(held_back)
 
@@ -211,6 +217,19 @@ class _Builder:
         makings = self._makings(to_make)
         for making, merged in zip(makings, self._merged(to_make), strict=True):
             self._make_text(making, merged)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Refuse what would stand where the target has a directory, or below a file of its own."""
+        files = self.comparison.files
+        made = {file.path: self.entries.get(file.path, file.target) for file in files}
+        present = {path for path, entry in made.items() if entry is not None}
+        for path in present:
+            for above in map(str, PurePosixPath(path).parents):
+                if above in present:
+                    arrives, stays = (path, above) if path in self.entries else (above, path)
+                    self.entries.pop(arrives, None)
+                    self.refused[arrives] = f"the target has {stays}, and cannot have both"
 
     def _merge_plain(self, files: Sequence[FileComparison]) -> None:
         """Take git's merge of plain texts that both sides changed in different lines."""
@@ -235,7 +254,10 @@ class _Builder:
     def _makings(self, files: Sequence[FileComparison]) -> list[_Making]:
         entries = [entry for file in files for entry in (file.source, file.target) if entry]
         texts = iter(self.objects.read([entry.oid for entry in entries]))
-        return [_making(file, decode(next(texts)), decode(next(texts))) for file in files]
+        return [
+            _making(file, decode(next(texts)), decode(next(texts)), self.keep.keys(file.path))
+            for file in files
+        ]
 
     def _make_text(self, making: _Making, merged: bytes | None) -> None:
         file, expected = making.file, making.expected
@@ -280,7 +302,7 @@ class _Builder:
             carried = {key: old_values[key] for key in own if key in old_values}
             expected = Expected({**values, **carried}, {})
             try:
-                made = _spliced(path, text, old_text, expected)
+                made = _keeping(path, text, old_text, expected, kept)
             except (CannotSplice, Unreadable) as error:
                 self.notes[path] = f"renamed from {old}: kept values could not be carried: {error}"
                 continue
@@ -370,7 +392,7 @@ def _moves_mode(file: FileComparison) -> bool:
     return any(c.key is None and c.state is State.PENDING for c in file.changes)
 
 
-def _making(file: FileComparison, source: Text, target: Text) -> _Making:
+def _making(file: FileComparison, source: Text, target: Text, kept: KeptKeys) -> _Making:
     """Return what the candidate's text must say: the target's values, the pending ones set."""
     theirs = read_values(file.path, source.encode())
     mine = read_values(file.path, target.encode())
@@ -389,7 +411,7 @@ def _making(file: FileComparison, source: Text, target: Text) -> _Making:
             orders.setdefault(key, []).append(theirs[key])
         if moved.get(key) is not State.PENDING and key in mine:
             orders.setdefault(key, []).append(mine[key])
-    return _Making(file, source, target, Expected(values, orders))
+    return _Making(file, source, target, Expected(values, orders), kept)
 
 
 def _says(path: str, data: bytes, expected: Expected) -> bool:
@@ -402,6 +424,13 @@ def _says(path: str, data: bytes, expected: Expected) -> bool:
 
 def _spliced(path: str, onto: Text, source: Text, expected: Expected) -> bytes:
     text = splice(path, onto.characters, source.characters, expected)
+    return Text(text, onto.marked).encode()
+
+
+def _keeping(path: str, onto: Text, target: Text, expected: Expected, kept: KeptKeys) -> bytes:
+    """Return the text of `onto` with the target's kept values, and the comments behind them."""
+    text = splice(path, onto.characters, target.characters, expected)
+    text = layout.with_remarks(path, text, target.characters, kept)
     return Text(text, onto.marked).encode()
 
 

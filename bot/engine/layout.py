@@ -33,6 +33,31 @@ def mask(path: str, text: Text, kept: KeptKeys) -> str:
     return ("\ufeff" if text.marked else "") + characters
 
 
+def with_remarks(path: str, text: str, other: str, kept: KeptKeys) -> str:
+    """Return `text` with the comments that stand behind its kept values in `other`."""
+    theirs = _remarks(path, other, kept)
+    for key, (start, end) in sorted(_remarks(path, text, kept).items(), key=lambda r: -r[1][0]):
+        if key in theirs:
+            text = text[:start] + other[slice(*theirs[key])] + text[end:]
+    return text
+
+
+def _remarks(path: str, text: str, kept: KeptKeys) -> dict[str, tuple[int, int]]:
+    """Return where the rest of the line stands behind each kept value that nothing else follows."""
+    reader = format_of(path)
+    if reader is None or not kept:
+        return {}
+    found = {}
+    for segment, root in reader.addressed(reader.parse(text)):
+        for key, node in leaves(root, segment):
+            if node.start < 0 or key not in kept or "\n" in text[node.start : node.end]:
+                continue
+            line = text[node.end :].partition("\n")[0].removesuffix("\r")
+            if line.lstrip()[:1] in ("", "#"):
+                found[key] = (node.end, node.end + len(line))
+    return found
+
+
 def leaves(node: Node, key: str) -> Iterator[tuple[str, Node]]:
     """Yield the places of a document in its own text, by key path, as `nodes.flatten` names them.
 
