@@ -180,7 +180,7 @@ class _CatFile:
         with suppress(BrokenPipeError, ValueError):
             self._given.close()
         stderr = self._process.stderr.read().decode("utf-8", "replace")
-        return _reason(stderr)
+        return f"{_reason(stderr)}; `git fsck` tells more"
 
     def close(self) -> None:
         """End the process."""
@@ -206,11 +206,11 @@ class Repository:
         self._cat_file: _CatFile | None = None
 
     @classmethod
-    def find(cls, path: Path | str) -> Self:
+    def find(cls, path: Path | str, *, even_shallow: bool = False) -> Self:
         """Return the repository that `path` is in.
 
         Raises `RepositoryError` where there is none, and for a shallow clone, whose
-        histories would tell half the story.
+        histories would tell half the story, unless they are not to be read.
         """
         if not Path(path).is_dir():
             raise RepositoryError(f"{path} is not a directory")
@@ -230,7 +230,7 @@ class Repository:
                 ) from error
             raise
         shallow, directory, objects = os.fsdecode(answer).rstrip("\n").split("\n")
-        if shallow == "true":
+        if shallow == "true" and not even_shallow:
             raise RepositoryError(
                 f"{path} is a shallow clone, whose histories are cut off; "
                 "run `git fetch --unshallow` in it and try again"
@@ -326,6 +326,11 @@ class Repository:
         ((header, body),) = self._ask("info", [ref])
         return None if body is None or header.split(" ")[1] != "commit" else header.split(" ")[0]
 
+    def is_damaged(self, ref: str) -> bool:
+        """Whether a full ref is there, and yet leads to no commit and tree that can be read."""
+        status, _ = self._answer("rev-parse", "--verify", "--quiet", ref)
+        return status == 0 and bool(self.missing([f"{ref}^{{commit}}", f"{ref}^{{tree}}"]))
+
     def branch(self, name: str) -> str | None:
         """Return the commit of a branch: the local one, else the one of `origin`."""
         if _NO_BRANCH.search(name):
@@ -356,13 +361,15 @@ class Repository:
             return None
         return Path(os.fsdecode(top).rstrip("\n"))
 
-    def checked_out(self) -> str | None:
-        """Return the full ref of the branch that a work tree has checked out, None for none."""
-        status, bare = self._answer("rev-parse", "--is-bare-repository")
-        if status != 0 or bare.strip() == b"true":
-            return None
-        status, ref = self._answer("symbolic-ref", "--quiet", "HEAD")
-        return os.fsdecode(ref).strip() if status == 0 else None
+    def is_bare(self) -> bool:
+        """Whether nobody works in this clone: it has no work tree of its own."""
+        return self.git("rev-parse", "--is-bare-repository").strip() == b"true"
+
+    def checked_out(self) -> frozenset[str]:
+        """Return the full refs of the branches that this clone's work trees have checked out."""
+        lines = os.fsdecode(self.git("worktree", "list", "--porcelain", "-z")).split("\0")
+        found = (line.removeprefix("branch ") for line in lines if line.startswith("branch "))
+        return frozenset(found)
 
     def default_ref(self) -> str:
         """Return the ref of the default branch: that of `origin`, else the current one."""

@@ -32,7 +32,8 @@ def check(repository: str, config_file: Path | None) -> int:
     if config_file is not None:
         _checked(str(config_file), read_file(config_file))
         return 0
-    with repository_at(repository) as opened:
+    # CI looks at a pull request in a clone of one commit, and no history is asked for.
+    with repository_at(repository, even_shallow=True) as opened:
         in_force, text = pinned(opened)
         top = opened.work_tree(repository)
         if top is not None and (top / CONFIGURATION).is_file():

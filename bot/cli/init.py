@@ -77,7 +77,7 @@ def _write(target: Path, text: str) -> None:
 def _default_branch(repository: Repository) -> str | None:
     """Return the default branch's name; of a clone's own `HEAD`, only where nobody works on it."""
     ref = repository.default_ref()
-    if ref == "HEAD" and repository.checked_out() is not None:
+    if ref == "HEAD" and not repository.is_bare():
         return None
     try:
         target = os.fsdecode(repository.git("symbolic-ref", "--quiet", ref)).strip()

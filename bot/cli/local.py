@@ -66,6 +66,8 @@ class Local:
             else:
                 found[environment.name] = Head(environment.name, environment.branch, sha)
         if missing:
+            for environment in missing:
+                refuse_damaged(self.repository, f"refs/heads/{environment.branch}")
             here = sorted(self.repository.branches())
             raise Failure(
                 "; ".join(
@@ -86,11 +88,11 @@ def opened(path: str, config_file: Path | None) -> Iterator[Local]:
 
 
 @contextmanager
-def repository_at(path: str) -> Iterator[Repository]:
+def repository_at(path: str, *, even_shallow: bool = False) -> Iterator[Repository]:
     """Open a clone; what git cannot do while it is open is a `Failure` too."""
     leave_hook()
     try:
-        with Repository.find(path) as repository:
+        with Repository.find(path, even_shallow=even_shallow) as repository:
             yield repository
     except (RepositoryError, MissingObject) as error:
         raise Failure(str(error)) from error
@@ -131,10 +133,18 @@ def decoded(name: str, text: bytes) -> str:
 def pinned(repository: Repository) -> tuple[str, bytes | None]:
     """Return where the configuration in force stands, and its text; None where there is none."""
     ref = repository.default_ref()
-    if repository.commit(ref) is None:
-        raise Failure("the repository has no commit yet")
-    shown = ref.removeprefix("refs/remotes/")
-    return f"{shown}:{CONFIGURATION}", repository.file(ref, CONFIGURATION)
+    text = repository.file(ref, CONFIGURATION)
+    if text is None:
+        refuse_damaged(repository, ref)
+        if repository.commit(ref) is None:
+            raise Failure("the repository has no commit yet")
+    return f"{ref.removeprefix('refs/remotes/')}:{CONFIGURATION}", text
+
+
+def refuse_damaged(repository: Repository, ref: str) -> None:
+    """Raise `Failure` where a ref is there, but not what it leads to."""
+    if repository.is_damaged(ref):
+        raise Failure(f"{ref} leads to an object that cannot be read; `git fsck` tells more")
 
 
 def read_file(path: Path) -> bytes:

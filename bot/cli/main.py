@@ -8,6 +8,7 @@ import io
 import os
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -73,6 +74,8 @@ def lockstep() -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code: 1 for any error, else what the command says."""
+    # GitPython would not even be imported without git; what is missing we say ourselves.
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
     try:
         code: Any = lockstep.main(arguments, prog_name="lockstep", standalone_mode=False)
     except click.exceptions.Exit as error:
@@ -109,6 +112,10 @@ def _say(message: str) -> None:
 
 def run() -> None:
     """Run as the process's command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A terminal of another encoding than UTF-8 has no arrow, and still gets the rest.
+            stream.reconfigure(errors="backslashreplace")
     for stream in (sys.stdout, sys.stderr):
         # A terminal that has no arrow is no reason to fail.
         if isinstance(stream, io.TextIOWrapper):

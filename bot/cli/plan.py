@@ -76,7 +76,7 @@ def _commit_to(local: Local, ref: str, planned: Plan) -> None:
         return
     repository = local.repository
     full = ref if ref.startswith("refs/") else f"refs/heads/{ref}"
-    if full == repository.checked_out():
+    if full in repository.checked_out():
         raise Failure(
             f"{ref} is checked out, and its files would not follow; "
             "choose another ref, or check out another branch first"

@@ -26,7 +26,11 @@ _SHARES = (0.3, 0.1, 0.18, 0.18, 0.2)
 
 def console() -> Console:
     """Return where reports are printed: standard output, with colour on a terminal only."""
-    return Console(highlight=False, markup=False, emoji=False, soft_wrap=False)
+    found = Console(highlight=False, markup=False, emoji=False, soft_wrap=False)
+    if not found.width:
+        # COLUMNS=0 is said where nobody knows, and would print nothing.
+        found.width = 80
+    return found
 
 
 def shown(value: Value) -> str:

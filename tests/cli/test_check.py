@@ -93,3 +93,15 @@ def test_a_file_that_is_not_utf8_is_said_with_its_line(
     answer = lockstep(capfd, "check", world.directory, "--config", file)
 
     assert (answer.code, answer.err) == (1, f"lockstep: {file}:2: not UTF-8\n")
+
+
+def test_a_clone_of_one_commit_such_as_ci_has_can_be_checked(
+    world: World, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    world.edit("production", "app.yaml", "image: v1", "image: v2")
+    clone = tmp_path / "clone"
+    world.git("clone", "--quiet", "--depth=1", f"file://{world.directory}", str(clone))
+
+    answer = lockstep(capfd, "check", clone)
+
+    assert (answer.code, answer.out) == (0, f"{clone}/.lockstep.yaml is valid\n")

@@ -273,3 +273,13 @@ def test_a_table_in_a_pipe_is_no_wider_than_80_columns(
     answer = lockstep(capfd, "drift", world.directory, "--hop", "development:staging")
 
     assert max(map(len, answer.out.splitlines())) <= 80
+
+
+def test_a_width_of_0_means_that_nobody_knows(
+    world: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "0")
+
+    answer = lockstep(capfd, "drift", world.directory)
+
+    assert answer.out.startswith("development (develop) → staging  in-sync")

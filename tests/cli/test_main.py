@@ -1,5 +1,6 @@
 """Every command ends with a line for people and an exit code for scripts, never a traceback."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -127,3 +128,47 @@ def test_a_reader_that_leaves_early_leaves_no_traceback(world: World) -> None:
         process.wait(timeout=60)
 
     assert (process.returncode, complaint) == (1, b"")
+
+
+def _run(world: World, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """Run `lockstep drift` as a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-c", "from bot.cli.main import run; run()", "drift", world.directory],
+        env=os.environ | environment,
+        capture_output=True,
+        check=False,
+    )
+
+
+def test_where_git_is_missing_that_is_what_is_said(world: World, tmp_path: Path) -> None:
+    answer = _run(world, PATH=str(tmp_path))
+
+    assert (answer.returncode, answer.stderr) == (
+        1,
+        b"lockstep: git is not installed, or not on the PATH\n",
+    )
+
+
+def test_a_terminal_that_is_not_utf8_still_gets_its_report(world: World) -> None:
+    world.commit("development", {"app.yaml": "name: J\u00fcrgen\n"})
+
+    answer = _run(world, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+
+    assert (answer.returncode, answer.stderr) == (2, b"")
+    assert b"in-sync" in answer.stdout
+
+
+def test_a_branch_whose_commit_is_gone_is_said_to_be_damaged(
+    world: World, capfd: pytest.CaptureFixture[str]
+) -> None:
+    world.edit("development", "app.yaml", "image: v1", "image: v2")
+    world.object_path(world.sha("development")).unlink()
+
+    answer = lockstep(capfd, "drift", world.directory)
+
+    assert answer == Answer(
+        1,
+        "",
+        "lockstep: refs/heads/develop leads to an object that cannot be read; "
+        "`git fsck` tells more\n",
+    )

@@ -1,5 +1,7 @@
 """`lockstep plan`: the candidate, what is held back and why, the gates, and writing the commit."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.cli.command import CONFIGURATION, lockstep
@@ -105,6 +107,19 @@ def test_refs_are_data(
     answer = lockstep(capfd, "plan", "staging", world.directory, f"--commit-to={ref}")
 
     assert said in answer.err
+
+
+def test_a_branch_that_another_work_tree_has_checked_out_is_not_moved(
+    world: World, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    world.edit("development", "app.yaml", "image: v1", "image: v2")
+    before = world.sha("staging")
+    world.git("worktree", "add", "--quiet", str(tmp_path / "beside"), "staging")
+
+    answer = lockstep(capfd, "plan", "staging", world.directory, "--commit-to", "staging")
+
+    assert (answer.code, world.sha("staging")) == (1, before)
+    assert answer.err.startswith("lockstep: staging is checked out")
 
 
 def test_the_first_environment_has_nothing_promoted_into_it(
