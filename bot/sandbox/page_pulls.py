@@ -109,20 +109,22 @@ def _said(view: View, about: Issue) -> list[Html]:
     return [first, *spoken]
 
 
-def _comment_form(view: View, about: Issue) -> Html:
+def _comment_form(view: View, about: Issue, *, merged: bool = False) -> Html:
     word = "Close" if about.state == "open" else "Reopen"
+    other = fill('<button formaction="{root}/do/close">{word}</button>', root=view.root, word=word)
     return fill(
         '<form method="post" action="{root}/do/comment">'
         '<input type="hidden" name="number" value="{number}">'
         '<input type="hidden" name="back" value="{back}">'
         '<p><textarea name="body" rows="4" placeholder="Leave a comment as {me}"></textarea></p>'
         '<p><button class="main">Comment</button> '
-        '<button formaction="{root}/do/close">{word}</button></p></form>',
+        "{other}</p></form>",
         root=view.root,
         number=about.number,
         back=f"/{'pull' if about.is_pull else 'issues'}/{about.number}",
         me=view.me.login if view.me else "nobody",
-        word=word,
+        # What was merged stays merged.
+        other="" if merged else other,
     )
 
 
@@ -147,7 +149,7 @@ def pull_page(view: View) -> tuple[str, Html]:
         *_said(view, about),
         _checks(view, asked.head_sha, f"/pull/{asked.number}"),
         *([_decide(view, asked)] if about.state == "open" else []),
-        _comment_form(view, about),
+        _comment_form(view, about, merged=asked.merged_at is not None),
         fill("<h2>Changed files: {count}</h2>", count=len(changes)),
         _difference(changes),
     ]

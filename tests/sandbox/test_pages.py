@@ -182,6 +182,18 @@ def test_an_approval_and_a_close_are_buttons_too(forge: Forge, browser: requests
     assert (closed, forge.repo().get_pull(1).state) == ("closed", "open")
 
 
+def test_what_was_merged_can_be_commented_on_and_not_be_reopened(
+    forge: Forge, browser: requests.Session
+) -> None:
+    _pull(forge)
+    forge.repo("bob").get_pull(1).merge()
+
+    page = _get(forge, browser, f"/{CONFIG}/pull/1")
+
+    assert ">Comment</button>" in page
+    assert "Reopen" not in page
+
+
 def test_a_delivery_is_sent_again_from_its_page(hooked: Forge) -> None:
     hooked.repo("bob").create_issue("Something")
     hooked.delivered()
