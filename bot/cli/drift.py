@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from bot.cli.as_json import drift_document
-from bot.cli.local import Local, config_option, json_option, opened, repository_argument
+from bot.cli.local import Local, config_option, json_option, opened, printable, repository_argument
 from bot.cli.main import Failure
 from bot.engine.drift import Comparison, compare
 from bot.engine.keep import Keep
@@ -52,13 +52,15 @@ def _chosen(local: Local, hop: str) -> tuple[Environment, Environment]:
     source, colon, target = hop.partition(":")
     if not colon:
         raise Failure(f"`{hop}` is not a hop; write two environments, as in `development:staging`")
+    if source == target:
+        raise Failure(f"`{hop}` names one environment twice; write two, as in `staging:production`")
     return local.environment(source), local.environment(target)
 
 
 def say_notes(comparisons: list[Comparison]) -> None:
     """Say on standard error which files could only be compared as text, and why."""
     for note in dict.fromkeys(note for comparison in comparisons for note in comparison.notes):
-        click.echo(f"lockstep: {note}", err=True)
+        click.echo(f"lockstep: {printable(note)}", err=True)
 
 
 def _print(comparisons: list[Comparison], first: str) -> None:

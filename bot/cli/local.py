@@ -147,6 +147,18 @@ def refuse_damaged(repository: Repository, ref: str) -> None:
         raise Failure(f"{ref} leads to an object that cannot be read; `git fsck` tells more")
 
 
+def printable(text: str) -> str:
+    """Return `text` with whatever a terminal would obey, or cannot show, made visible."""
+    return "".join(c if c.isprintable() else _visible(c) for c in text)
+
+
+def _visible(character: str) -> str:
+    byte = ord(character) - 0xDC00  # of a path that is not UTF-8
+    if 0x80 <= byte <= 0xFF:
+        return f"\\x{byte:02x}"
+    return character.encode("unicode_escape").decode()
+
+
 def read_file(path: Path) -> bytes:
     """Return a file's contents. Raises `Failure`."""
     try:

@@ -6,7 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bot.cli.tables import coloured, print_changes, printable
+from bot.cli.local import printable
+from bot.cli.tables import coloured, print_changes
 from bot.decisions.gates import GateResult
 from bot.engine.candidate import Plan
 from bot.model import State

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bot.cli.local import printable
 from bot.engine.drift import Comparison
 from bot.model import Change, Head, State, Value
 
@@ -52,11 +53,6 @@ def _reads_as_text(data: str) -> bool:
     except ValueError:
         return bool(data) and data == data.strip() and data.isprintable() and data != _ABSENT
     return False
-
-
-def printable(text: str) -> str:
-    """Return `text` with whatever a terminal would obey made visible."""
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
 def coloured(state: State, text: str | None = None) -> Text:

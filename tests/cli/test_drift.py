@@ -283,3 +283,26 @@ def test_a_width_of_0_means_that_nobody_knows(
     answer = lockstep(capfd, "drift", world.directory)
 
     assert answer.out.startswith("development (develop) → staging  in-sync")
+
+
+def test_what_a_path_would_tell_the_terminal_is_made_visible(
+    world: World, capfd: pytest.CaptureFixture[str]
+) -> None:
+    paths = {"\x1b[31m.yaml": "a: [\n", "caf\udce9.txt": "new\n", "\u202e.txt": "new\n"}
+    world.commit("development", dict(paths))
+
+    answer = lockstep(capfd, "drift", world.directory, "--hop", "development:staging")
+
+    assert answer.err.startswith("lockstep: \\x1b[31m.yaml:2:1: ")
+    assert "\x1b" not in answer.out + answer.err
+    shown = [line.strip() for line in answer.out.splitlines() if ".txt" in line]
+    assert shown == ["caf\\xe9.txt", "\\u202e.txt"]
+
+
+def test_a_hop_from_an_environment_to_itself_is_none(
+    world: World, capfd: pytest.CaptureFixture[str]
+) -> None:
+    answer = lockstep(capfd, "drift", world.directory, "--hop", "staging:staging")
+
+    assert (answer.code, answer.out) == (1, "")
+    assert "names one environment twice" in answer.err
