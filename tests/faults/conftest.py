@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.place import BOT, populate
+from tests.faults.place import BOT, Place, populate
 from tests.faults.processes import Forge, Server
 
 
@@ -29,3 +29,9 @@ def server(forge: Forge, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture
+def here(forge: Forge, server: Server) -> Place:
+    """A repository of the test's own."""
+    return Place(forge, server)

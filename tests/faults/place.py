@@ -11,6 +11,8 @@ from tests.faults.processes import HOOK_SECRET, Forge, Server, eventually
 BOT = "lockstep-bot"
 PEOPLE = {"ada": "write", "bob": "write", "quinn": "read", "mia": "maintain", "eve": "read"}
 APP = "image: shop:1.0\nreplicas: 1\nlog: info\n"
+V2 = APP.replace("1.0", "1.1")
+V3 = APP.replace("1.0", "1.2")
 CONFIGURATION = """\
 version: 1
 environments:
@@ -233,3 +235,18 @@ class Place:
             *("-c", f"http.extraHeader=Authorization: Basic {user}", "push", "--quiet"),
             *(f"{self.forge.url}/{self.name}.git", *arguments),
         )
+
+
+def staged(here: Place) -> None:
+    """Bring a change as far as staging."""
+    here.commit("development", {"app.yaml": V2})
+    pull = here.open_into("staging")
+    here.check(pull["head"]["sha"])
+    here.merged(pull["number"])
+    here.body_says(pull["number"], "is in staging")
+
+
+def to_production(here: Place) -> dict[str, Any]:
+    """Have ada ask for production, and wait for the pull request."""
+    here.say(here.pulls("staging")[-1]["number"], "ada", "/promote production")
+    return here.open_into("main")

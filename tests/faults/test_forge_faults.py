@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.faults.place import APP, BOT, Place
+from tests.faults.place import BOT, V2, Place
 from tests.faults.processes import Forge, Server, eventually
 
-V2 = APP.replace("1.0", "1.1")
 # As `lockstep serve` is, but for the patience, which is 30 s.
 IMPATIENT = """
 from bot.cli.main import run
