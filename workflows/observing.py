@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from bot.decisions.digest import content_digest
 from bot.decisions.facts import GateFacts, PromotionFacts, PullRequest, Review
+from bot.decisions.gates import EVERY_CHECK
 from bot.decisions.policy import gates_for, places
 from bot.decisions.promotion import Promotion
 from bot.engine.candidate import MergeMethod, Plan, plan_promotion
@@ -139,7 +140,8 @@ def _with_evidence(
         return state
     found: dict[str, object] = {}
     if state.checks is None or asking.checks:
-        found["checks"] = tuple(site.forge.checks(site.name, candidate.sha))
+        checks = site.forge.checks(site.name, candidate.sha)
+        found["checks"] = tuple(check for check in checks if _counts(check.name, gates))
     unknown = state.reviews is None and gates.approvals
     # Where nobody has to approve, somebody may still ask for changes.
     if number is not None and (unknown or asking.pull_request):
@@ -149,6 +151,12 @@ def _with_evidence(
         authors = site.forge.authors(site.name, commits) if commits else {}
         found["authors"] = tuple(sorted({login for some in authors.values() for login in some}))
     return state.model_copy(update=found)
+
+
+def _counts(name: str, gates: Gates) -> bool:
+    """Whether the gate looks at a check: no other goes into the history, however many report."""
+    required = gates.checks.required
+    return not required or EVERY_CHECK in required or name in required
 
 
 def _reviews(site: Site, number: int) -> tuple[Reviewed, ...]:

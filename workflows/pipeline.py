@@ -85,7 +85,9 @@ class PipelineWorkflow:
         """Return what is to be done about all that has come, each delivery once."""
         while self._reports:
             self._take_report(self._reports.popleft())
-        routed = route(self._state, self._drained())
+        # First, since it also remembers what has come.
+        fresh = self._drained()
+        routed = route(self._state, fresh)
         routed.look |= self._look or self._overdue
         routed.drift |= self._stir or self._overdue
         if self._ask or (self._overdue and workflow.now() - self._asked_at >= _ASK_EVERY):
