@@ -164,14 +164,16 @@ class _CatFile:
         line = self._answers.readline()
         if not line.endswith(b"\n"):
             raise MissingObject(self.complaint())
-        header = line[:-1].decode("utf-8", "surrogateescape")
-        if header.endswith((" missing", " ambiguous")) or header.count(" ") != 2:
+        _, _, size = line.rpartition(b" ")
+        # What is not there is echoed, with `missing` or `ambiguous` behind it.
+        if not size[:-1].isdigit() or line.count(b" ") != 2:
             return name, None
+        header = line[:-1].decode()
         if command == "info":
             return header, b""
-        size = int(header.rsplit(" ", 1)[1])
-        body = self._answers.read(size + 1)
-        if len(body) != size + 1:
+        wanted = int(size) + 1
+        body = self._answers.read(wanted)
+        if len(body) != wanted:
             raise MissingObject(self.complaint())
         return header, body[:-1]
 

@@ -9,7 +9,6 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from pathlib import PurePosixPath
 
 from bot.engine import layout
 from bot.engine.commits import committed_at
@@ -225,7 +224,8 @@ class _Builder:
         made = {file.path: self.entries.get(file.path, file.target) for file in files}
         present = {path for path, entry in made.items() if entry is not None}
         for path in present:
-            for above in map(str, PurePosixPath(path).parents):
+            above = path
+            while above := above.rpartition("/")[0]:
                 if above in present:
                     arrives, stays = (path, above) if path in self.entries else (above, path)
                     self.entries.pop(arrives, None)
