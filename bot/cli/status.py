@@ -12,12 +12,12 @@ from rich.table import Table
 from rich.text import Text
 from temporalio.client import Client
 
-from bot.cli.local import json_option
+from bot.cli.local import json_option, printable
 from bot.cli.main import Failure
 from bot.cli.open_work import OpenWork, open_work, pipelines
 from bot.cli.running import settings_for, until_stopped
 from bot.cli.serving import running_temporal
-from bot.cli.tables import console, printable
+from bot.cli.tables import console
 from config.settings import Settings
 
 VERSION = 1
