@@ -32,7 +32,8 @@ class PullShapes(GitShapes):
             "name": label.name,
             "color": label.color,
             "default": False,
-            "description": label.description,
+            # Null is not allowed in a list of pull requests, and an empty text is everywhere.
+            "description": label.description or "",
         }
 
     def labels(self, repo: Repository, issue: Issue) -> list[Json]:
