@@ -106,11 +106,13 @@ def test_promote_starts_what_waits_to_be_asked_for(sandbox: Sandbox, tmp_path: P
 
     with started("serve", settings=settings) as server:
         server.says("keeping in lockstep")
-        before = repository.get_pulls(state="all").totalCount
+        before = repository.get_pulls(state="all", base="main").totalCount
         with started("promote", "production", "--repo", REPOSITORY, settings=settings) as promote:
             promote.says("promoting [0-9a-f]{10} to production")
+        # The back-merge of the configuration may be open too, into development.
         eventually(
-            lambda: repository.get_pulls(state="all").totalCount or None, lambda: server.output
+            lambda: repository.get_pulls(state="all", base="main").totalCount or None,
+            lambda: server.output,
         )
         server.end()
 

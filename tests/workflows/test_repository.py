@@ -301,9 +301,11 @@ async def test_resolve_takes_either_side_of_a_conflict(tmp_path: Path) -> None:
     async with village(tmp_path) as here:
         here.world.commit("staging", {"app.yaml": APP.replace("v1", "v3")})
         await here.push("development", {"app.yaml": V2})
-        await here.until(here.issues, "the issue")
+        await here.until(
+            lambda: any("Both sides changed these" in one.body for one in here.issues()),
+            "the issue",
+        )
         (issue,) = here.issues()
-        assert "Both sides changed these" in issue.body
         await here.until_idle()
         assert here.pulls() == []
 
