@@ -4,7 +4,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
+
+# The kinds of forges, as ids and addresses spell them; `git` is a plain server without one.
+ForgeName = Literal["github", "gitlab", "git"]
 
 
 class State(StrEnum):

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot import markdown, messages
+from bot import markdown
 from bot.decisions.commands import USAGES
 from bot.decisions.gates import Closed, Failed, GateResult, Open
 from bot.engine.candidate import Plan
 from bot.engine.drift import Comparison, FileComparison
+from bot.messages import description, drift, replies, tables, usage
 from bot.model import ABSENT, Change, Commit, Head, State, Value
 
 SOURCE = Head("development", "develop", "a" * 40)
@@ -92,7 +93,7 @@ def test_a_description_is_not_broken_by_paths_values_authors_or_subjects(text: s
     hostile = change(path=text, key=text, source=text, target=text, note=text, author=text)
     shut = GateResult("sign_offs", Closed(f"rejected by ada for qa: {text}"))
 
-    said = messages.body(plan(hostile, subject=text), [shut], f"waiting: {text}")
+    said = description.body(plan(hostile, subject=text), [shut], f"waiting: {text}")
 
     ours = {"details", "summary", "sub"}
     tags = set(re.findall(r"(?<!\\)</?(\w+)", without_code(said)))
@@ -173,7 +174,7 @@ def test_a_description_says_the_wait_the_gates_the_changes_and_what_is_held_back
         GateResult("approvals", Failed("nobody can")),
     ]
 
-    said = messages.body(
+    said = description.body(
         plan(change(), held_back=(drifted,), subject="Ship it (#41)"),
         gates,
         "waiting for sign-off by qa",
@@ -190,7 +191,7 @@ def test_a_description_says_the_wait_the_gates_the_changes_and_what_is_held_back
 
 
 def test_one_that_has_ended_takes_no_commands() -> None:
-    said = messages.body(plan(change()), [], "it is in staging", open_=False)
+    said = description.body(plan(change()), [], "it is in staging", open_=False)
 
     assert "/sign-off" not in said
 
@@ -198,14 +199,14 @@ def test_one_that_has_ended_takes_no_commands() -> None:
 def test_a_description_fits_whatever_is_promoted() -> None:
     many = [change(path=f"{'x' * 200}/{n}.yaml", source="y" * 200) for n in range(2000)]
 
-    said = messages.body(plan(*many), [], "waiting")
+    said = description.body(plan(*many), [], "waiting")
 
     assert len(said) <= 65_000
     assert "2000 changes" in said
 
 
 def test_a_change_of_a_whole_file_and_of_a_whole_document_are_named() -> None:
-    table = messages.changes_table([change(key=None), change(key="")], "development", "staging")
+    table = tables.changes_table([change(key=None), change(key="")], "development", "staging")
 
     assert "| *the file* |" in table
     assert "`(the document)`" in table
@@ -215,50 +216,50 @@ def test_the_drift_issue_says_who_brings_it_home_and_how_to_choose() -> None:
     drifted = change(state=State.DRIFT)
     conflict = change(key="log", state=State.CONFLICT)
 
-    said = messages.drift_body([comparison(drifted, conflict)], {"staging": 9}, "")
+    said = drift.drift_body([comparison(drifted, conflict)], {"staging": 9}, "")
 
     assert "### development → staging" in said
     assert "#9 brings them home" in said
     assert "`/resolve PATH[:KEY] source|target`" in said
-    assert messages.drift_title([comparison(drifted)]) == "Drift: development → staging"
+    assert drift.drift_title([comparison(drifted)]) == "Drift: development → staging"
 
 
 def test_drift_that_is_home_already_needs_nobody() -> None:
-    said = messages.drift_body([comparison(change(state=State.DRIFT))], {"staging": None})
+    said = drift.drift_body([comparison(change(state=State.DRIFT))], {"staging": None})
 
     assert "The first environment has them already" in said
 
 
 def test_a_configuration_that_does_not_load_is_said_with_its_place() -> None:
-    said = messages.drift_body([], {}, ".lockstep.yaml:3:5: unknown key `enviroments` <b>")
+    said = drift.drift_body([], {}, ".lockstep.yaml:3:5: unknown key `enviroments` <b>")
 
     assert ".lockstep.yaml:3:5: unknown key `enviroments` \\<b\\>" in said
 
 
 def test_a_reply_is_for_whoever_asked() -> None:
-    assert messages.reply("ada", ["One.", "Two."]) == "@ada One.\n\nTwo."
+    assert replies.reply("ada", ["One.", "Two."]) == "@ada One.\n\nTwo."
 
 
 def test_a_title_counts() -> None:
-    assert messages.title(plan(change())) == "Promote development to staging: 1 change"
-    assert messages.title(plan(change(), change(key="b"))).endswith("2 changes")
+    assert description.title(plan(change())) == "Promote development to staging: 1 change"
+    assert description.title(plan(change(), change(key="b"))).endswith("2 changes")
 
 
 def test_the_overview_names_each_hop_and_its_promotion() -> None:
-    said = messages.overview([comparison(change())], {"staging": None})
+    said = drift.overview([comparison(change())], {"staging": None})
 
     assert said.splitlines()[-1] == "| development | staging | pending | 1 | 0 | 0 | opening |"
 
 
 def test_every_command_but_the_one_to_come_is_offered_with_what_it_does() -> None:
-    said = messages.help_text()
+    said = usage.help_text()
 
     offered = [line.split("`")[1] for line in said.splitlines() if line.startswith("- `/")]
     assert offered == [usage for usage in USAGES if not usage.startswith("/rollback")]
 
 
 def test_a_promotion_offers_the_commands_that_are_for_it() -> None:
-    said = messages.body(plan(change()), [], "waiting")
+    said = description.body(plan(change()), [], "waiting")
 
     assert "- `/hold REASON`: " in said
     assert "/rollback" not in said
@@ -266,15 +267,15 @@ def test_a_promotion_offers_the_commands_that_are_for_it() -> None:
 
 
 def test_what_moves_is_told_from_what_is_only_compared() -> None:
-    moved = messages.changes_table([change()], "development", "staging", move=True)
-    compared = messages.changes_table([change()], "development", "staging")
+    moved = tables.changes_table([change()], "development", "staging", move=True)
+    compared = tables.changes_table([change()], "development", "staging")
 
     assert moved.startswith("| key | old: staging | new: development | changed by |")
     assert compared.startswith("| key | staging | development | changed by |")
 
 
 def test_an_environment_that_is_misspelled_is_answered_with_the_nearest() -> None:
-    said = messages.no_environment("prodction", ["staging", "production"])
+    said = replies.no_environment("prodction", ["staging", "production"])
 
     assert said == (
         "There is no environment `prodction` to promote into; there are `staging`, `production`; "
@@ -283,7 +284,7 @@ def test_an_environment_that_is_misspelled_is_answered_with_the_nearest() -> Non
 
 
 def test_a_problem_that_ends_in_a_question_has_no_full_stop_behind_it() -> None:
-    said = messages.broken("a.yaml:1:1: unknown key `promot`; did you mean `promote`?")
+    said = drift.broken("a.yaml:1:1: unknown key `promot`; did you mean `promote`?")
 
     assert "did you mean `promote`? Mend it" in said
 
@@ -292,7 +293,7 @@ def test_what_is_held_back_is_counted_by_its_reason_before_it_is_unfolded() -> N
     hotfix = change(key="log", state=State.DRIFT)
     own = [change(key=f"host{n}", state=State.KEPT) for n in range(2)]
 
-    said = messages.body(plan(change(), held_back=(*own, hotfix)), [], "waiting")
+    said = description.body(plan(change(), held_back=(*own, hotfix)), [], "waiting")
 
     assert "<summary>Held back: 1 drift, 2 kept</summary>" in said
 
@@ -302,17 +303,17 @@ def test_a_missing_sign_off_is_asked_for_with_the_comment_that_gives_it() -> Non
     given = [GateResult("sign_offs", Open("signed off by ada for qa"))]
     asked = "agrees by the comment `/sign-off ROLE`"
 
-    assert asked in messages.body(plan(change()), missing, "waiting")
-    assert asked not in messages.body(plan(change()), given, "waiting")
-    assert asked not in messages.body(plan(change()), missing, "merged by hand", open_=False)
+    assert asked in description.body(plan(change()), missing, "waiting")
+    assert asked not in description.body(plan(change()), given, "waiting")
+    assert asked not in description.body(plan(change()), missing, "merged by hand", open_=False)
 
 
 def test_where_a_conflict_leaves_nothing_to_promote_it_is_in_sight_and_no_empty_table_is() -> None:
     blocked = plan(held_back=(change(state=State.CONFLICT),))
 
-    said = messages.body(blocked, [], "conflict at app.yaml:image")
+    said = description.body(blocked, [], "conflict at app.yaml:image")
 
-    assert messages.title(blocked) == "Promote development to staging"
+    assert description.title(blocked) == "Promote development to staging"
     assert "<details open><summary>Held back: 1 conflict</summary>" in said
     assert "changes" not in said
     assert "old: " not in said

@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from bot.model import ForgeName
+
 MAX_TEXT = 8 * 1024
 """Most bytes of a comment's text, as UTF-8."""
 
@@ -31,7 +33,7 @@ class _Value(BaseModel):
 class RepositoryRef(_Value):
     """Which repository; `id` is the forge's own number and survives a rename."""
 
-    forge: Literal["github", "gitlab"]
+    forge: ForgeName
     owner: Owner
     name: RepositoryName
     id: ForgeId

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from bot import messages
 from bot.decisions.facts import Candidate, PullRequest
 from bot.decisions.gates import GateResult, evaluate
 from bot.decisions.promotion import (
@@ -18,6 +17,7 @@ from bot.decisions.promotion import (
 from bot.engine.trees import TreeReader
 from bot.forges.forge import Conflict, Refused, Unauthorized
 from bot.markdown import sentence
+from bot.messages import description
 from bot.repository import RepositoryError
 from workflows.observing import Observed, digest_of, observe
 from workflows.sites import Site
@@ -59,7 +59,7 @@ def build(site: Site, observed: Observed, now: datetime) -> PromotionState:
     state = state.model_copy(update={"number": None})
     state, text = _first_body(site, state, now)
     opened = site.forge.open_pull_request(
-        site.name, state.branch, comparison.target.branch, messages.title(plan), text
+        site.name, state.branch, comparison.target.branch, description.title(plan), text
     )
     update = {"number": opened.number, "said": _digest(text), "labelled": False}
     return state.model_copy(update=update)
@@ -91,7 +91,7 @@ def _first_body(site: Site, state: PromotionState, now: datetime) -> tuple[Promo
         raise ValueError("there is no candidate")
     request = PullRequest(head=facts.evidence.candidate.sha, base=promotion.branch)
     decision = decide_promotion(promotion, replace(facts, pull_request=request), now)
-    text = messages.body(observed.plan, gates_of(observed, now), decision.reason)
+    text = description.body(observed.plan, gates_of(observed, now), decision.reason)
     return observed.state, text
 
 
@@ -111,11 +111,11 @@ def say(site: Site, observed: Observed, decision: Decision, now: datetime) -> Pr
     state = _say_status(site, state, decision)
     if plan is None or state.number is None:
         return state
-    text = messages.body(plan, gates_of(observed, now), decision.reason)
+    text = description.body(plan, gates_of(observed, now), decision.reason)
     said = _digest(text)
     if said == state.said:
         return state
-    state = _edit(site, state, title=messages.title(plan), body=text)
+    state = _edit(site, state, title=description.title(plan), body=text)
     return state.model_copy(update={"said": said})
 
 
@@ -187,7 +187,7 @@ def finish(site: Site, observed: Observed, reason: str, now: datetime) -> str:
         for branch in target.mirrors:
             site.mirror.push(branch, head, site.git.branch(branch))
     if state.number is not None and plan is not None:
-        text = messages.body(plan, gates_of(observed, now), outcome, open_=False)
+        text = description.body(plan, gates_of(observed, now), outcome, open_=False)
         _edit(site, state, body=text)
     clean_up(site, state)
     return outcome
@@ -200,7 +200,7 @@ def _incident(site: Site, candidate: Candidate, merged: str | None) -> str:
     reader = TreeReader(site.git)
     if reader.root(candidate.sha) == reader.root(merged):
         return ""
-    return messages.incident(candidate.sha, merged)
+    return description.incident(candidate.sha, merged)
 
 
 def close(site: Site, observed: Observed, decision: Decision, now: datetime) -> None:
@@ -213,8 +213,8 @@ def close(site: Site, observed: Observed, decision: Decision, now: datetime) -> 
         if plan is not None:
             reason = decision.reason
             if isinstance(decision, Cancelled):
-                reason = messages.cancelled(reason, state.environment)
-            text = messages.body(plan, gates_of(observed, now), reason, open_=False)
+                reason = description.cancelled(reason, state.environment)
+            text = description.body(plan, gates_of(observed, now), reason, open_=False)
         _edit(site, state, body=text, closed=True)
     clean_up(site, state)
 

@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 from croniter import croniter
 
-from bot import messages
 from bot.decisions import commands as c
 from bot.decisions.commands import Command, Unclear, parse_comment
 from bot.decisions.permissions import Allowed, Refused, may
@@ -16,6 +15,7 @@ from bot.engine.drift import compare
 from bot.engine.trees import TreeReader
 from bot.forges.forge import NotFound
 from bot.markdown import cut, sentence
+from bot.messages import drift, proposals, replies, usage
 from bot.model import Head, State
 from config.schema import Config, Environment, Schedule
 from webhook.events import Comment
@@ -94,8 +94,8 @@ class _Survey:
         ):
             return
         problem = self.site.in_force.problem
-        text = messages.broken(problem) if problem else messages.not_configured(self.site.name)
-        body = messages.reply(comment.author, [text])
+        text = drift.broken(problem) if problem else replies.not_configured(self.site.name)
+        body = replies.reply(comment.author, [text])
         self.site.forge.comment(self.site.name, comment.number, "not-configured", body)
 
     def _look(self, config: Config, until: datetime) -> datetime:
@@ -160,24 +160,24 @@ class _Survey:
         """Promote because somebody said so; return the answer."""
         known = {e.name: e for e in config.environments if e.source is not None}
         if name not in known:
-            return messages.no_environment(name, known)
+            return replies.no_environment(name, known)
         if name in self.open:
-            return messages.already_open(name, self.open[name].number)
+            return replies.already_open(name, self.open[name].number)
         plan = self._begin(config, known[name], person)
         if plan is None:
-            return messages.gone(name)
+            return replies.gone(name)
         if plan.state is State.CONFLICT:
-            return messages.conflicting(plan)
+            return replies.conflicting(plan)
         if plan.candidate is None:
-            return messages.nothing_pending(known[name].source or "", name)
-        return messages.started(name, plan.comparison.source.sha)
+            return replies.nothing_pending(known[name].source or "", name)
+        return replies.started(name, plan.comparison.source.sha)
 
     def _promise(self, config: Config, wish: Remembered) -> None:
         """Do what was remembered; whoever was promised it is told where that cannot be."""
         before = len(self.started)
         answer = self._promote(config, wish.environment, wish.person)
         if len(self.started) == before and not self._is_under_way(config, wish.environment):
-            body = messages.reply(wish.person, [answer])
+            body = replies.reply(wish.person, [answer])
             marker = f"promised-{wish.environment}"
             self.site.forge.comment(self.site.name, wish.number, marker, body)
 
@@ -212,20 +212,20 @@ class _Survey:
             case c.Status() | c.Drift():
                 return self._overview(config, with_places=isinstance(command, c.Drift))
             case c.Help():
-                return messages.help_text()
+                return usage.help_text()
             case c.Keep(path, key):
                 return self._keep(config, comment, path, key)
             case c.Discard() | c.Resolve():
                 return self._carry(config, comment, command)
             case _:
                 is_later = isinstance(command, c.Rollback)
-                return (messages.not_yet if is_later else messages.not_here)(command.kind)
+                return (replies.not_yet if is_later else replies.not_here)(command.kind)
 
     def _overview(self, config: Config, *, with_places: bool) -> str:
         found, problem = comparisons(self.site, config), self.site.in_force.problem
         opened = {name: promotion.number for name, promotion in self.open.items()}
-        parts = [messages.broken(problem) if problem else "", messages.overview(found, opened)]
-        if with_places and (places := messages.differences(found)):
+        parts = [drift.broken(problem) if problem else "", drift.overview(found, opened)]
+        if with_places and (places := drift.differences(found)):
             parts.append(cut(places))
         return "\n\n".join(parts)
 
@@ -236,33 +236,33 @@ class _Survey:
         if comment.on_pull_request and source is not None and not own:
             request = self.site.forge.pull_request(self.site.name, comment.number)
             if request.state == "open" and request.base_branch != source.branch:
-                return messages.not_into_its_source(request.base_branch, name, source.name)
+                return replies.not_into_its_source(request.base_branch, name, source.name)
             if request.state == "open":
                 wish = Remembered(number=comment.number, environment=name, person=comment.author)
                 if wish not in self.remembered:
                     self.remembered.append(wish)
-                return messages.remembered(name)
+                return replies.remembered(name)
         return self._promote(config, name, comment.author)
 
     def _keep(self, config: Config, comment: Comment, path: str, key: str | None) -> str:
         reader = TreeReader(self.site.git)
         heads = [head for e in config.environments if (head := self.site.head(e)) is not None]
         if not any(reader.entry(reader.root(head.sha), path) for head in heads):
-            return messages.no_file(path)
+            return replies.no_file(path)
         try:
             commit = keep_commit(self.site, path, key)
         except CannotWriteRule as why:
             return sentence(str(why))
         if commit is None:
-            return messages.kept_already(path, key)
+            return replies.kept_already(path, key)
         proposal = Proposal(
             branch=f"lockstep/keep/{commit.sha[:12]}",
             base=self.site.info.default_branch,
             commit=commit,
-            title=messages.keep_title(path, key),
-            body=messages.keep_body(comment.author, path, key),
+            title=proposals.keep_title(path, key),
+            body=proposals.keep_body(comment.author, path, key),
         )
-        return messages.proposed("The rule is", propose(self.site, proposal).number)
+        return replies.proposed("The rule is", propose(self.site, proposal).number)
 
     def _carry(self, config: Config, comment: Comment, command: c.Discard | c.Resolve) -> str:
         """Bring one place from one side of a hop to the other, by a pull request."""
@@ -282,8 +282,8 @@ class _Survey:
                 return number
             opened.append(number)
         if not opened:
-            return messages.no_difference(*place)
-        return " ".join(messages.proposed("The value is", number) for number in opened)
+            return replies.no_difference(*place)
+        return " ".join(replies.proposed("The value is", number) for number in opened)
 
     def _carried(
         self,
@@ -294,18 +294,18 @@ class _Survey:
         place: tuple[str, str | None],
     ) -> int | str:
         """Return the number of the pull request, or why there is none."""
-        title = messages.carry_title(from_.environment, into.environment, *place)
+        title = proposals.carry_title(from_.environment, into.environment, *place)
         comparison = compare(self.site.git, from_, into, self.site.keep)
         carried = carry(self.site.git, comparison, self.site.keep, {place}, f"{title}\n")
         if carried.commit is None:
             why: Sequence[str] = [change.note for change in carried.refused if change.note]
-            return sentence("; ".join(why)) or messages.no_difference(*place)
+            return sentence("; ".join(why)) or replies.no_difference(*place)
         proposal = Proposal(
             branch=f"lockstep/{command.kind}/{into.environment}/{carried.commit.sha[:12]}",
             base=into.branch,
             commit=carried.commit,
             title=title,
-            body=messages.carry_body(
+            body=proposals.carry_body(
                 comment.author, command.kind, carried.changes, from_.environment, into.environment
             ),
         )

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot import messages
 from bot.decisions import commands as c
 from bot.decisions.commands import Command, Unclear, parse_comment, write
 from bot.decisions.facts import Overridden, Rejected, Said, SignedOff, Who
@@ -14,6 +13,7 @@ from bot.decisions.permissions import Allowed, Refused, may, roles_held
 from bot.engine.objects import MissingObject
 from bot.forges.forge import ForgeError, NotFound, Unauthorized
 from bot.forges.forge import Refused as RefusedByForge
+from bot.messages import replies, usage
 from bot.repository import RepositoryError
 from webhook.events import Comment
 from workflows.sites import Site
@@ -77,17 +77,17 @@ def defused(answers: list[str], command: str) -> Iterator[None]:
     except Unauthorized:
         raise
     except RefusedByForge as refused:
-        answers.append(messages.refused(command, str(refused)))
+        answers.append(replies.refused(command, str(refused)))
     except (ForgeError, RepositoryError, MissingObject):
         raise
     except Exception:  # noqa: BLE001 -- whatever it was, others wait behind it
         _log.exception("/%s could not be carried out", command)
-        answers.append(messages.failed(command))
+        answers.append(replies.failed(command))
 
 
 def say(site: Site, comment: Comment, answers: Iterable[str], what: str = "answer") -> None:
     """Answer a comment, once; a conversation that was locked or deleted gets no answer."""
-    body = messages.reply(comment.author, answers)
+    body = replies.reply(comment.author, answers)
     try:
         site.forge.comment(site.name, comment.number, f"{what}-{comment.id}", body)
     except (NotFound, RefusedByForge) as error:
@@ -120,7 +120,7 @@ def _one(
     verdict = may(command, who(site, comment, command), site.config.roles)
     if isinstance(verdict, Refused):
         hidden = _hidden_teams(site, command)
-        return state, messages.hidden_teams(hidden) if hidden else verdict.reason
+        return state, replies.hidden_teams(hidden) if hidden else verdict.reason
     if not isinstance(verdict, Allowed):
         return state, ""
     return _done(state, comment, command)
@@ -167,9 +167,9 @@ def _done(state: PromotionState, comment: Comment, command: Command) -> tuple[Pr
         case c.Retry():
             change = {"retry": Said(person), "refusal": "", "checks": None}
         case c.Help():
-            answer = messages.help_text()
+            answer = usage.help_text()
         case c.Status():
-            answer = messages.STATUS_IS_ABOVE
+            answer = replies.STATUS_IS_ABOVE
         case _:
             raise TypeError(command)  # for others, and passed on
     return state.model_copy(update=change), answer

@@ -5,7 +5,7 @@ default, so that a worker of another release can go on with what this one left.
 """
 
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
@@ -19,6 +19,7 @@ from bot.decisions.facts import (
     SignedOff,
 )
 from bot.forges.forge import ReviewInfo
+from bot.model import ForgeName
 from webhook.events import Comment, Delivery, RepositoryRef
 
 TASK_QUEUE = "lockstep"
@@ -43,7 +44,7 @@ class _Value(BaseModel):
 class RepositoryKey(_Value):
     """A repository on a forge."""
 
-    forge: Literal["github", "gitlab"]
+    forge: ForgeName
     owner: str
     name: str
 

@@ -4,10 +4,10 @@ import hashlib
 import logging
 from collections.abc import Iterable, Sequence
 
-from bot import messages
 from bot.engine.candidate import Carried, carry
 from bot.engine.drift import Comparison, compare
 from bot.forges.forge import NotFound, Refused
+from bot.messages import drift, proposals
 from bot.model import Change, Head, State
 from config.schema import Config
 from workflows.proposing import Proposal, propose
@@ -57,8 +57,8 @@ def _said(
     needed = bool(problem) or any(c.state in (State.DRIFT, State.CONFLICT) for c in found)
     back_merges: dict[str, int | None] = dict.fromkeys(home)
     back_merges |= {one.environment: one.number for one in state.back_merges or ()}
-    title = messages.broken_title() if problem else messages.drift_title(found)
-    body = messages.drift_body(found, back_merges, problem) if needed else messages.no_drift()
+    title = drift.broken_title() if problem else drift.drift_title(found)
+    body = drift.drift_body(found, back_merges, problem) if needed else drift.no_drift()
     digest = _digest([title, body]) if needed else ""
     if digest == state.issue:
         return state
@@ -168,8 +168,8 @@ def _renewed(
     if digest in state.declined:
         return state
     branch = old.branch if old else f"{_PREFIX}{head.environment}/{head.sha[:12]}"
-    title = messages.back_merge_title(head.environment, first.environment, carried.changes)
-    body = messages.back_merge_body(
+    title = proposals.back_merge_title(head.environment, first.environment, carried.changes)
+    body = proposals.back_merge_body(
         head.environment, first.environment, carried.changes, carried.refused
     )
     at = site.mirror.head(branch)

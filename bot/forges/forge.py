@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from bot.decisions.facts import Check, MergeMethod, Permission, PullRequestState, ReviewState
+from bot.model import ForgeName
 
 StatusState = Literal["pending", "success", "failure"]
 
@@ -115,7 +116,7 @@ class IssueInfo:
 class Forge(Protocol):
     """One forge, as one account of it. Every method may raise any `ForgeError`."""
 
-    name: Literal["github", "gitlab"]
+    name: ForgeName
 
     def login(self) -> str:
         """Return the login under which the bot writes."""

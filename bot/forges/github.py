@@ -49,12 +49,13 @@ from bot.forges.github_shapes import (
     review_info,
 )
 from bot.forges.markers import carries, marked
+from bot.model import ForgeName
 
 
 class GitHub:
     """GitHub as one account or App of it; threads may share it. See `Forge`."""
 
-    name: Literal["github", "gitlab"] = "github"
+    name: ForgeName = "github"
 
     def __init__(
         self, account: Account, api_url: str, *, clock: Callable[[], float] = time.time

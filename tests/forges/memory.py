@@ -24,6 +24,7 @@ from bot.forges.forge import (
     StatusState,
 )
 from bot.forges.markers import carries, marked, unmarked
+from bot.model import ForgeName
 from tests.forges.memory_world import Land, MemoryWorld, Merged, OwnedIssue
 
 P = ParamSpec("P")
@@ -53,7 +54,7 @@ def _call(
 class MemoryForge(MemoryWorld):
     """A forge as the account `login` sees it; see `Forge`. `calls` counts by method."""
 
-    name: Literal["github", "gitlab"] = "github"
+    name: ForgeName = "github"
 
     def __init__(
         self,

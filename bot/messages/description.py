@@ -1,0 +1,117 @@
+"""What a promotion's pull request says, for a reviewer who has thirty seconds."""
+
+from collections.abc import Iterable, Sequence
+
+from bot.decisions.gates import Failed, GateResult, Open
+from bot.engine.candidate import Plan
+from bot.markdown import code, cut, folded, plain, sentence
+from bot.messages.tables import changes_table, counted
+from bot.messages.usage import usages
+from bot.model import State
+
+_MOST_COMMITS = 50
+_OF_A_PROMOTION = ("sign-off", "reject", "hold", "resume", "cancel", "retry", "override", "help")
+_SIGN_OFF_HERE = (
+    "A member of the role agrees by the comment `/sign-off ROLE`, or says no by "
+    "`/reject ROLE REASON`."
+)
+
+
+def title(plan: Plan) -> str:
+    """Return a promotion's title."""
+    source, target = plan.comparison.source, plan.comparison.target
+    what = f": {counted(plan.promoted)}" if plan.promoted else ""
+    return f"Promote {source.environment} to {target.environment}{what}"
+
+
+def body(plan: Plan, gates: Sequence[GateResult], reason: str, *, open_: bool = True) -> str:
+    """Return what a promotion's pull request says, for a reviewer who has thirty seconds.
+
+    One that is not `open_` any more takes no commands.
+    """
+    source, target = plan.comparison.source, plan.comparison.target
+    parts = [
+        f"**{sentence(reason)}**",
+        gates_table(gates) if gates else "",
+        _SIGN_OFF_HERE if open_ and _awaits_sign_off(gates) else "",
+        _promoted(plan),
+        *(f"> {code(c.path)}: {sentence(c.note)}" for c in plan.promoted if c.note),
+        _held_back(plan),
+        _commits(plan),
+        folded("Commands", usages(_OF_A_PROMOTION)) if open_ else "",
+        (
+            f"<sub>From {code(source.branch)} at `{source.sha[:10]}`; "
+            f"what is tested here is what lands in {code(target.branch)}.</sub>"
+        ),
+    ]
+    return cut("\n\n".join(part for part in parts if part))
+
+
+def _promoted(plan: Plan) -> str:
+    if not plan.promoted:
+        return ""
+    source, target = plan.comparison.source.environment, plan.comparison.target.environment
+    table = changes_table(plan.promoted, source, target, move=True)
+    return f"### {counted(plan.promoted)}\n\n{table}"
+
+
+def _awaits_sign_off(gates: Iterable[GateResult]) -> bool:
+    return any(one.gate == "sign_offs" and not isinstance(one.verdict, Open) for one in gates)
+
+
+def gates_table(gates: Sequence[GateResult]) -> str:
+    """Return the gates with the sentence that each explains itself in."""
+    lines = ["| gate | state | why |", "|---|---|---|"]
+    for result in gates:
+        verdict = result.verdict
+        sign = "✅" if isinstance(verdict, Open) else "❌" if isinstance(verdict, Failed) else "⏳"
+        lines.append(f"| {result.gate} | {sign} {verdict.state} | {sentence(verdict.reason)} |")
+    return "\n".join(lines)
+
+
+def _held_back(plan: Plan) -> str:
+    if not plan.held_back:
+        return ""
+    source, target = plan.comparison.source, plan.comparison.target
+    why = {
+        State.DRIFT: f"changed in {target.environment} alone; it is left as it is",
+        State.KEPT: "differs on purpose, by a `keep:` rule",
+        State.CONFLICT: "changed on both sides; choose with `/resolve`",
+        State.PENDING: "comments or layout, which could not be merged",
+    }
+    parts, counts = [], []
+    for state, reason in why.items():
+        held = [change for change in plan.held_back if change.state is state]
+        if held:
+            counts.append(f"{len(held)} {state}")
+            table = changes_table(held, source.environment, target.environment)
+            parts.append(f"**{state}**: {reason}\n\n{table}")
+    summary = f"Held back: {', '.join(counts)}"
+    return folded(summary, "\n\n".join(parts), open_=not plan.promoted)
+
+
+def _commits(plan: Plan) -> str:
+    lines = [
+        f"- {c.sha[:10]} {plain(c.subject)} ({plain(c.author)}, {c.date[:10]})"
+        for c in plan.commits[:_MOST_COMMITS]
+    ]
+    if len(plan.commits) > _MOST_COMMITS:
+        lines.append(f"- and {len(plan.commits) - _MOST_COMMITS} more")
+    numbers = dict.fromkeys(n for commit in plan.commits for n in commit.pull_requests)
+    included = ", ".join(f"#{number}" for number in numbers)
+    included = f"Included pull requests: {included}\n\n" if included else ""
+    return included + folded(f"Commits: {len(plan.commits)}", "\n".join(lines)) if lines else ""
+
+
+def cancelled(reason: str, environment: str) -> str:
+    """Return the last word of a promotion that a person ended."""
+    return f"{reason}; `/promote {environment}` starts it anew"
+
+
+def incident(candidate: str, merged: str) -> str:
+    """Return what is said where a merge does not hold what was tested."""
+    return (
+        f"Incident: what landed as {merged[:10]} is not what was tested as {candidate[:10]}; "
+        "the branch has moved at the very moment. Compare the two, and put right what "
+        "should not be there"
+    )

@@ -1,0 +1,127 @@
+"""Answers to what people said in comments, a sentence or two each."""
+
+from collections.abc import Collection, Iterable
+
+from bot.engine.candidate import Plan
+from bot.markdown import code, plain, sentence
+from bot.messages.tables import changes_table
+from bot.model import State
+from config.suggest import suggest
+
+STATUS_IS_ABOVE = "The description above says what each gate waits for; it is always current."
+
+
+def reply(person: str, sentences: Iterable[str]) -> str:
+    """Return an answer to somebody's comment."""
+    return f"@{person} " + "\n\n".join(sentences)
+
+
+def not_configured(repository: str) -> str:
+    """Return the one answer to `/promote` where there is nothing to promote by."""
+    return (
+        f"{plain(repository)} has no `.lockstep.yaml` on its default branch, so I do not know its "
+        "environments. `lockstep init` proposes one from the branches; commit it, and say it again."
+    )
+
+
+def remembered(environment: str) -> str:
+    """Return the answer to `/promote` on a pull request that is not merged yet."""
+    return f"When this is merged I promote it to {plain(environment)}."
+
+
+def not_into_its_source(base: str, environment: str, source: str) -> str:
+    """Return the answer to `/promote` on an open pull request that goes elsewhere."""
+    return (
+        f"This goes into {code(base)}, and {plain(environment)} is promoted from {plain(source)}; "
+        f"say `/promote {plain(environment)}` once {plain(source)} has it."
+    )
+
+
+def started(environment: str, source: str) -> str:
+    """Return the answer to `/promote`."""
+    return f"Promoting {source[:10]} to {plain(environment)}; a pull request follows."
+
+
+def no_environment(name: str, known: Collection[str]) -> str:
+    """Return the answer to a name that no environment has."""
+    listed = ", ".join(code(one) for one in known)
+    near = suggest(name, known) or "."
+    return f"There is no environment {code(name)} to promote into; there are {listed}{near}"
+
+
+def nothing_pending(source: str, target: str) -> str:
+    """Return the answer to `/promote` where nothing is pending."""
+    return f"{plain(target)} has all that {plain(source)} has, but for what is held back."
+
+
+def conflicting(plan: Plan) -> str:
+    """Return the answer to `/promote` where a conflict is in the way."""
+    source, target = plan.comparison.source.environment, plan.comparison.target.environment
+    found = [change for change in plan.held_back if change.state is State.CONFLICT]
+    return (
+        f"Nothing is promoted to {plain(target)}, since both sides changed these; choose with "
+        "`/resolve PATH[:KEY] source|target`, or declare them with `/keep PATH [KEY]`.\n\n"
+        + changes_table(found, source, target)
+    )
+
+
+def already_open(environment: str, number: int | None) -> str:
+    """Return the answer to `/promote` where a promotion is under way."""
+    where = f" in #{number}" if number else ""
+    return f"A promotion to {plain(environment)} is open already{where}; `/retry` renews it there."
+
+
+def hidden_teams(teams: Iterable[str]) -> str:
+    """Return the answer to somebody whose role rests on teams that we may not see."""
+    listed = ", ".join(code(f"@{team}") for team in teams)
+    return (
+        f"I cannot see who is in {listed}, and so not whether you are. If there is such a team, my "
+        "token needs to read the organisation's members (`read:org`; for an App the permission "
+        "Members: read) and its account has to belong there. Then say it again."
+    )
+
+
+def not_here(command: str) -> str:
+    """Return the answer to a promotion's command where there is no promotion."""
+    return f"`/{command}` belongs on the pull request of an open promotion, and this is none."
+
+
+def not_yet(command: str) -> str:
+    """Return the answer to a command that this version does not carry out."""
+    return f"`/{command}` is not carried out by this version yet; nothing was done."
+
+
+def no_difference(path: str, key: str | None) -> str:
+    """Return the answer to a command about a place that does not differ."""
+    place = path if key is None else f"{path}:{key}"
+    return f"I find no difference at {code(place)} that this could settle; `/drift` lists them."
+
+
+def proposed(what: str, number: int) -> str:
+    """Return the answer to a command that a pull request was opened for."""
+    return f"{what} in #{number}; it takes effect when that is merged."
+
+
+def gone(environment: str) -> str:
+    """Return the answer to `/promote` where a branch is missing."""
+    return f"The branch of {plain(environment)}, or of what it is promoted from, is not there."
+
+
+def no_file(path: str) -> str:
+    """Return the answer to `/keep` of a path that no environment has."""
+    return f"No environment has a file {code(path)}; a path begins at the repository's root."
+
+
+def kept_already(path: str, key: str | None) -> str:
+    """Return the answer to `/keep` of what is kept."""
+    return f"{code(path if key is None else f'{path}:{key}')} is kept already."
+
+
+def failed(command: str) -> str:
+    """Return the answer to a command that met a fault of ours."""
+    return f"`/{command}` met a fault of mine and was not carried out; my log says which."
+
+
+def refused(command: str, reason: str) -> str:
+    """Return the answer to a command that the forge would not carry out."""
+    return f"`/{command}` was not carried out, since the forge refuses: {sentence(reason)}"
