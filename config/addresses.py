@@ -108,6 +108,17 @@ def private_key(text: str) -> SecretStr:
     return SecretStr(text)
 
 
+def encryption_keys(text: str) -> SecretStr:
+    """Return the keys that `text` is, parted by commas or white space; no sentence quotes one."""
+    keys = [key for key in re.split(r"[\s,]+", text) if key]
+    if not keys or not all(re.fullmatch(r"[A-Za-z0-9_-]{43}=", key) for key in keys):
+        raise ValueError(
+            "a key is 32 random bytes in URL-safe base64, as "
+            "`openssl rand -base64 32 | tr '+/' '-_'` prints them"
+        )
+    return SecretStr(",".join(keys))
+
+
 def file(text: str) -> Path:
     """Return the path that `text` is, where a file is there."""
     path = Path(text)

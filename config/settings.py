@@ -53,6 +53,9 @@ class Settings(BaseModel):
     temporal_address: Annotated[str, BeforeValidator(addresses.address)] | None = None
     temporal_namespace: str = "default"
     temporal_api_key: Token | None = None
+    temporal_encryption_keys: (
+        Annotated[SecretStr, BeforeValidator(addresses.encryption_keys)] | None
+    ) = None
     temporal_tls: Annotated[bool, BeforeValidator(addresses.switch)] = False
     temporal_tls_ca_file: File | None = None
     temporal_tls_cert_file: File | None = None
@@ -83,6 +86,12 @@ class Settings(BaseModel):
             )
         )
 
+    @property
+    def encryption_keys(self) -> tuple[str, ...]:
+        """The keys that histories are encrypted with, the newest first; none where they are not."""
+        keys = self.temporal_encryption_keys
+        return tuple(keys.get_secret_value().split(",")) if keys else ()
+
     def serves(self, repository: str) -> bool:
         """Whether `repository`, as ``owner/name``, is one of those that are asked for."""
         patterns = (path_pattern(pattern.casefold()) for pattern in self.repositories)
@@ -91,6 +100,7 @@ class Settings(BaseModel):
 
 SECRETS = (
     "temporal_api_key",
+    "temporal_encryption_keys",
     "github_token",
     "github_private_key",
     "github_webhook_secret",

@@ -14,7 +14,6 @@ from tempfile import NamedTemporaryFile
 
 from aiohttp import web
 from temporalio.client import Client, TLSConfig
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from bot.cli.main import Failure
 from bot.forges.forge import Forge, Unauthorized
@@ -25,6 +24,7 @@ from webhook.dispatch import Dispatcher, Signals, TemporalSignals
 from webhook.events import Delivery, RepositoryRef
 from workflows import worker as workers
 from workflows.embedded import embedded_server, running_server
+from workflows.payloads import data_converter
 
 _AGAIN_SECONDS = 2.0
 
@@ -122,7 +122,7 @@ async def _connected(settings: Settings, address: str, *, lazy: bool = False) ->
         namespace=settings.temporal_namespace,
         api_key=key.get_secret_value() if key else None,
         tls=_tls(settings) if settings.encrypts_temporal else False,
-        data_converter=pydantic_data_converter,
+        data_converter=data_converter(settings.encryption_keys),
         lazy=lazy,
     )
 

@@ -12,6 +12,7 @@ from config.settings import SECRETS, Part, Settings, SettingsErrors, read_settin
 GITHUB = {"LOCKSTEP_GITHUB_TOKEN": "t0ken", "LOCKSTEP_GITHUB_WEBHOOK_SECRET": "s3cret"}
 HOME = {"HOME": "/home/lockstep"}
 KEY = "-----BEGIN RSA PRIVATE KEY-----\nc2VjcmV0\n-----END RSA PRIVATE KEY-----"
+FERNET = "A" * 43 + "="
 EMPTY = Path("/nowhere")
 
 
@@ -63,6 +64,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "LOCKSTEP_TEMPORAL_ADDRESS": "[::1]:7233",
             "LOCKSTEP_TEMPORAL_NAMESPACE": "promotions",
             "LOCKSTEP_TEMPORAL_API_KEY": "k3y",
+            "LOCKSTEP_TEMPORAL_ENCRYPTION_KEYS": f"{FERNET}, {FERNET}",
             "LOCKSTEP_TEMPORAL_TLS": "Yes",
             "LOCKSTEP_TEMPORAL_TLS_CA_FILE": str(tmp_path / "ca.pem"),
             "LOCKSTEP_TEMPORAL_TLS_CERT_FILE": str(tmp_path / "client.pem"),
@@ -84,11 +86,13 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     secrets = {name: getattr(settings, name) for name in SECRETS}
     assert {name: secret.get_secret_value() for name, secret in secrets.items() if secret} == {
         "temporal_api_key": "k3y",
+        "temporal_encryption_keys": f"{FERNET},{FERNET}",
         "github_private_key": KEY,
         "github_webhook_secret": "one",
         "gitlab_token": "glpat-x",
         "gitlab_webhook_secret": "two",
     }
+    assert settings.encryption_keys == (FERNET, FERNET)
     assert settings.model_dump(exclude=set(SECRETS)) == {
         "host": "0.0.0.0",  # noqa: S104 - as asked for above
         "port": 0,
@@ -215,9 +219,11 @@ def test_what_is_wrong_in_a_file_is_said_with_its_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("secret", SECRETS)
 def test_each_secret_may_stand_in_a_file_of_its_own(secret: str, tmp_path: Path) -> None:
     path = tmp_path / "secret"
-    path.write_text(KEY + "\n" if secret == "github_private_key" else "s3cret\n")
+    shapes = {"github_private_key": KEY, "temporal_encryption_keys": FERNET}
+    path.write_text(shapes.get(secret, "s3cret") + "\n")
     around = {
         "temporal_api_key": GITHUB | {"LOCKSTEP_TEMPORAL_ADDRESS": "temporal:7233"},
+        "temporal_encryption_keys": GITHUB,
         "github_private_key": {
             "LOCKSTEP_GITHUB_APP_ID": "1",
             "LOCKSTEP_GITHUB_WEBHOOK_SECRET": "s",
@@ -291,6 +297,14 @@ def test_a_secret_is_set_in_one_way(tmp_path: Path) -> None:
             "the address is not a host and a port, such as `temporal.example.com:7233`",
         ),
         ("TEMPORAL_TLS_CA_FILE", "/nowhere/x", "there is no file `/nowhere/x`"),
+        (
+            "TEMPORAL_ENCRYPTION_KEYS",
+            f"{FERNET},s3cret",
+            (
+                "a key is 32 random bytes in URL-safe base64, as "
+                "`openssl rand -base64 32 | tr '+/' '-_'` prints them"
+            ),
+        ),
         ("TEMPORAL_TLS", "maybe", "`maybe` is neither `true` nor `false`"),
         (
             "GITLAB_URL",

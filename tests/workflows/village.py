@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -11,7 +11,6 @@ from pathlib import Path
 
 from temporalio.client import Client, WorkflowHistory
 from temporalio.common import WorkflowIDConflictPolicy
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
@@ -31,6 +30,7 @@ from webhook.events import (
     RepositoryRef,
     ReviewChanged,
 )
+from workflows.payloads import data_converter
 from workflows.values import PipelineState, PromotionState, RepositoryKey
 from workflows.worker import RECONCILE, worker
 
@@ -314,10 +314,11 @@ async def village(
     configuration: str = CONFIGURATION,
     app: str = APP,
     reconcile: timedelta = RECONCILE,
+    keys: Sequence[str] = (),
 ) -> AsyncIterator[Village]:
-    """Found a village with a running worker."""
+    """Found a village with a running worker; histories are encrypted where there are `keys`."""
     async with await WorkflowEnvironment.start_time_skipping(
-        test_server_existing_path=str(TEST_SERVER), data_converter=pydantic_data_converter
+        test_server_existing_path=str(TEST_SERVER), data_converter=data_converter(keys)
     ) as env:
         world = World.new(directory / "origin.git")
         world.git("config", "uploadpack.allowFilter", "true")
