@@ -323,6 +323,11 @@ class Config(_Model):
         json_schema_extra={"additionalProperties": False},
         description="Who may sign off in which capacity: users, and teams with `@`.",
     )
+    override: Annotated[tuple[RoleName, ...], NOT_EMPTY] = Field(
+        default=(),
+        description="Roles whose members may pass a gate with `/override` and undo a promotion "
+        "with `/rollback`, besides those who have maintain permission.",
+    )
     keep: tuple[KeepRule, ...] = Field(
         default=(), description="What each environment owns: it is never promoted."
     )
@@ -354,7 +359,13 @@ class Config(_Model):
         gates = [environment.gates for environment in self.environments]
         gates += [rule.gates for rule in self.rules]
         asked = dict.fromkeys(role for each in gates for role in each.sign_offs)
-        return tuple(
+        trusted = tuple(
+            f"nobody may override by the role {named(role)}, since `roles` does not say who it is"
+            f"{suggest(role, self.roles)}"
+            for role in self.override
+            if role not in self.roles
+        )
+        return trusted + tuple(
             f"nobody can sign off for {named(role)}, since `roles` does not say who it is"
             f"{suggest(role, self.roles)}"
             for role in asked

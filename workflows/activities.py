@@ -18,6 +18,7 @@ from bot.decisions.gates import EVERY_CHECK
 from bot.decisions.promotion import decide_promotion
 from bot.engine.objects import MissingObject
 from bot.forges.forge import ForgeError, NotFound, RateLimited, Unauthorized
+from bot.messages import replies
 from bot.repository import RepositoryError
 from webhook.events import Comment
 from workflows import applying, taking
@@ -110,6 +111,10 @@ class Activities:
                     taken = taking.take(site, state, comments)
                     state = taken.state
                 moved, asking = self._move(site, state, asking)
+                if isinstance(moved, _Rest):
+                    where = [replies.stands(moved.step.outcome or moved.step.reason)]
+                    for comment in taken.asked:
+                        taking.say(site, comment, where, "status")
             if isinstance(moved, _Rest):
                 return self._told(moved, taken.pass_on)
             state = moved

@@ -141,6 +141,7 @@ def merge(site: Site, observed: Observed, decision: Merge) -> PromotionState:
         raise ValueError("there is nothing to merge")
     state = _say_status(site, state, decision)
     subject, _, message = plan.candidate.message.partition("\n")
+    message = message.strip() + overrides_of(state)
     try:
         if decision.method == "fast-forward":
             target = plan.comparison.target
@@ -153,7 +154,7 @@ def merge(site: Site, observed: Observed, decision: Merge) -> PromotionState:
                 sha=decision.head,
                 method=decision.method,
                 title=f"{subject} (#{number})",
-                message=message.strip(),
+                message=message,
             )
     except Conflict:
         return state  # the head has moved: the next look finds where
@@ -166,6 +167,16 @@ def merge(site: Site, observed: Observed, decision: Merge) -> PromotionState:
     except Refused as error:
         return state.model_copy(update={"refusal": str(error)})
     return state.model_copy(update={"merged": merged})
+
+
+def overrides_of(state: PromotionState) -> str:
+    """Return the trailers that say which gates were overridden for what is merged, and by whom."""
+    digest = state.candidate.digest if state.candidate else ""
+    return "".join(
+        f"\nLockstep-Override: {one.gate} by {one.person}: {one.reason}"
+        for one in state.overrides
+        if one.digest == digest
+    )
 
 
 def finish(site: Site, observed: Observed, reason: str, now: datetime) -> str:

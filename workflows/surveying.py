@@ -22,7 +22,7 @@ from webhook.events import Comment
 from workflows.observing import plan_for
 from workflows.proposing import CannotWriteRule, Proposal, keep_commit, propose
 from workflows.sites import Site, Sites
-from workflows.taking import defused, say, who
+from workflows.taking import acknowledge, defused, say, who
 from workflows.values import (
     OpenPromotion,
     PromotionState,
@@ -191,11 +191,15 @@ class _Survey:
 
     def _answer(self, config: Config, comment: Comment) -> None:
         answers: list[str] = []
-        for command in parse_comment(comment.text):
+        found = parse_comment(comment.text)
+        if found:
+            acknowledge(self.site, comment)
+        for command in found:
             if isinstance(command, Unclear):
                 answers.append(command.answer)
                 continue
-            verdict = may(command, who(self.site, comment, command), config.roles)
+            giver = who(self.site, comment, command)
+            verdict = may(command, giver, config.roles, config.override)
             if isinstance(verdict, Refused):
                 answers.append(verdict.reason)
             elif isinstance(verdict, Allowed):

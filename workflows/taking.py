@@ -31,10 +31,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A promotion after what people said under it, and what of it is for others."""
+    """A promotion after what people said under it, and what of it is for others.
+
+    `asked` are comments that want to know where it stands now.
+    """
 
     state: PromotionState
     pass_on: tuple[Comment, ...] = ()
+    asked: tuple[Comment, ...] = ()
 
 
 def take(site: Site, state: PromotionState, comments: Iterable[Comment]) -> Taken:
@@ -43,13 +47,16 @@ def take(site: Site, state: PromotionState, comments: Iterable[Comment]) -> Take
     Taken once by the comment's id: after a crash the same comment changes nothing twice,
     and an answer carries the comment's id as its marker.
     """
-    pass_on = []
+    pass_on, asked = [], []
     for comment in comments:
         if comment.id in state.taken:
             continue
         answers: list[str] = []
         others: list[str] = []
-        for command in parse_comment(comment.text):
+        found = parse_comment(comment.text)
+        if found:
+            acknowledge(site, comment)
+        for command in found:
             if isinstance(command, _NOT_OURS):
                 others.append(write(command))
                 continue
@@ -57,13 +64,15 @@ def take(site: Site, state: PromotionState, comments: Iterable[Comment]) -> Take
                 state, answer = _one(site, state, comment, command)
                 if answer:
                     answers.append(answer)
+                elif isinstance(command, c.Status) and comment not in asked:
+                    asked.append(comment)
         if answers:
             say(site, comment, answers)
         if others:
             pass_on.append(comment.model_copy(update={"text": "\n".join(others)}))
         taken = (*state.taken, comment.id)[-_REMEMBERED:]
         state = state.model_copy(update={"taken": taken})
-    return Taken(state, tuple(pass_on))
+    return Taken(state, tuple(pass_on), tuple(asked))
 
 
 @contextmanager
@@ -94,6 +103,16 @@ def say(site: Site, comment: Comment, answers: Iterable[str], what: str = "answe
         _log.warning("%s: no answer under %d: %s", site.name, comment.number, error)
 
 
+def acknowledge(site: Site, comment: Comment) -> None:
+    """Put our sign on a comment, at once; a courtesy, which is not worth another try."""
+    try:
+        site.forge.acknowledge(
+            site.name, comment.number, comment.id, on_pull_request=comment.on_pull_request
+        )
+    except ForgeError as error:
+        _log.info("%s: no sign on the comment %d: %s", site.name, comment.id, error)
+
+
 def who(site: Site, comment: Comment, command: Command) -> Who:
     """Return who gives a command, asking the forge for no more than the command needs."""
     login = comment.author
@@ -117,7 +136,8 @@ def _one(
     """Return the state after one command, and the answer to it, empty for none."""
     if isinstance(command, Unclear):
         return state, command.answer
-    verdict = may(command, who(site, comment, command), site.config.roles)
+    config = site.config
+    verdict = may(command, who(site, comment, command), config.roles, config.override)
     if isinstance(verdict, Refused):
         hidden = _hidden_teams(site, command)
         return state, replies.hidden_teams(hidden) if hidden else verdict.reason
@@ -158,10 +178,12 @@ def _done(state: PromotionState, comment: Comment, command: Command) -> tuple[Pr
         case c.Override(gate, reason):
             overridden = Overridden(gate, person, reason, digest, at)
             change = {"overrides": (*state.overrides, overridden)}
+            answer = replies.overridden(gate, reason)
         case c.Hold(reason):
             change = {"hold": Said(person, reason)}
         case c.Resume():
             change = {"hold": None}
+            answer = "" if state.hold else replies.NOTHING_HELD
         case c.Cancel():
             change = {"cancel": Said(person)}
         case c.Retry():
@@ -169,7 +191,7 @@ def _done(state: PromotionState, comment: Comment, command: Command) -> tuple[Pr
         case c.Help():
             answer = usage.help_text()
         case c.Status():
-            answer = replies.STATUS_IS_ABOVE
+            pass  # said once it is known what the step comes to
         case _:
             raise TypeError(command)  # for others, and passed on
     return state.model_copy(update=change), answer

@@ -196,6 +196,15 @@ class Forge(Protocol):
         See `bot.forges.markers` for how it is carried; only our own comments count.
         """
 
+    def acknowledge(
+        self, repository: str, number: int, comment: int, *, on_pull_request: bool
+    ) -> None:
+        """Put a sign on somebody's comment that it was read; a second time changes nothing.
+
+        One call, so that it can come before everything else. Raises `NotFound` where the
+        comment is gone; a forge that has no such signs does nothing.
+        """
+
     def permission(self, repository: str, login: str) -> Permission:
         """Return what a person may do in a repository, by whatever way; strangers `none`."""
 

@@ -51,6 +51,9 @@ from bot.forges.github_shapes import (
 from bot.forges.markers import carries, marked
 from bot.model import ForgeName
 
+# The reaction that says that a comment was read.
+_SEEN = "eyes"
+
 
 class GitHub:
     """GitHub as one account or App of it; threads may share it. See `Forge`."""
@@ -305,6 +308,19 @@ class GitHub:
                 if carries(comment.body or "", marker) and self._is_me(login_of(comment.user)):
                     return
             issue.create_comment(marked(body, marker))
+
+    def acknowledge(
+        self,
+        repository: str,
+        number: int,
+        comment: int,
+        *,
+        on_pull_request: bool,  # noqa: ARG002 - here comments of both are numbered together
+    ) -> None:
+        """See `Forge.acknowledge`; 1 call. GitHub answers a second one with the first."""
+        with self._asking(repository, f"react under {number} of {repository}") as found:
+            place = f"{found.url}/issues/comments/{comment}/reactions"
+            found.requester.requestJsonAndCheck("POST", place, input={"content": _SEEN})
 
     def issue(self, repository: str, marker: str) -> IssueInfo | None:
         """See `Forge.issue`; 1 call, the first time 1 per 100 that we ever opened there."""

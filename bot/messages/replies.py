@@ -8,12 +8,20 @@ from bot.messages.tables import changes_table
 from bot.model import State
 from config.suggest import suggest
 
-STATUS_IS_ABOVE = "The description above says what each gate waits for; it is always current."
+NOTHING_HELD = "Nobody holds this promotion, so there was nothing to resume."
 
 
 def reply(person: str, sentences: Iterable[str]) -> str:
     """Return an answer to somebody's comment."""
     return f"@{person} " + "\n\n".join(sentences)
+
+
+def stands(reason: str) -> str:
+    """Return the answer to `/status` under a promotion."""
+    return (
+        f"Now: {sentence(reason)}. The description above says what each gate waits for; it is "
+        "always current."
+    )
 
 
 def not_configured(repository: str) -> str:
@@ -69,6 +77,15 @@ def already_open(environment: str, number: int | None) -> str:
     """Return the answer to `/promote` where a promotion is under way."""
     where = f" in #{number}" if number else ""
     return f"A promotion to {plain(environment)} is open already{where}; `/retry` renews it there."
+
+
+def overridden(gate: str, reason: str) -> str:
+    """Return the answer to `/override`: it is loud on purpose."""
+    return (
+        f"The gate {code(gate)} is overridden for exactly this content ({sentence(reason)}). The "
+        "description says so, and so will the merge's message, in the trailer "
+        "`Lockstep-Override`. Once the content changes the gate counts again."
+    )
 
 
 def hidden_teams(teams: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from bot.sandbox.markup import Html, diff, fill, joined, markdown
 from bot.sandbox.merge import blocked_by, merge_state
 from bot.sandbox.page_parts import View, badge, card, frame, row_list, shown
 from bot.sandbox.pulls import conversation, issue, issues, pull, pulls, reviews
-from bot.sandbox.records import Comment, Issue, Pull
+from bot.sandbox.records import Comment, Issue, Pull, Reaction
 
 _METHODS = {"merge": "Merge", "squash": "Squash and merge", "rebase": "Rebase and merge"}
 _STATES = {
@@ -88,7 +88,7 @@ def _said(view: View, about: Issue) -> list[Html]:
             c.created_at,
             c.id,
             f"issuecomment-{c.id}",
-            f"{view.login(c.author_id)} at {c.created_at}",
+            f"{view.login(c.author_id)} at {c.created_at}{_seen_by(view, c)}",
             c.body,
         )
         for c in view.world.store.all(Comment, view.repo.id)
@@ -107,6 +107,14 @@ def _said(view: View, about: Issue) -> list[Html]:
     ]
     spoken = (card(head, markdown(body), anchor) for _, _, anchor, head, body in sorted(told))
     return [first, *spoken]
+
+
+def _seen_by(view: View, comment: Comment) -> str:
+    """Return who has put eyes on a comment, as the forge shows its reaction."""
+    given = view.world.store.all(Reaction, view.repo.id)
+    subject = f"comment/{comment.id}"
+    who = [view.login(r.author_id) for r in given if (r.subject, r.content) == (subject, "eyes")]
+    return f" 👀 {', '.join(who)}" if who else ""
 
 
 def _comment_form(view: View, about: Issue, *, merged: bool = False) -> Html:

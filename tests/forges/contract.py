@@ -172,6 +172,17 @@ class ForgeContract(PullRequestContract):
 
         assert len(world.comments(number)) == 101
 
+    @pytest.mark.parametrize("on_pull_request", [True, False])
+    def test_a_comment_is_acknowledged_once(self, world: World, *, on_pull_request: bool) -> None:
+        number = opened(world).number if on_pull_request else world.open_issue_as("bob", "Why?")
+        comment = world.say(number, "bob", "/status")
+
+        for _ in range(2):
+            world.forge.acknowledge(CONFIG, number, comment, on_pull_request=on_pull_request)
+
+        assert world.acknowledgements(comment) == [ME]
+        assert len(world.comments(number)) == 1
+
     def test_an_issue_takes_comments_too(self, world: World) -> None:
         number = world.open_issue_as("bob", "Why?")
 

@@ -206,6 +206,20 @@ class MemoryForge(MemoryWorld):
             said.append((self.me, marked(body, marker)))
 
     @_call
+    def acknowledge(
+        self,
+        repository: str,
+        number: int,
+        comment: int,
+        *,
+        on_pull_request: bool,
+    ) -> None:
+        place = self._place(repository)
+        if number not in (place.pulls if on_pull_request else place.issues):
+            raise NotFound(f"there is no {number} in {repository}")
+        place.acknowledged.add(comment)
+
+    @_call
     def issue(self, repository: str, marker: str) -> IssueInfo | None:
         found = self._own_issue(repository, marker)
         return None if found is None else _shown(found.info, marker)

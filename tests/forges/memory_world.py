@@ -65,6 +65,7 @@ class Place:
     blocked: dict[int, str] = field(default_factory=dict)
     issues: dict[int, OwnedIssue] = field(default_factory=dict)
     comments: dict[int, list[tuple[str, str]]] = field(default_factory=dict)
+    acknowledged: set[int] = field(default_factory=set)
     checks: dict[tuple[str, str], Check] = field(default_factory=dict)
     reviews: dict[int, list[ReviewInfo]] = field(default_factory=dict)
     authors: dict[str, frozenset[str]] = field(default_factory=dict)

@@ -101,8 +101,17 @@ class SandboxedGitHub:
     def review(self, number: int, person: str, state: ReviewState) -> None:
         self.do.review(self.repository, number, person, _ROLES[state], "So.")
 
-    def say(self, number: int, person: str, body: str) -> None:
-        self.do.comment(self.repository, number, person, body)
+    def say(self, number: int, person: str, body: str) -> int:
+        said: int = self.do.comment(self.repository, number, person, body)
+        return said
+
+    def acknowledgements(self, comment: int) -> Sequence[str]:
+        repo = self.sandbox.repo("alice", self.repository)
+        _, found = repo.requester.requestJsonAndCheck(
+            "GET", f"{repo.url}/issues/comments/{comment}/reactions"
+        )
+        assert isinstance(found, list)
+        return [one["user"]["login"] for one in found if one["content"] == "eyes"]
 
     def comments(self, number: int) -> Sequence[tuple[str, str]]:
         found = self.sandbox.repo("alice", self.repository).get_issue(number).get_comments()

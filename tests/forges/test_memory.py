@@ -80,8 +80,13 @@ class MemoryWorldOfTests:
     def review(self, number: int, person: str, state: ReviewState) -> None:
         self._memory.review(self._repository, number, person, state)
 
-    def say(self, number: int, person: str, body: str) -> None:
+    def say(self, number: int, person: str, body: str) -> int:
         self._memory.say(self._repository, number, person, body)
+        return len(self._memory.places[self._repository].comments[number])
+
+    def acknowledgements(self, comment: int) -> Sequence[str]:
+        place = self._memory.places[self._repository]
+        return [self._memory.me] if comment in place.acknowledged else []
 
     def comments(self, number: int) -> Sequence[tuple[str, str]]:
         return self._memory.places[self._repository].comments[number]

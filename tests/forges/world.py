@@ -56,8 +56,11 @@ class World(Protocol):
     def review(self, number: int, person: str, state: ReviewState) -> None:
         """Review as a person."""
 
-    def say(self, number: int, person: str, body: str) -> None:
-        """Comment as a person."""
+    def say(self, number: int, person: str, body: str) -> int:
+        """Comment as a person; return the comment's id."""
+
+    def acknowledgements(self, comment: int) -> Sequence[str]:
+        """Return who has put our sign on a comment."""
 
     def comments(self, number: int) -> Sequence[tuple[str, str]]:
         """Return who said what."""

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
+from bot.forges.forge import Refused
 from tests.workflows.test_promotions import staged
 from tests.workflows.village import APP, CONFIGURATION, REPOSITORY, Village, village
 from webhook.events import Comment
@@ -162,3 +163,71 @@ async def test_one_that_was_cancelled_says_how_to_start_it_anew(tmp_path: Path) 
         await here.say(pull.number, "bob", "/cancel")
 
         await here.body_says(pull.number, "`/promote staging` starts it anew")
+
+
+async def test_a_comment_with_a_command_is_acknowledged_and_no_other_is(tmp_path: Path) -> None:
+    async with village(tmp_path) as here:
+        await here.push("development", {"app.yaml": V2})
+        pull = await here.open_into("staging")
+        await here.until_idle()
+
+        await here.say(pull.number, "ada", "What is this?")
+        await here.say(pull.number, "ada", "/status")
+        await here.say(here.forge.open_issue_as("ada", REPOSITORY, "Where?"), "ada", "/status")
+
+        seen = here.forge.places[REPOSITORY].acknowledged
+        await here.until(lambda: len(seen) == 2, "two signs")
+        await here.until_idle()
+        assert len(seen) == 2
+
+
+async def test_a_sign_that_the_forge_refuses_changes_nothing(tmp_path: Path) -> None:
+    async with village(tmp_path) as here:
+        await here.push("development", {"app.yaml": V2})
+        pull = await here.open_into("staging")
+        here.forge.fail("acknowledge", Refused("the conversation is locked"))
+
+        await here.say(pull.number, "ada", "/hold not today")
+
+        await here.body_says(pull.number, "held by ada: not today")
+
+
+async def test_status_under_a_promotion_says_what_it_waits_for(tmp_path: Path) -> None:
+    async with village(tmp_path) as here:
+        await here.push("development", {"app.yaml": V2})
+        pull = await here.open_into("staging")
+
+        await here.say(pull.number, "ada", "/status")
+
+        await here.answered(pull.number, "@ada Now: ci/test has not reported yet.")
+
+
+async def test_several_commands_of_one_comment_are_done_in_order(tmp_path: Path) -> None:
+    async with village(tmp_path) as here:
+        await here.push("development", {"app.yaml": V2})
+        pull = await here.open_into("staging")
+
+        await here.say(pull.number, "ada", "/resume\n/hold not today\n/drift\n/status")
+
+        await here.answered(pull.number, "Nobody holds this promotion")
+        await here.answered(pull.number, "@ada Now: held by ada: not today")
+        await here.answered(pull.number, "| development | staging | pending |")
+
+
+async def test_an_override_is_said_and_stands_in_the_body_and_in_the_merge(tmp_path: Path) -> None:
+    by_role = CONFIGURATION + "  release: [bob]\noverride: [release]\n"
+    async with village(tmp_path, by_role) as here:
+        await here.push("development", {"app.yaml": V2})
+        pull = await here.open_into("staging")
+        await here.check(pull, "failure")
+        await here.say(pull.number, "ada", "/override checks CI is down")
+        await here.answered(pull.number, "needs maintain permission for this repository, or the")
+
+        await here.say(pull.number, "bob", "/override checks CI is down")
+
+        await here.become(pull.number, "merged")
+        await here.answered(pull.number, "`checks` is overridden for exactly this content")
+        await here.body_says(pull.number, "overridden by bob: CI is down")
+        message = here.world.git("log", "-1", "--format=%(trailers)", "staging").decode()
+        assert "Lockstep-Override: checks by bob: CI is down" in message
+        assert "Lockstep-Environment: staging" in message
