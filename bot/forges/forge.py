@@ -113,10 +113,26 @@ class IssueInfo:
     body: str
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a token has left, None where there is no limit, or the forge has not told one."""
+
+    name: str
+    calls: int | None = None
+    calls_limit: int | None = None
+    resets_at: datetime | None = None
+    content_this_minute: int | None = None
+    content_this_hour: int | None = None
+    resting_until: datetime | None = None
+
+
 class Forge(Protocol):
     """One forge, as one account of it. Every method may raise any `ForgeError`."""
 
     name: ForgeName
+
+    def budgets(self) -> Sequence[Left]:
+        """Return what each token has left, without a call."""
 
     def login(self) -> str:
         """Return the login under which the bot writes."""

@@ -21,10 +21,12 @@ from github.PaginatedList import PaginatedList
 from github.Repository import Repository
 
 from bot.decisions.facts import Check, MergeMethod, Permission
+from bot.forges.budget import Limits
 from bot.forges.forge import (
     STATUS_CONTEXT,
     Conflict,
     IssueInfo,
+    Left,
     NotFound,
     PullRequestInfo,
     Refused,
@@ -76,11 +78,12 @@ class GitHub:
         token: str,
         *,
         api_url: str = PUBLIC_API,
+        limits: Limits | None = None,
         timeout: float = 30.0,
         clock: Callable[[], float] = time.time,
     ) -> "GitHub":
         """Return GitHub by a personal access token; `timeout` in seconds, of each silence."""
-        account = TokenAccount(api_url, token, timeout=timeout, clock=clock)
+        account = TokenAccount(api_url, token, limits=limits, timeout=timeout, clock=clock)
         return cls(account, api_url, clock=clock)
 
     @classmethod
@@ -90,16 +93,23 @@ class GitHub:
         private_key_file: Path,
         *,
         api_url: str = PUBLIC_API,
+        limits: Limits | None = None,
         timeout: float = 30.0,
         clock: Callable[[], float] = time.time,
     ) -> "GitHub":
         """Return GitHub by an App; raises `Unauthorized` where the file holds no private key."""
-        account = AppAccount(api_url, app_id, private_key_file, timeout=timeout, clock=clock)
+        account = AppAccount(
+            api_url, app_id, private_key_file, limits=limits, timeout=timeout, clock=clock
+        )
         return cls(account, api_url, clock=clock)
 
     def close(self) -> None:
         """Close all connections."""
         self._account.close()
+
+    def budgets(self) -> Sequence[Left]:
+        """See `Forge.budgets`."""
+        return self._account.budgets()
 
     # Who we are, and where
 

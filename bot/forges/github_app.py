@@ -15,7 +15,8 @@ from github.InstallationAuthorization import InstallationAuthorization
 from github.PaginatedList import PaginatedList
 from github.Repository import Repository
 
-from bot.forges.forge import NotFound, Unauthorized
+from bot.forges.budget import Budget, Limits
+from bot.forges.forge import Left, NotFound, Unauthorized
 from bot.forges.github_client import Clients
 from bot.forges.github_shapes import given
 
@@ -44,6 +45,9 @@ class Account(Protocol):
     def rejected(self, owner: str) -> None:
         """Take note that GitHub did not take the token."""
 
+    def budgets(self) -> list[Left]:
+        """Return what each of the tokens has left."""
+
     def close(self) -> None:
         """Close all connections."""
 
@@ -52,10 +56,17 @@ class TokenAccount:
     """An account by its personal access token, the same for every owner."""
 
     def __init__(
-        self, api_url: str, token: str, *, timeout: float, clock: Callable[[], float]
+        self,
+        api_url: str,
+        token: str,
+        *,
+        limits: Limits | None = None,
+        timeout: float,
+        clock: Callable[[], float],
     ) -> None:
         self._token = token
-        self._clients = Clients(api_url, Auth.Token(token), timeout=timeout, clock=clock)
+        budget = Budget("GitHub", limits, clock=clock)
+        self._clients = Clients(api_url, Auth.Token(token), budget, timeout=timeout, clock=clock)
         self._login = ""
 
     def login(self) -> str:
@@ -87,6 +98,10 @@ class TokenAccount:
 
     def rejected(self, owner: str) -> None:
         """Do nothing: only a person can set another token."""
+
+    def budgets(self) -> list[Left]:
+        """Return what the token has left."""
+        return [self._clients.budget.left()]
 
     def close(self) -> None:
         """Close all connections."""
@@ -126,12 +141,14 @@ class AppAccount:
         app_id: str,
         private_key_file: Path,
         *,
+        limits: Limits | None = None,
         timeout: float,
         clock: Callable[[], float],
     ) -> None:
         self._api_url, self._timeout, self._clock = api_url, timeout, clock
+        self._limits = limits
         auth = Auth.AppAuth(app_id, _private_key(private_key_file, app_id))
-        self._clients = Clients(api_url, auth, timeout=timeout, clock=clock)
+        self._clients = self._made(auth, "GitHub, as the App")
         self._lock = Lock()
         self._login = ""
         self._installed: dict[str, int] = {}
@@ -151,10 +168,18 @@ class AppAccount:
         with self._lock:
             if key not in self._of_owner:
                 auth = _InstallationAuth(lambda: self.token(key))
-                self._of_owner[key] = Clients(
-                    self._api_url, auth, timeout=self._timeout, clock=self._clock
-                )
+                self._of_owner[key] = self._made(auth, f"GitHub, for {owner}")
             return self._of_owner[key]
+
+    def _made(self, auth: Auth.Auth, name: str) -> Clients:
+        budget = Budget(name, self._limits, clock=self._clock)
+        return Clients(self._api_url, auth, budget, timeout=self._timeout, clock=self._clock)
+
+    def budgets(self) -> list[Left]:
+        """Return what each installation's token has left; GitHub counts them one by one."""
+        with self._lock:
+            clients = list(self._of_owner.values())
+        return [one.budget.left() for one in clients]
 
     def token(self, owner: str) -> str:
         """Return an installation's token; 1 call an hour, and 1 for where the App is installed.

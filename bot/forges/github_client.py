@@ -6,19 +6,20 @@ query, takes a 307 for success, and writes whole answers into its debug log.
 
 import json
 import logging
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 import requests
 from github import Auth, GithubException
 from github.Requester import HTTPRequestsConnectionClass, Requester, RequestsResponse
 
-from bot.forges.forge import RateLimited
+from bot.forges.budget import Budget, Kind
+from bot.forges.forge import ForgeError, RateLimited
 from bot.forges.github_errors import Elsewhere, NoJson, translate
 
 PUBLIC_API = "https://api.github.com"
@@ -26,6 +27,9 @@ _REDIRECTS = {301, 302, 307, 308}
 _MOST_REDIRECTS = 5
 _MOST_ANSWERS = 128
 _LARGEST_ANSWER = 32 << 10
+# What people are told of: the calls that GitHub counts as creating content.
+_CONTENT = re.compile(r"/(?:pulls|issues)(?:/\d+/comments)?$")
+_REPOSITORY = re.compile(r"/repos/([^/]+)/([^/?]+)|/repositories/(\d+)")
 # Answers hold installation tokens and what people wrote; no log is the place for them.
 logging.getLogger("github.Requester").setLevel(logging.INFO)
 
@@ -56,13 +60,13 @@ class Answers:
 class _Connection(HTTPRequestsConnectionClass):
     """A connection that follows redirects as they are meant, and asks with ETags."""
 
-    def __init__(self, api_url: str, timeout: float, answers: Answers) -> None:
+    def __init__(self, api_url: str, timeout: float, answers: Answers, budget: Budget) -> None:
         parts = urlsplit(api_url)
         super().__init__(parts.hostname or "", parts.port)
         self._origin = (parts.scheme, parts.netloc)
         self._root = f"{parts.scheme}://{parts.netloc}"
         self._seconds = timeout
-        self._answers = answers
+        self._answers, self._budget = answers, budget
 
     @property
     def credential(self) -> str:
@@ -82,15 +86,18 @@ class _Connection(HTTPRequestsConnectionClass):
         return RequestsResponse(answer)
 
     def _ask(self, url: str, headers: dict[str, str]) -> requests.Response:
+        kind, repository = _purpose(self.verb, urlsplit(self.url).path)
         for _ in range(_MOST_REDIRECTS):
-            answer = self.session.request(
-                self.verb,
-                url,
-                headers=headers,
-                data=self.input,
-                timeout=self._seconds,
-                allow_redirects=False,
-            )
+            with self._budget.call(kind, repository) as call:
+                answer = self.session.request(
+                    self.verb,
+                    url,
+                    headers=headers,
+                    data=self.input,
+                    timeout=self._seconds,
+                    allow_redirects=False,
+                )
+                call.answered(answer.headers)
             if answer.status_code not in _REDIRECTS or "Location" not in answer.headers:
                 return answer
             url = self._followed(url, answer.headers["Location"])
@@ -106,6 +113,18 @@ class _Connection(HTTPRequestsConnectionClass):
         return urlunsplit(target._replace(query=target.query or urlsplit(url).query, fragment=""))
 
 
+def _purpose(verb: str, path: str) -> tuple[Kind, str]:
+    """Return what a call does, and for which repository."""
+    found = _REPOSITORY.search(path)
+    parts = found.groups() if found else ()
+    repository = "/".join(unquote(part) for part in parts if part).lower()
+    if verb == "GET":
+        return "read", repository
+    if verb == "POST" and _CONTENT.search(path):
+        return "content", repository
+    return "merge" if verb == "PUT" and path.endswith("/merge") else "write", repository
+
+
 class Client(Requester):
     """PyGithub's requester with one connection of its own; it raises nothing but ForgeErrors."""
 
@@ -115,6 +134,7 @@ class Client(Requester):
         auth: Auth.Auth,
         timeout: float,
         answers: Answers,
+        budget: Budget,
         clock: Callable[[], float],
     ) -> None:
         super().__init__(
@@ -132,8 +152,8 @@ class Client(Requester):
             lazy=True,
         )
         self.doing = ""
-        self._clock = clock
-        self._line = _Connection(api_url, timeout, answers)
+        self._clock, self._budget = clock, budget
+        self._line = _Connection(api_url, timeout, answers, budget)
 
     def __repr__(self) -> str:
         return f"Client({self.base_url!r})"
@@ -171,7 +191,12 @@ class Client(Requester):
             NoJson,
             json.JSONDecodeError,
         ) as error:
-            raise translate(error, self.doing, self._clock()) from error
+            raise self._noted(translate(error, self.doing, self._clock())) from error
+
+    def _noted(self, error: ForgeError) -> ForgeError:
+        if isinstance(error, RateLimited):
+            self._budget.rest(error.until)
+        return error
 
     def close(self) -> None:
         """Close the connection."""
@@ -180,39 +205,38 @@ class Client(Requester):
 
 
 class Clients:
-    """The clients of one way to authenticate; a used-up limit makes all of them wait."""
+    """The clients of one way to authenticate, which has one budget."""
 
     def __init__(
-        self, api_url: str, auth: Auth.Auth, *, timeout: float, clock: Callable[[], float]
+        self,
+        api_url: str,
+        auth: Auth.Auth,
+        budget: Budget,
+        *,
+        timeout: float,
+        clock: Callable[[], float],
     ) -> None:
         self._api_url, self._auth, self._timeout, self._clock = api_url, auth, timeout, clock
+        self.budget = budget
         self._answers = Answers()
         self._lock = Lock()
         self._idle: list[Client] = []
-        self._until = 0.0
 
     @contextmanager
     def lend(self, doing: str) -> Iterator[Client]:
         """Lend a client to one thread; `doing` completes "GitHub would not …".
 
-        Raises `RateLimited` without a call while an earlier one is in force.
+        Its calls raise `RateLimited`, without asking, while the budget lets none through.
         """
-        if self._clock() < self._until:
-            until = datetime.fromtimestamp(self._until, UTC)
-            raise RateLimited(
-                f"GitHub's rate limit is used up; it may be asked from {until:%H:%M:%S} UTC on",
-                until,
-            )
         with self._lock:
             client = self._idle.pop() if self._idle else None
         if client is None:
-            client = Client(self._api_url, self._auth, self._timeout, self._answers, self._clock)
+            client = Client(
+                self._api_url, self._auth, self._timeout, self._answers, self.budget, self._clock
+            )
         client.doing = doing
         try:
             yield client
-        except RateLimited as limited:
-            self._until = max(self._until, limited.until.timestamp())
-            raise
         finally:
             with self._lock:
                 self._idle.append(client)

@@ -6,12 +6,12 @@ The line says what we wanted, what GitHub said to it and what a person can do.
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
 from github import GithubException
 
+from bot.forges.budget import retry_after
 from bot.forges.forge import (
     Conflict,
     ForgeError,
@@ -117,7 +117,7 @@ def _limited_until(
     if status not in {403, 429}:
         return None
     if "retry-after" in headers:
-        return _moment(_retry_after(headers["retry-after"], now))
+        return _moment(retry_after(headers["retry-after"], now))
     if headers.get("x-ratelimit-remaining") == "0" and "x-ratelimit-reset" in headers:
         try:
             return _moment(float(headers["x-ratelimit-reset"]))
@@ -126,18 +126,6 @@ def _limited_until(
     if status == 429 or _LIMIT.search(words):
         return _moment(now + _SECONDARY_WAIT)
     return None
-
-
-def _retry_after(value: str, now: float) -> float:
-    """Return the moment, from seconds or a date: HTTP allows both."""
-    try:
-        return now + float(value)
-    except ValueError:
-        pass
-    try:
-        return parsedate_to_datetime(value).timestamp()
-    except ValueError:
-        return now + _SECONDARY_WAIT
 
 
 def _moment(seconds: float) -> datetime:

@@ -16,6 +16,7 @@ from bot.forges.forge import (
     STATUS_CONTEXT,
     Conflict,
     IssueInfo,
+    Left,
     NotFound,
     PullRequestInfo,
     Refused,
@@ -66,6 +67,9 @@ class MemoryForge(MemoryWorld):
         super().__init__(login, now=now, land=land)
         self.calls: Counter[str] = Counter()
         self._lock = RLock()
+
+    def budgets(self) -> Sequence[Left]:
+        return [Left("memory")]
 
     # Who we are, and where
 
