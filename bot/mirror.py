@@ -101,9 +101,12 @@ class Mirror:
             return {}
         basic = base64.b64encode(f"x-access-token:{self._token}".encode()).decode()
         return {
-            "GIT_CONFIG_COUNT": "1",
-            "GIT_CONFIG_KEY_0": "http.extraHeader",
-            "GIT_CONFIG_VALUE_0": f"Authorization: Basic {basic}",
+            # Whoever answers by sending us elsewhere would have the token sent along.
+            "GIT_CONFIG_COUNT": "2",
+            "GIT_CONFIG_KEY_0": "http.followRedirects",
+            "GIT_CONFIG_VALUE_0": "false",
+            "GIT_CONFIG_KEY_1": "http.extraHeader",
+            "GIT_CONFIG_VALUE_1": f"Authorization: Basic {basic}",
         }
 
     @property
@@ -120,6 +123,9 @@ class Mirror:
         if not (self._view / "HEAD").exists():
             self._remove()
             self._initialise()
+        elif f"\turl = {self.url}\n" not in (self._store / "config").read_text():
+            # The repository has another name now, and an old address may become another's.
+            self._git("config", "remote.origin.url", self.url)
         heads = self._remote_heads(branches)
         repository = MirroredRepository(self, self._view, self._store / "objects", heads)
         absent = set(repository.missing(list(heads.values())))

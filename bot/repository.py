@@ -24,6 +24,8 @@ from bot.git_formats import commit_of_blobs, packed, parse_log, write_loose
 
 # What a user's taste may have set and plumbing must not see. Only literal paths are given.
 _ENVIRONMENT = {
+    # Never `ext::`, which runs what it is given; an address is a forge's word.
+    "GIT_ALLOW_PROTOCOL": "file:http:https:ssh",
     "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
     "GIT_GLOB_PATHSPECS": "0",
     "GIT_ICASE_PATHSPECS": "0",

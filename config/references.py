@@ -106,9 +106,12 @@ def _sources(environments: list[_Place]) -> Iterator[Problem]:
                 written[name] = at
         above = name
     for circle in _circles(sources):
+        asked = next((written[name] for name in circle if name in written), None)
+        if asked is None:
+            continue  # two environments share a name, which is said already
         path = ", ".join(f"{named(name)} from {named(sources[name])}" for name in circle)
         yield Problem(
-            next(written[name] for name in circle if name in written),
+            asked,
             f"the environments go round in a circle: {path}; one of them has to come from outside",
         )
 

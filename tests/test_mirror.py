@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -230,3 +231,49 @@ def test_a_token_stands_in_no_file_of_the_mirror(remote: World, tmp_path: Path) 
     files = [path for path in mirror.directory.rglob("*") if path.is_file()]
     assert files
     assert not [path for path in files if b"canary" in path.read_bytes()]
+
+
+def test_a_token_is_sent_nowhere_but_where_the_forge_said(tmp_path: Path) -> None:
+    asked: list[tuple[str, str | None]] = []
+    url = ""
+
+    class Astray(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append((self.path, self.headers.get("Authorization")))
+            self.send_response(302)
+            self.send_header("Location", f"{url}/elsewhere{self.path}")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- likewise
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Astray) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/acme/config.git"
+
+        with pytest.raises(RepositoryError, match="error: 302"):
+            Mirror(url, tmp_path / "mirrors/1", token="canary").fetch(BRANCHES)
+        server.shutdown()
+
+    assert [path.partition("?")[0] for path, _ in asked] == ["/acme/config.git/info/refs"]
+    assert asked[0][1] is not None
+
+
+def test_an_address_that_is_a_command_is_not_run(tmp_path: Path) -> None:
+    url = f"ext::touch {tmp_path}/made"
+
+    with pytest.raises(RepositoryError, match="transport 'ext' not allowed"):
+        Mirror(url, tmp_path / "mirrors/1").fetch(BRANCHES)
+
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_mirror_follows_its_repository_to_another_address(
+    remote: World, mirror: Mirror, tmp_path: Path
+) -> None:
+    mirror.fetch(BRANCHES).close()
+    moved = tmp_path / "moved.git"
+    remote.directory.rename(moved)
+
+    with Mirror(f"file://{moved}", mirror.directory).fetch(BRANCHES) as repository:
+        assert set(repository.heads) == set(BRANCHES)

@@ -191,6 +191,18 @@ def test_each_circle_is_said_once_where_a_source_is_written() -> None:
     ]
 
 
+def test_a_name_that_two_have_makes_no_circle_of_its_own() -> None:
+    text = """\
+version: 1
+environments:
+  - {name: a, branch: a}
+  - {name: b, branch: b}
+  - {name: a, branch: c}
+"""
+
+    assert errors(text) == ["5:12: an environment above is called `a` already; rename one"]
+
+
 def test_no_environments_at_all_are_refused() -> None:
     assert errors("version: 1\nenvironments: []\n") == [
         "2:15: `environments` is empty; it needs at least one entry"
