@@ -7,7 +7,7 @@ ARGS   ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: setup demo test lint types bench lock schema clean
+.PHONY: setup demo test lint types bench fuzz lock schema clean
 
 setup: $(READY)
 
@@ -35,6 +35,10 @@ types: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m bench $(ARGS)
+
+# Each parser that reads what strangers write, for a minute; ARGS="--seconds 600" for longer.
+fuzz: $(READY)
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 schema: $(READY)
 	$(BIN)/python -m config.json_schema > config/lockstep.schema.json

@@ -1,0 +1,1 @@
+"""What strangers can send, searched by a fuzzer that sees which lines it reaches."""
