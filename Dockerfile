@@ -15,6 +15,8 @@ RUN pip install --quiet --no-index --find-links=/wheels setuptools \
  && pip --python /opt/lockstep/bin/python install --quiet --no-index --find-links=/wheels lockstep-bot
 
 FROM python:3.12-slim
+# `--build-arg BUILD_ID=$(git describe --tags --always)`: histories then name the image.
+ARG BUILD_ID=
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends ca-certificates git \
  && rm -rf /var/lib/apt/lists/* \
@@ -23,6 +25,7 @@ RUN apt-get update \
 COPY --from=build /opt/lockstep /opt/lockstep
 ENV PATH=/opt/lockstep/bin:$PATH \
     PYTHONUNBUFFERED=1 \
+    LOCKSTEP_BUILD_ID=$BUILD_ID \
     LOCKSTEP_HOST=0.0.0.0 \
     LOCKSTEP_PORT=8080 \
     LOCKSTEP_STATE_DIR=/var/lib/lockstep

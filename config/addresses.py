@@ -46,6 +46,13 @@ def switch(text: str) -> bool:
     return _SWITCH[text.casefold()]
 
 
+def build_id(text: str) -> str:
+    """Return `text` where it may name a build, as a tag or a commit does."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}", text):
+        raise ValueError(f"{named(text)} names no build; write a version, a tag or a commit")
+    return text
+
+
 def log_format(text: str) -> str:
     """Return `text` where it is a format of log lines."""
     if text not in {"text", "json"}:

@@ -56,6 +56,8 @@ class Settings(BaseModel):
     temporal_encryption_keys: (
         Annotated[SecretStr, BeforeValidator(addresses.encryption_keys)] | None
     ) = None
+    temporal_versioning: Annotated[bool, BeforeValidator(addresses.switch)] = False
+    build_id: Annotated[str, BeforeValidator(addresses.build_id)] | None = None
     temporal_tls: Annotated[bool, BeforeValidator(addresses.switch)] = False
     temporal_tls_ca_file: File | None = None
     temporal_tls_cert_file: File | None = None

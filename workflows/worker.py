@@ -6,14 +6,20 @@ import signal
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client
-from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.common import (
+    VersioningBehavior,
+    WorkerDeploymentVersion,
+    WorkflowIDConflictPolicy,
+)
 from temporalio.service import RPCError, RPCStatusCode
-from temporalio.worker import Worker
+from temporalio.worker import Worker, WorkerDeploymentConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from bot.forges.forge import Forge
@@ -25,6 +31,7 @@ from workflows.sites import Clock, Sites, now
 from workflows.values import TASK_QUEUE, PromotionState, Report
 
 WORKFLOWS = (PipelineWorkflow, PromotionWorkflow, DriftWatchWorkflow)
+DEPLOYMENT = "lockstep"
 RECONCILE = timedelta(minutes=10)
 _CALL_SECONDS = 30.0
 _log = logging.getLogger(__name__)
@@ -38,6 +45,30 @@ _PASSED_THROUGH = (
     "workflows.routing",
     "workflows.values",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """What a worker says that it is built of: each step in a history names its build.
+
+    Where Temporal is asked to `route` by it, a build gets work once an operator has made it
+    current, and an open promotion goes on with the current one. Otherwise any worker takes any
+    step, which is right while old and new code replay the same histories, and tests see to that.
+    """
+
+    name: str = version("lockstep-bot")
+    route: bool = False
+
+    @property
+    def deployment(self) -> WorkerDeploymentConfig:
+        """The same, as the SDK takes it."""
+        return WorkerDeploymentConfig(
+            version=WorkerDeploymentVersion(deployment_name=DEPLOYMENT, build_id=self.name),
+            use_worker_versioning=self.route,
+            default_versioning_behavior=(
+                VersioningBehavior.AUTO_UPGRADE if self.route else VersioningBehavior.UNSPECIFIED
+            ),
+        )
 
 
 def runner() -> SandboxedWorkflowRunner:
@@ -89,11 +120,12 @@ async def worker(
     cached: int = 500,
     shutdown: timedelta = timedelta(seconds=20),
     clock: Clock = now,
+    build: Build = Build(),
 ) -> AsyncIterator[Worker]:
     """Work while the block runs, then let steps that have begun end, for `shutdown` at most.
 
-    `forges` are by name. The client must use `pydantic_data_converter`. Mirrors live in
-    `state_dir`, which several workers on one machine may share.
+    `forges` are by name. The client must use `workflows.payloads.data_converter`. Mirrors
+    live in `state_dir`, which several workers on one machine may share.
     """
     sites = Sites(forges, state_dir / "mirrors", clock)
     with ThreadPoolExecutor(threads, thread_name_prefix="activity") as pool:
@@ -107,6 +139,7 @@ async def worker(
             max_cached_workflows=cached,
             workflow_runner=runner(),
             graceful_shutdown_timeout=shutdown,
+            deployment_config=build.deployment,
         )
         async with made:
             yield made

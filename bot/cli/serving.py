@@ -9,6 +9,7 @@ from contextlib import (
     asynccontextmanager,
     contextmanager,
 )
+from dataclasses import replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -187,4 +188,9 @@ def worker(
     settings: Settings, client: Client, known: Mapping[str, Forge]
 ) -> AbstractAsyncContextManager[object]:
     """Return a worker on these forges, to be entered."""
-    return workers.worker(client, known, settings.state_dir, reconcile=settings.reconcile_interval)
+    build = workers.Build(route=settings.temporal_versioning)
+    if settings.build_id is not None:
+        build = replace(build, name=settings.build_id)
+    return workers.worker(
+        client, known, settings.state_dir, reconcile=settings.reconcile_interval, build=build
+    )

@@ -65,6 +65,8 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "LOCKSTEP_TEMPORAL_NAMESPACE": "promotions",
             "LOCKSTEP_TEMPORAL_API_KEY": "k3y",
             "LOCKSTEP_TEMPORAL_ENCRYPTION_KEYS": f"{FERNET}, {FERNET}",
+            "LOCKSTEP_TEMPORAL_VERSIONING": "on",
+            "LOCKSTEP_BUILD_ID": "1.2.3+4f5e6d7",
             "LOCKSTEP_TEMPORAL_TLS": "Yes",
             "LOCKSTEP_TEMPORAL_TLS_CA_FILE": str(tmp_path / "ca.pem"),
             "LOCKSTEP_TEMPORAL_TLS_CERT_FILE": str(tmp_path / "client.pem"),
@@ -99,6 +101,8 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         "state_dir": Path("/var/lib/lockstep"),
         "temporal_address": "[::1]:7233",
         "temporal_namespace": "promotions",
+        "temporal_versioning": True,
+        "build_id": "1.2.3+4f5e6d7",
         "temporal_tls": True,
         "temporal_tls_ca_file": tmp_path / "ca.pem",
         "temporal_tls_cert_file": tmp_path / "client.pem",
@@ -304,6 +308,11 @@ def test_a_secret_is_set_in_one_way(tmp_path: Path) -> None:
                 "a key is 32 random bytes in URL-safe base64, as "
                 "`openssl rand -base64 32 | tr '+/' '-_'` prints them"
             ),
+        ),
+        (
+            "BUILD_ID",
+            "my build",
+            "`my build` names no build; write a version, a tag or a commit",
         ),
         ("TEMPORAL_TLS", "maybe", "`maybe` is neither `true` nor `false`"),
         (
