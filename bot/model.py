@@ -76,12 +76,15 @@ class Commit:
     body: str = ""
 
     @property
-    def pull_requests(self) -> tuple[int, ...]:
-        """The pull requests that the message names, as forges write it on a merge."""
-        named = re.findall(r"\(#(\d+)\)", self.subject)
-        named += re.findall(r"^Merge pull request #(\d+)\b", self.subject)
-        named += re.findall(r"^See merge request \S*!(\d+)$", self.body, re.MULTILINE)
-        return tuple(dict.fromkeys(map(int, named)))
+    def pull_requests(self) -> tuple[str, ...]:
+        """The pull requests that the message names on a merge, each as its forge writes it.
+
+        `#12` on GitHub, `!12` on GitLab.
+        """
+        named = re.findall(r"\(([#!]\d+)\)", self.subject)
+        named += re.findall(r"^Merge pull request (#\d+)\b", self.subject)
+        named += re.findall(r"^See merge request \S*(!\d+)$", self.body, re.MULTILINE)
+        return tuple(dict.fromkeys(named))
 
 
 @dataclass(frozen=True, slots=True)

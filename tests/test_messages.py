@@ -13,6 +13,7 @@ from bot.engine.candidate import Plan
 from bot.engine.drift import Comparison, FileComparison
 from bot.messages import description, drift, replies, tables, usage
 from bot.model import ABSENT, Change, Commit, Head, State, Value
+from bot.words import GITHUB
 
 SOURCE = Head("development", "develop", "a" * 40)
 TARGET = Head("staging", "staging", "b" * 40)
@@ -93,7 +94,7 @@ def test_a_description_is_not_broken_by_paths_values_authors_or_subjects(text: s
     hostile = change(path=text, key=text, source=text, target=text, note=text, author=text)
     shut = GateResult("sign_offs", Closed(f"rejected by ada for qa: {text}"))
 
-    said = description.body(plan(hostile, subject=text), [shut], f"waiting: {text}")
+    said = description.body(plan(hostile, subject=text), [shut], f"waiting: {text}", GITHUB)
 
     ours = {"details", "summary", "sub"}
     tags = set(re.findall(r"(?<!\\)</?(\w+)", without_code(said)))
@@ -178,6 +179,7 @@ def test_a_description_says_the_wait_the_gates_the_changes_and_what_is_held_back
         plan(change(), held_back=(drifted,), subject="Ship it (#41)"),
         gates,
         "waiting for sign-off by qa",
+        GITHUB,
     )
 
     assert said.startswith("**waiting for sign-off by qa**\n\n| gate | state | why |")
@@ -191,7 +193,7 @@ def test_a_description_says_the_wait_the_gates_the_changes_and_what_is_held_back
 
 
 def test_one_that_has_ended_takes_no_commands() -> None:
-    said = description.body(plan(change()), [], "it is in staging", open_=False)
+    said = description.body(plan(change()), [], "it is in staging", GITHUB, open_=False)
 
     assert "/sign-off" not in said
 
@@ -199,7 +201,7 @@ def test_one_that_has_ended_takes_no_commands() -> None:
 def test_a_description_fits_whatever_is_promoted() -> None:
     many = [change(path=f"{'x' * 200}/{n}.yaml", source="y" * 200) for n in range(2000)]
 
-    said = description.body(plan(*many), [], "waiting")
+    said = description.body(plan(*many), [], "waiting", GITHUB)
 
     assert len(said) <= 65_000
     assert "2000 changes" in said
@@ -216,7 +218,7 @@ def test_the_drift_issue_says_who_brings_it_home_and_how_to_choose() -> None:
     drifted = change(state=State.DRIFT)
     conflict = change(key="log", state=State.CONFLICT)
 
-    said = drift.drift_body([comparison(drifted, conflict)], {"staging": 9}, "")
+    said = drift.drift_body([comparison(drifted, conflict)], {"staging": 9}, GITHUB)
 
     assert "### development → staging" in said
     assert "#9 brings them home" in said
@@ -225,13 +227,13 @@ def test_the_drift_issue_says_who_brings_it_home_and_how_to_choose() -> None:
 
 
 def test_drift_that_is_home_already_needs_nobody() -> None:
-    said = drift.drift_body([comparison(change(state=State.DRIFT))], {"staging": None})
+    said = drift.drift_body([comparison(change(state=State.DRIFT))], {"staging": None}, GITHUB)
 
     assert "The first environment has them already" in said
 
 
 def test_a_configuration_that_does_not_load_is_said_with_its_place() -> None:
-    said = drift.drift_body([], {}, ".lockstep.yaml:3:5: unknown key `enviroments` <b>")
+    said = drift.drift_body([], {}, GITHUB, ".lockstep.yaml:3:5: unknown key `enviroments` <b>")
 
     assert ".lockstep.yaml:3:5: unknown key `enviroments` \\<b\\>" in said
 
@@ -246,20 +248,20 @@ def test_a_title_counts() -> None:
 
 
 def test_the_overview_names_each_hop_and_its_promotion() -> None:
-    said = drift.overview([comparison(change())], {"staging": None})
+    said = drift.overview([comparison(change())], {"staging": None}, GITHUB)
 
     assert said.splitlines()[-1] == "| development | staging | pending | 1 | 0 | 0 | opening |"
 
 
 def test_every_command_but_the_one_to_come_is_offered_with_what_it_does() -> None:
-    said = usage.help_text()
+    said = usage.help_text(GITHUB)
 
     offered = [line.split("`")[1] for line in said.splitlines() if line.startswith("- `/")]
     assert offered == [usage for usage in USAGES if not usage.startswith("/rollback")]
 
 
 def test_a_promotion_offers_the_commands_that_are_for_it() -> None:
-    said = description.body(plan(change()), [], "waiting")
+    said = description.body(plan(change()), [], "waiting", GITHUB)
 
     assert "- `/hold REASON`: " in said
     assert "/rollback" not in said
@@ -293,7 +295,7 @@ def test_what_is_held_back_is_counted_by_its_reason_before_it_is_unfolded() -> N
     hotfix = change(key="log", state=State.DRIFT)
     own = [change(key=f"host{n}", state=State.KEPT) for n in range(2)]
 
-    said = description.body(plan(change(), held_back=(*own, hotfix)), [], "waiting")
+    said = description.body(plan(change(), held_back=(*own, hotfix)), [], "waiting", GITHUB)
 
     assert "<summary>Held back: 1 drift, 2 kept</summary>" in said
 
@@ -303,15 +305,17 @@ def test_a_missing_sign_off_is_asked_for_with_the_comment_that_gives_it() -> Non
     given = [GateResult("sign_offs", Open("signed off by ada for qa"))]
     asked = "agrees by the comment `/sign-off ROLE`"
 
-    assert asked in description.body(plan(change()), missing, "waiting")
-    assert asked not in description.body(plan(change()), given, "waiting")
-    assert asked not in description.body(plan(change()), missing, "merged by hand", open_=False)
+    assert asked in description.body(plan(change()), missing, "waiting", GITHUB)
+    assert asked not in description.body(plan(change()), given, "waiting", GITHUB)
+    assert asked not in description.body(
+        plan(change()), missing, "merged by hand", GITHUB, open_=False
+    )
 
 
 def test_where_a_conflict_leaves_nothing_to_promote_it_is_in_sight_and_no_empty_table_is() -> None:
     blocked = plan(held_back=(change(state=State.CONFLICT),))
 
-    said = description.body(blocked, [], "conflict at app.yaml:image")
+    said = description.body(blocked, [], "conflict at app.yaml:image", GITHUB)
 
     assert description.title(blocked) == "Promote development to staging"
     assert "<details open><summary>Held back: 1 conflict</summary>" in said

@@ -20,6 +20,7 @@ from bot.engine.objects import MissingObject
 from bot.forges.forge import ForgeError, NotFound, RateLimited, Unauthorized
 from bot.messages import replies
 from bot.repository import RepositoryError
+from bot.words import Words, words_for
 from webhook.events import Comment
 from workflows import applying, taking
 from workflows.observing import Asking, Observed, observe
@@ -74,13 +75,13 @@ class Activities:
     @activity.defn(name="survey")
     def survey(self, request: SurveyRequest) -> Survey:
         """Look at a repository, answer what people asked for, and start what there is to start."""
-        with _step(self._sites.clock):
+        with _step(self._sites.clock, words_for(request.repository.forge)):
             return survey(self._sites, request, self._workflows.start, self._reconcile)
 
     @activity.defn(name="watch_drift")
     def watch_drift(self, state: DriftState) -> Watched:
         """Bring the drift issue and the back-merges up to date."""
-        with _step(self._sites.clock):
+        with _step(self._sites.clock, words_for(state.repository.forge)):
             return watch(self._sites, state)
 
     @activity.defn(name="advance")
@@ -90,7 +91,7 @@ class Activities:
         Every move begins with a fresh look: what the move before it did is observed, not
         remembered.
         """
-        with _step(self._sites.clock):
+        with _step(self._sites.clock, words_for(state.repository.forge)):
             return self._advance(state, news)
 
     def _advance(self, state: PromotionState, news: Sequence[News]) -> Advanced:
@@ -156,7 +157,9 @@ class Activities:
             reason = f"{state.environment} is no longer promoted into, by `.lockstep.yaml`"
             applying.abandon(site, state, reason)
             return _Rest(Advanced(state=state, outcome=reason)), Asking()
-        decision = decide_promotion(observed.promotion, observed.facts, self._sites.clock())
+        decision = decide_promotion(
+            observed.promotion, observed.facts, self._sites.clock(), site.words
+        )
         rests_on_the_request = isinstance(decision, moves.UpToDate | moves.Rebuild)
         if rests_on_the_request and state.number is not None and not asking.pull_request:
             # What moved the target may have been this very pull request, merged by somebody.
@@ -224,7 +227,7 @@ def _awaited(observed: Observed) -> tuple[str, ...] | None:
 
 
 @contextmanager
-def _step(clock: Callable[[], datetime]) -> Iterator[None]:
+def _step(clock: Callable[[], datetime], words: Words) -> Iterator[None]:
     """Say that we live while a step takes long, and raise its errors as Temporal takes them."""
     done = threading.Event()
     context = contextvars.copy_context()
@@ -239,20 +242,20 @@ def _step(clock: Callable[[], datetime]) -> Iterator[None]:
     try:
         yield
     except (ForgeError, RepositoryError, MissingObject) as error:
-        raise _translated(error, clock()) from error
+        raise _translated(error, clock(), words) from error
     finally:
         done.set()
         heart.join()
 
 
-def _translated(error: Exception, now: datetime) -> ApplicationError:
+def _translated(error: Exception, now: datetime, words: Words) -> ApplicationError:
     """Return the error for Temporal, which alone owns retries: when, and whether at all."""
     kind = type(error).__name__
     if isinstance(error, RateLimited):
         delay = max(error.until - now, timedelta(seconds=1))
         return ApplicationError(str(error), type=kind, next_retry_delay=delay)
     if isinstance(error, RepositoryError) and _FORBIDDEN in str(error):
-        said = f"{error}. The token, or its account, needs the permission contents: write"
+        said = f"{error}. The token, or its account, needs {words.push_needs}"
         return ApplicationError(said, type=kind, next_retry_delay=_ASK_AGAIN)
     if isinstance(error, Unauthorized | NotFound):
         return ApplicationError(str(error), type=kind, next_retry_delay=_ASK_AGAIN)

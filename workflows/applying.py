@@ -14,6 +14,7 @@ from bot.decisions.promotion import (
     decide_promotion,
     status_of,
 )
+from bot.engine.candidate import Plan
 from bot.engine.trees import TreeReader
 from bot.forges.forge import Conflict, Refused, Unauthorized
 from bot.markdown import sentence
@@ -90,17 +91,26 @@ def _first_body(site: Site, state: PromotionState, now: datetime) -> tuple[Promo
     if facts.evidence is None or observed.plan is None:
         raise ValueError("there is no candidate")
     request = PullRequest(head=facts.evidence.candidate.sha, base=promotion.branch)
-    decision = decide_promotion(promotion, replace(facts, pull_request=request), now)
-    text = description.body(observed.plan, gates_of(observed, now), decision.reason)
+    decision = decide_promotion(promotion, replace(facts, pull_request=request), now, site.words)
+    text = description.body(
+        observed.plan, gates_of(site, observed, now), decision.reason, site.words
+    )
     return observed.state, text
 
 
-def gates_of(observed: Observed, now: datetime) -> Sequence[GateResult]:
+def _body(
+    site: Site, observed: Observed, plan: Plan, reason: str, now: datetime, *, open_: bool = True
+) -> str:
+    gates = gates_of(site, observed, now)
+    return description.body(plan, gates, reason, site.words, open_=open_)
+
+
+def gates_of(site: Site, observed: Observed, now: datetime) -> Sequence[GateResult]:
     """Return what each gate says of the present candidate."""
     facts, promotion = observed.facts, observed.promotion
     if facts.evidence is None:
         return ()
-    return evaluate(promotion.gates, facts.evidence, now, freezes=promotion.freezes)
+    return evaluate(promotion.gates, facts.evidence, now, site.words, freezes=promotion.freezes)
 
 
 def say(site: Site, observed: Observed, decision: Decision, now: datetime) -> PromotionState:
@@ -111,7 +121,7 @@ def say(site: Site, observed: Observed, decision: Decision, now: datetime) -> Pr
     state = _say_status(site, state, decision)
     if plan is None or state.number is None:
         return state
-    text = description.body(plan, gates_of(observed, now), decision.reason)
+    text = _body(site, observed, plan, decision.reason, now)
     said = _digest(text)
     if said == state.said:
         return state
@@ -153,7 +163,7 @@ def merge(site: Site, observed: Observed, decision: Merge) -> PromotionState:
                 number,
                 sha=decision.head,
                 method=decision.method,
-                title=f"{subject} (#{number})",
+                title=f"{subject} ({site.words.reference(number)})",
                 message=message,
             )
     except Conflict:
@@ -198,7 +208,9 @@ def finish(site: Site, observed: Observed, reason: str, now: datetime) -> str:
         for branch in target.mirrors:
             site.mirror.push(branch, head, site.git.branch(branch))
     if state.number is not None and plan is not None:
-        text = description.body(plan, gates_of(observed, now), outcome, open_=False)
+        text = description.body(
+            plan, gates_of(site, observed, now), outcome, site.words, open_=False
+        )
         _edit(site, state, body=text)
     clean_up(site, state)
     return outcome
@@ -224,8 +236,10 @@ def close(site: Site, observed: Observed, decision: Decision, now: datetime) -> 
         if plan is not None:
             reason = decision.reason
             if isinstance(decision, Cancelled):
-                reason = description.cancelled(reason, state.environment)
-            text = description.body(plan, gates_of(observed, now), reason, open_=False)
+                reason = description.cancelled(reason, state.environment, site.words)
+            text = description.body(
+                plan, gates_of(site, observed, now), reason, site.words, open_=False
+            )
         _edit(site, state, body=text, closed=True)
     clean_up(site, state)
 

@@ -13,6 +13,7 @@ from bot.engine.trees import TreeReader
 from bot.forges.forge import Forge, NotFound, RepositoryInfo
 from bot.mirror import Mirror, MirroredRepository
 from bot.model import Head
+from bot.words import Words, words_for
 from config.load import ConfigErrors, load
 from config.schema import Config, Environment
 from workflows.values import RepositoryKey
@@ -54,6 +55,11 @@ class Site:
     def name(self) -> str:
         """OWNER/NAME as the forge has it now."""
         return self.info.full_name
+
+    @property
+    def words(self) -> Words:
+        """What the forge calls things, when we speak to people there."""
+        return words_for(self.forge.name)
 
     @property
     def config(self) -> Config:

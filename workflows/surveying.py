@@ -88,9 +88,13 @@ class _Survey:
 
     def _not_configured(self, comment: Comment) -> None:
         """Say once, to somebody who may promote, why there is nothing to promote by."""
-        asked = [one for one in parse_comment(comment.text) if isinstance(one, c.Promote)]
+        asked = [
+            one
+            for one in parse_comment(comment.text, self.site.words)
+            if isinstance(one, c.Promote)
+        ]
         if not asked or not isinstance(
-            may(asked[0], who(self.site, comment, asked[0]), {}), Allowed
+            may(asked[0], who(self.site, comment, asked[0]), {}, self.site.words), Allowed
         ):
             return
         problem = self.site.in_force.problem
@@ -162,15 +166,15 @@ class _Survey:
         if name not in known:
             return replies.no_environment(name, known)
         if name in self.open:
-            return replies.already_open(name, self.open[name].number)
+            return replies.already_open(name, self.open[name].number, self.site.words)
         plan = self._begin(config, known[name], person)
         if plan is None:
             return replies.gone(name)
         if plan.state is State.CONFLICT:
-            return replies.conflicting(plan)
+            return replies.conflicting(plan, self.site.words)
         if plan.candidate is None:
             return replies.nothing_pending(known[name].source or "", name)
-        return replies.started(name, plan.comparison.source.sha)
+        return replies.started(name, plan.comparison.source.sha, self.site.words)
 
     def _promise(self, config: Config, wish: Remembered) -> None:
         """Do what was remembered; whoever was promised it is told where that cannot be."""
@@ -191,7 +195,7 @@ class _Survey:
 
     def _answer(self, config: Config, comment: Comment) -> None:
         answers: list[str] = []
-        found = parse_comment(comment.text)
+        found = parse_comment(comment.text, self.site.words)
         if found:
             acknowledge(self.site, comment)
         for command in found:
@@ -199,11 +203,11 @@ class _Survey:
                 answers.append(command.answer)
                 continue
             giver = who(self.site, comment, command)
-            verdict = may(command, giver, config.roles, config.override)
+            verdict = may(command, giver, config.roles, self.site.words, config.override)
             if isinstance(verdict, Refused):
                 answers.append(verdict.reason)
             elif isinstance(verdict, Allowed):
-                with defused(answers, command.kind):
+                with defused(answers, command.kind, self.site.words):
                     answers.append(self._done(config, comment, command))
         if answers:
             say(self.site, comment, answers, "answer-of-the-repository")
@@ -216,19 +220,22 @@ class _Survey:
             case c.Status() | c.Drift():
                 return self._overview(config, with_places=isinstance(command, c.Drift))
             case c.Help():
-                return usage.help_text()
+                return usage.help_text(self.site.words)
             case c.Keep(path, key):
                 return self._keep(config, comment, path, key)
             case c.Discard() | c.Resolve():
                 return self._carry(config, comment, command)
             case _:
                 is_later = isinstance(command, c.Rollback)
-                return (replies.not_yet if is_later else replies.not_here)(command.kind)
+                return (replies.not_yet if is_later else replies.not_here)(
+                    command.kind, self.site.words
+                )
 
     def _overview(self, config: Config, *, with_places: bool) -> str:
         found, problem = comparisons(self.site, config), self.site.in_force.problem
         opened = {name: promotion.number for name, promotion in self.open.items()}
-        parts = [drift.broken(problem) if problem else "", drift.overview(found, opened)]
+        table = drift.overview(found, opened, self.site.words)
+        parts = [drift.broken(problem) if problem else "", table]
         if with_places and (places := drift.differences(found)):
             parts.append(cut(places))
         return "\n\n".join(parts)
@@ -240,7 +247,9 @@ class _Survey:
         if comment.on_pull_request and source is not None and not own:
             request = self.site.forge.pull_request(self.site.name, comment.number)
             if request.state == "open" and request.base_branch != source.branch:
-                return replies.not_into_its_source(request.base_branch, name, source.name)
+                return replies.not_into_its_source(
+                    request.base_branch, name, source.name, self.site.words
+                )
             if request.state == "open":
                 wish = Remembered(number=comment.number, environment=name, person=comment.author)
                 if wish not in self.remembered:
@@ -264,9 +273,9 @@ class _Survey:
             base=self.site.info.default_branch,
             commit=commit,
             title=proposals.keep_title(path, key),
-            body=proposals.keep_body(comment.author, path, key),
+            body=proposals.keep_body(comment.author, path, key, self.site.words),
         )
-        return replies.proposed("The rule is", propose(self.site, proposal).number)
+        return replies.proposed("The rule is", propose(self.site, proposal).number, self.site.words)
 
     def _carry(self, config: Config, comment: Comment, command: c.Discard | c.Resolve) -> str:
         """Bring one place from one side of a hop to the other, by a pull request."""
@@ -286,8 +295,10 @@ class _Survey:
                 return number
             opened.append(number)
         if not opened:
-            return replies.no_difference(*place)
-        return " ".join(replies.proposed("The value is", number) for number in opened)
+            return replies.no_difference(*place, self.site.words)
+        return " ".join(
+            replies.proposed("The value is", number, self.site.words) for number in opened
+        )
 
     def _carried(
         self,
@@ -303,14 +314,19 @@ class _Survey:
         carried = carry(self.site.git, comparison, self.site.keep, {place}, f"{title}\n")
         if carried.commit is None:
             why: Sequence[str] = [change.note for change in carried.refused if change.note]
-            return sentence("; ".join(why)) or replies.no_difference(*place)
+            return sentence("; ".join(why)) or replies.no_difference(*place, self.site.words)
         proposal = Proposal(
             branch=f"lockstep/{command.kind}/{into.environment}/{carried.commit.sha[:12]}",
             base=into.branch,
             commit=carried.commit,
             title=title,
             body=proposals.carry_body(
-                comment.author, command.kind, carried.changes, from_.environment, into.environment
+                comment.author,
+                command.kind,
+                carried.changes,
+                from_.environment,
+                into.environment,
+                self.site.words,
             ),
         )
         return propose(self.site, proposal).number

@@ -15,6 +15,7 @@ from bot.forges.forge import ForgeError, NotFound, Unauthorized
 from bot.forges.forge import Refused as RefusedByForge
 from bot.messages import replies, usage
 from bot.repository import RepositoryError
+from bot.words import Words
 from webhook.events import Comment
 from workflows.sites import Site
 from workflows.values import PromotionState
@@ -53,14 +54,14 @@ def take(site: Site, state: PromotionState, comments: Iterable[Comment]) -> Take
             continue
         answers: list[str] = []
         others: list[str] = []
-        found = parse_comment(comment.text)
+        found = parse_comment(comment.text, site.words)
         if found:
             acknowledge(site, comment)
         for command in found:
             if isinstance(command, _NOT_OURS):
-                others.append(write(command))
+                others.append(write(command, site.words))
                 continue
-            with defused(answers, command.kind):
+            with defused(answers, command.kind, site.words):
                 state, answer = _one(site, state, comment, command)
                 if answer:
                     answers.append(answer)
@@ -76,7 +77,7 @@ def take(site: Site, state: PromotionState, comments: Iterable[Comment]) -> Take
 
 
 @contextmanager
-def defused(answers: list[str], command: str) -> Iterator[None]:
+def defused(answers: list[str], command: str, words: Words) -> Iterator[None]:
     """Answer a command that is refused or meets a fault: tried for ever, it would stop all others.
 
     What may pass by itself is raised: a forge or a network that is away, a token that expired.
@@ -86,12 +87,12 @@ def defused(answers: list[str], command: str) -> Iterator[None]:
     except Unauthorized:
         raise
     except RefusedByForge as refused:
-        answers.append(replies.refused(command, str(refused)))
+        answers.append(replies.refused(command, str(refused), words))
     except (ForgeError, RepositoryError, MissingObject):
         raise
     except Exception:  # noqa: BLE001 -- whatever it was, others wait behind it
         _log.exception("/%s could not be carried out", command)
-        answers.append(replies.failed(command))
+        answers.append(replies.failed(command, words))
 
 
 def say(site: Site, comment: Comment, answers: Iterable[str], what: str = "answer") -> None:
@@ -137,13 +138,13 @@ def _one(
     if isinstance(command, Unclear):
         return state, command.answer
     config = site.config
-    verdict = may(command, who(site, comment, command), config.roles, config.override)
+    verdict = may(command, who(site, comment, command), config.roles, site.words, config.override)
     if isinstance(verdict, Refused):
         hidden = _hidden_teams(site, command)
-        return state, replies.hidden_teams(hidden) if hidden else verdict.reason
+        return state, replies.hidden_teams(hidden, site.words) if hidden else verdict.reason
     if not isinstance(verdict, Allowed):
         return state, ""
-    return _done(state, comment, command)
+    return _done(state, comment, command, site.words)
 
 
 def _hidden_teams(site: Site, command: Command) -> list[str]:
@@ -163,7 +164,9 @@ def _digest_at(state: PromotionState, said_at: datetime) -> str:
     return state.candidate.digest
 
 
-def _done(state: PromotionState, comment: Comment, command: Command) -> tuple[PromotionState, str]:
+def _done(
+    state: PromotionState, comment: Comment, command: Command, words: Words
+) -> tuple[PromotionState, str]:
     person, at = comment.author, comment.at
     digest = _digest_at(state, at)
     change: dict[str, object] = {}
@@ -189,7 +192,7 @@ def _done(state: PromotionState, comment: Comment, command: Command) -> tuple[Pr
         case c.Retry():
             change = {"retry": Said(person), "refusal": "", "checks": None}
         case c.Help():
-            answer = usage.help_text()
+            answer = usage.help_text(words)
         case c.Status():
             pass  # said once it is known what the step comes to
         case _:

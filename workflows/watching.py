@@ -58,7 +58,7 @@ def _said(
     back_merges: dict[str, int | None] = dict.fromkeys(home)
     back_merges |= {one.environment: one.number for one in state.back_merges or ()}
     title = drift.broken_title() if problem else drift.drift_title(found)
-    body = drift.drift_body(found, back_merges, problem) if needed else drift.no_drift()
+    body = drift.drift_body(found, back_merges, site.words, problem) if needed else drift.no_drift()
     digest = _digest([title, body]) if needed else ""
     if digest == state.issue:
         return state
@@ -170,7 +170,7 @@ def _renewed(
     branch = old.branch if old else f"{_PREFIX}{head.environment}/{head.sha[:12]}"
     title = proposals.back_merge_title(head.environment, first.environment, carried.changes)
     body = proposals.back_merge_body(
-        head.environment, first.environment, carried.changes, carried.refused
+        head.environment, first.environment, carried.changes, carried.refused, site.words
     )
     at = site.mirror.head(branch)
     if old is not None and at == carried.commit.sha and old.digest == digest:

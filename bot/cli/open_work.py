@@ -9,6 +9,7 @@ from temporalio.client import Client, WorkflowQueryFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from bot.cli.main import Failure
+from bot.model import ForgeName
 from workflows.values import BackMerge, DriftState, OpenPromotion, PipelineState, RepositoryKey
 
 _RUNNING = 'WorkflowType = "pipeline" AND ExecutionStatus = "Running"'
@@ -37,7 +38,7 @@ class BroughtHome(_Value):
 class OpenWork(_Value):
     """One repository's open work."""
 
-    forge: str
+    forge: ForgeName
     repository: str
     promotions: tuple[Waiting, ...]
     back_merges: tuple[BroughtHome, ...]

@@ -13,6 +13,7 @@ from bot.cli.serving import forges, running_temporal
 from bot.forges.forge import ForgeError
 from bot.model import State
 from bot.repository import RepositoryError
+from bot.words import words_for
 from config.settings import Settings
 from config.suggest import suggest
 from webhook.dispatch import TASK_QUEUE
@@ -40,19 +41,22 @@ def promote(environment: str, repository: str) -> None:
 async def _promote(settings: Settings, environment: str, repository: str) -> None:
     async with running_temporal(settings) as client:
         (key,) = await pipelines(client, repository)
+        words = words_for(key.forge)
         for one in await open_promotions(client, key):
             if one.environment == environment:
-                where = f", pull request #{one.number}" if one.number else ""
+                reference = words.reference(one.number) if one.number else ""
+                where = f", {words.pull_request} {reference}" if reference else ""
                 raise Failure(
-                    f"a promotion to {environment} is open already{where}; `/retry` renews it there"
+                    f"a promotion to {environment} is open already{where}; "
+                    f"`{words.command('retry')}` renews it there"
                 )
         with forges(settings) as known:
             sites = Sites(known, settings.state_dir / "mirrors")
             promotion = await asyncio.to_thread(_prepared, sites, key, environment)
         await _start(client, promotion)
         click.echo(
-            f"promoting {promotion.source[:10]} to {environment}; a pull request follows, and "
-            "`lockstep status` shows it"
+            f"promoting {promotion.source[:10]} to {environment}; a {words.pull_request} follows, "
+            "and `lockstep status` shows it"
         )
 
 

@@ -18,6 +18,7 @@ from bot.cli.open_work import OpenWork, open_work, pipelines
 from bot.cli.running import settings_for, until_stopped
 from bot.cli.serving import running_temporal
 from bot.cli.tables import console
+from bot.words import words_for
 from config.settings import Settings
 
 VERSION = 1
@@ -93,10 +94,11 @@ def report(found: Sequence[OpenWork]) -> Group:
 
 
 def _one(work: OpenWork) -> list[Text | Table]:
+    words = words_for(work.forge)
     rows = [
         (
             f"promotion to {one.environment}",
-            f"#{one.pull_request}" if one.pull_request else "",
+            words.reference(one.pull_request) if one.pull_request else "",
             one.source[:10],
             one.waits_for,
         )
@@ -104,9 +106,9 @@ def _one(work: OpenWork) -> list[Text | Table]:
     ] + [
         (
             f"back-merge of {one.environment}",
-            f"#{one.pull_request}",
+            words.reference(one.pull_request),
             "",
-            "to be merged, or declared with `/keep`",
+            f"to be merged, or declared with `{words.command('keep')}`",
         )
         for one in work.back_merges
     ]

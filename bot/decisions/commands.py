@@ -11,6 +11,7 @@ from typing import Literal
 
 from bot.decisions.arguments import MisreadError, arguments, shown, spelled, spelled_reason
 from bot.decisions.comments import own_lines
+from bot.words import Words
 from config.suggest import closest
 
 # In one comment, so that replies stay few.
@@ -187,6 +188,9 @@ _COMMANDS: dict[str, tuple[str, Callable[..., Command]]] = {
     "status": ("", Status),
     "help": ("", Help),
 }
+# Works on every forge, whatever the forge does with other lines that start with a slash.
+_PREFIXED = "/lockstep "
+
 # Prow's word, which difflib would take for its opposite.
 _OTHER_WORDS = {"unhold": "resume"}
 
@@ -195,7 +199,7 @@ USAGES = tuple(f"/{name} {takes}".rstrip() for name, (takes, _) in _COMMANDS.ite
 _COMMAND = re.compile(r" {0,3}/(\S++)(.*)", re.DOTALL)
 
 
-def parse_comment(text: str) -> tuple[Command | Unclear, ...]:
+def parse_comment(text: str, words: Words) -> tuple[Command | Unclear, ...]:
     """Return what the lines of a new comment ask for, in order; never raises.
 
     Empty for a comment that has nothing for us. At most `MOST_COMMANDS` are taken;
@@ -204,7 +208,7 @@ def parse_comment(text: str) -> tuple[Command | Unclear, ...]:
     found: list[Command | Unclear] = []
     # Half a surrogate pair cannot be stored or sent on.
     for line in own_lines(text.encode(errors="replace").decode()):
-        parsed = _parse_line(line.text)
+        parsed = _parse_line(line.text, words)
         if parsed is None:
             continue
         written = shown(line.text)
@@ -224,56 +228,55 @@ def parse_comment(text: str) -> tuple[Command | Unclear, ...]:
     return tuple(found)
 
 
-def write(command: Command, *, prefixed: bool = False) -> str:
-    """Return the line that asks for `command`; as ``/lockstep …`` where `prefixed`.
+def write(command: Command, words: Words) -> str:
+    """Return the line that asks for `command`, as it is written on a forge.
 
-    GitLab keeps some names for itself, so the bot shows the prefixed form there. A
-    path or key with a line break in it has no form that could be read again.
+    A path or key with a line break in it has no form that could be read again.
     """
     takes, _ = _COMMANDS[command.kind]
     values = iter(astuple(command)[:-1])
-    words = [_prefix(prefixed=prefixed) + command.kind]
+    parts = [words.command(command.kind)]
     for slot in takes.split():
         value = next(values)
         if slot == "PATH[:KEY]":
             key = next(values)
             path = spelled(value, quote_if=":")
-            words.append(path if key is None else f"{path}:{key}")
+            parts.append(path if key is None else f"{path}:{key}")
         elif slot == "REASON":
-            words.append(spelled_reason(value))
+            parts.append(spelled_reason(value))
         elif value is not None:
-            words.append(spelled(value))
-    return " ".join(words)
+            parts.append(spelled(value))
+    return " ".join(parts)
 
 
-def _parse_line(line: str) -> Command | Unclear | None:
+def _parse_line(line: str, words: Words) -> Command | Unclear | None:
     match = _COMMAND.match(line)
     if match is None or "/" in match[1]:
         return None
     name, rest = match[1], match[2]
     prefixed = _folded(name) == "lockstep"
+    prefix = _PREFIXED if prefixed else words.prefix
     if prefixed:
         name, rest = [*rest.split(maxsplit=1), "", ""][:2]
         name = name or "help"
     command = _folded(name)
     written = shown(line)
     if command not in _COMMANDS:
-        return _near_miss(written, command, prefixed=prefixed)
+        return _near_miss(written, command, prefix, known=prefixed)
     takes, build = _COMMANDS[command]
     try:
         return build(*arguments(takes.split(), rest))
     except MisreadError as why:
-        usage = f"{_prefix(prefixed=prefixed)}{command} {takes}".rstrip()
+        usage = f"{prefix}{command} {takes}".rstrip()
         return Unclear(written, f"`{written}` {why}. Write `{usage}`.")
 
 
-def _near_miss(written: str, name: str, *, prefixed: bool) -> Unclear | None:
+def _near_miss(written: str, name: str, prefix: str, *, known: bool) -> Unclear | None:
     near = _OTHER_WORDS.get(name) or closest(name, _COMMANDS, likeness=_LIKENESS)
-    prefix = _prefix(prefixed=prefixed)
     if near:
         meant = f"{prefix}{near} {_COMMANDS[near][0]}".rstrip()
         return Unclear(written, f"I know no `{written}`. Did you mean `{meant}`?")
-    if prefixed:
+    if known:
         return Unclear(written, f"I know no `{written}`. `{prefix}help` lists what I know.")
     return None
 
@@ -281,7 +284,3 @@ def _near_miss(written: str, name: str, *, prefixed: bool) -> Unclear | None:
 def _folded(name: str) -> str:
     # Only ASCII: the Kelvin sign folds to a `k`, and a look-alike must never be a command.
     return name.lower() if name.isascii() else name
-
-
-def _prefix(*, prefixed: bool) -> str:
-    return "/lockstep " if prefixed else "/"

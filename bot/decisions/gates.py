@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from bot.decisions.facts import CheckState, GateFacts, Rejected, Review
+from bot.words import Words
 from config.schema import Checks, Freeze, Gates
 from config.times import spell_duration
 
@@ -68,7 +69,7 @@ class GateResult:
 
 
 def evaluate(
-    gates: Gates, facts: GateFacts, now: datetime, *, freezes: Sequence[Freeze]
+    gates: Gates, facts: GateFacts, now: datetime, words: Words, *, freezes: Sequence[Freeze]
 ) -> tuple[GateResult, ...]:
     """Return a result for every gate that applies, in the order of the documentation.
 
@@ -78,17 +79,17 @@ def evaluate(
     """
     found: dict[str, Verdict] = {"checks": _checks(gates.checks, facts, now)}
     if gates.soak:
-        found["soak"] = _not_yet("soak")
+        found["soak"] = _not_yet("soak", words)
     if gates.approvals or _objections(_counted_reviews(facts)):
         found["approvals"] = _approvals(gates.approvals, facts)
     if gates.sign_offs:
         found["sign_offs"] = _sign_offs(gates.sign_offs, facts)
     if gates.windows:
-        found["windows"] = _not_yet("windows")
+        found["windows"] = _not_yet("windows", words)
     if gates.drained:
-        found["drained"] = _not_yet("drained")
+        found["drained"] = _not_yet("drained", words)
     if freezes:
-        found["freezes"] = _not_yet("freezes")
+        found["freezes"] = _not_yet("freezes", words)
     return tuple(
         GateResult(gate, _overridden(gate, facts) or verdict) for gate, verdict in found.items()
     )
@@ -103,10 +104,11 @@ def people_agree(gates: Gates, facts: GateFacts) -> bool:
     return bool(signed or approved) and not refused
 
 
-def _not_yet(gate: str) -> Closed:
+def _not_yet(gate: str, words: Words) -> Closed:
+    override = words.command(f"override {gate} REASON")
     return Closed(
         f"`{gate}` is configured but this version does not evaluate it yet; take it out of "
-        f"`.lockstep.yaml`, or say `/override {gate} REASON`"
+        f"`.lockstep.yaml`, or say `{override}`"
     )
 
 

@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 from bot.decisions.commands import Command, Override, Reject, Rollback, SignOff
 from bot.decisions.facts import Permission, Who
+from bot.words import Words
 from config.schema import Role
 from config.suggest import named, suggest
 
@@ -58,6 +59,7 @@ def may(
     command: Command,
     who: Who,
     roles: Mapping[str, Role],
+    words: Words,
     trusted_roles: Collection[str] = (),
 ) -> Allowed | Refused | Ignored:
     """Return whether `who` may give `command`.
@@ -69,28 +71,28 @@ def may(
         return Ignored(f"bots give no commands, and {who.login} is one")
     match command:
         case SignOff(role) | Reject(role):
-            return _member(command, role, who, roles)
+            return _member(command, role, who, roles, words)
         case Rollback() | Override():
             trusted = sorted(set(trusted_roles) & set(roles))
             if who.roles & set(trusted):
                 return Allowed()
-            return _ranked(command, who, "maintain", trusted)
+            return _ranked(command, who, "maintain", trusted, words)
         case _:
-            return _ranked(command, who, "write", ())
+            return _ranked(command, who, "write", (), words)
 
 
 def _member(
-    command: SignOff | Reject, role: str, who: Who, roles: Mapping[str, Role]
+    command: SignOff | Reject, role: str, who: Who, roles: Mapping[str, Role], words: Words
 ) -> Allowed | Refused:
     if role not in roles:
         return Refused(_unknown_role(role, roles))
     if role in who.roles:
         return Allowed()
     # Code spans, so that nobody is notified of somebody else's mistake.
+    said = words.command(f"{command.kind} {role}")
     members = ", ".join(f"`{member}`" for member in roles[role].root)
     return Refused(
-        f"`/{command.kind} {role}` needs a member of the role `{role}`, and {who.login} is none; "
-        f"it has {members}."
+        f"`{said}` needs a member of the role `{role}`, and {who.login} is none; it has {members}."
     )
 
 
@@ -104,13 +106,15 @@ def _unknown_role(role: str, roles: Mapping[str, Role]) -> str:
 
 
 def _ranked(
-    command: Command, who: Who, needed: Permission, roles: Sequence[str]
+    command: Command, who: Who, needed: Permission, roles: Sequence[str], words: Words
 ) -> Allowed | Refused:
     if _RANKS.index(who.permission) >= _RANKS.index(needed):
         return Allowed()
     also = "".join(f", or the role `{role}`" for role in roles)
-    has = f"only {who.permission}" if who.permission != "none" else "none"
+    said, has = words.command(command.kind), "none"
+    if who.permission != "none":
+        has = f"only {words.rank(who.permission)}"
     return Refused(
-        f"`/{command.kind}` needs {needed} permission for this repository{also}, and {who.login} "
-        f"has {has}; ask somebody who has it to say it."
+        f"`{said}` needs {words.needs(needed)}{also}, and {who.login} has {has}; "
+        "ask somebody who has it to say it."
     )

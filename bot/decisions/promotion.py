@@ -17,6 +17,7 @@ from bot.decisions.gates import (
     evaluate,
     people_agree,
 )
+from bot.words import Words
 from config.schema import Freeze, Gates
 from config.suggest import named
 
@@ -163,28 +164,32 @@ class Status:
     line: str
 
 
-def decide_promotion(promotion: Promotion, facts: PromotionFacts, now: datetime) -> Decision:  # noqa: C901, PLR0911, PLR0912 - one flat ladder, read from top to bottom
+def decide_promotion(  # noqa: C901, PLR0911, PLR0912 - one flat ladder, read from top to bottom
+    promotion: Promotion, facts: PromotionFacts, now: datetime, words: Words
+) -> Decision:
     """Return the one next move; the first thing that is in its way explains the wait."""
+    cancel, retry = words.command("cancel"), words.command("retry")
     request, evidence = facts.pull_request, facts.evidence
-    if request is not None and (ended := _ended(promotion, request, evidence, now)):
+    if request is not None and (ended := _ended(promotion, request, evidence, now, words)):
         return ended
     if facts.cancel:
-        return Cancelled(f"{facts.cancel.person} said `/cancel`")
+        return Cancelled(f"{facts.cancel.person} said `{cancel}`")
     if facts.hold:
-        return Hold(f"held by {facts.hold.person}: {facts.hold.reason}; `/resume` lets it go on")
-    if newer := _newer(promotion, facts):
+        resume = words.command("resume")
+        return Hold(f"held by {facts.hold.person}: {facts.hold.reason}; `{resume}` lets it go on")
+    if newer := _newer(promotion, facts, words):
         return newer
     if facts.source_head is None or not facts.source_kept:
         return Blocked(
             f"{_short(promotion.source)} is no longer on {promotion.source_branch}; "
-            "`/retry` takes what is there now, `/cancel` ends this promotion"
+            f"`{retry}` takes what is there now, `{cancel}` ends this promotion"
         )
     if facts.target_head is None:
-        return Blocked(f"the branch {promotion.branch} is gone; bring it back, or say `/cancel`")
+        return Blocked(f"the branch {promotion.branch} is gone; bring it back, or say `{cancel}`")
     if not facts.pending:
         return UpToDate(f"{promotion.environment} has all of {_short(promotion.source)}")
     if facts.conflicts:
-        return Blocked(_conflict(facts.conflicts))
+        return Blocked(_conflict(facts.conflicts, words))
     build = (promotion.source, facts.target_head)
     if evidence is None or request is None or request.state == "closed":
         return Build(*build, f"promoting {_short(promotion.source)} to {promotion.environment}")
@@ -197,11 +202,12 @@ def decide_promotion(promotion: Promotion, facts: PromotionFacts, now: datetime)
         return Rebuild(*build, f"somebody pushed {_short(request.head)} to the promotion's branch")
     if request.base != promotion.branch:
         return Blocked(
-            f"the pull request now goes into {request.base}; set its base to {promotion.branch}"
+            f"the {words.pull_request} now goes into {request.base}; "
+            f"set its base to {promotion.branch}"
         )
     if facts.refusal:
-        return Blocked(f"the forge refuses to merge; `/retry` tries again: {facts.refusal}")
-    results = evaluate(promotion.gates, evidence, now, freezes=promotion.freezes)
+        return Blocked(f"the forge refuses to merge; `{retry}` tries again: {facts.refusal}")
+    results = evaluate(promotion.gates, evidence, now, words, freezes=promotion.freezes)
     return _gated(results) or Merge(
         candidate.sha, promotion.merge, f"every gate is open: merging {_short(candidate.sha)}"
     )
@@ -221,23 +227,28 @@ def status_of(decision: Decision) -> Status | None:
 
 
 def _ended(
-    promotion: Promotion, request: PullRequest, evidence: GateFacts | None, now: datetime
+    promotion: Promotion,
+    request: PullRequest,
+    evidence: GateFacts | None,
+    now: datetime,
+    words: Words,
 ) -> Finish | MergedByHand | Cancelled | None:
     """Return what a pull request that is no longer open means; None where it decides nothing."""
+    cancel, noun = words.command("cancel"), words.pull_request
     if request.state == "open":
-        deleted = "the promotion's branch was deleted, which is `/cancel`"
+        deleted = f"the promotion's branch was deleted, which is `{cancel}`"
         return Cancelled(deleted) if request.branch_deleted else None
     if request.state == "closed":
         # Closed by ourselves, it is what an earlier decision left: that one is made again.
-        closed = f"{request.by} closed the pull request, which is `/cancel`"
+        closed = f"{request.by} closed the {noun}, which is `{cancel}`"
         return None if request.by_self else Cancelled(closed)
     if request.base != promotion.branch:
         return Cancelled(
-            f"{request.by} merged the pull request into {request.base}, not {promotion.branch}"
+            f"{request.by} merged the {noun} into {request.base}, not {promotion.branch}"
         )
     if request.by_self:
         return Finish(f"{_short(promotion.source)} is in {promotion.environment}")
-    jumped = _jumped(promotion, request, evidence, now)
+    jumped = _jumped(promotion, request, evidence, now, words)
     past = _names(jumped)
     return MergedByHand(
         request.by,
@@ -247,24 +258,29 @@ def _ended(
 
 
 def _jumped(
-    promotion: Promotion, request: PullRequest, evidence: GateFacts | None, now: datetime
+    promotion: Promotion,
+    request: PullRequest,
+    evidence: GateFacts | None,
+    now: datetime,
+    words: Words,
 ) -> tuple[GateResult, ...]:
     if evidence is None:
         return ()
-    results = evaluate(promotion.gates, evidence, now, freezes=promotion.freezes)
+    results = evaluate(promotion.gates, evidence, now, words, freezes=promotion.freezes)
     if request.head != evidence.candidate.sha:
         unseen = Closed(f"{_short(request.head)} was merged and nobody judged it")
         return tuple(GateResult(result.gate, unseen) for result in results)
     return tuple(result for result in results if not isinstance(result.verdict, Open))
 
 
-def _newer(promotion: Promotion, facts: PromotionFacts) -> Supersede | None:
+def _newer(promotion: Promotion, facts: PromotionFacts, words: Words) -> Supersede | None:
     """Return the move to a newer source commit, unless people would be disturbed by it."""
     if facts.source_head is None or facts.source_head == promotion.source:
         return None
     newer = f"{promotion.source_branch} has moved to {_short(facts.source_head)}"
     if facts.retry:
-        return Supersede(facts.source_head, f"{newer}, and {facts.retry.person} said `/retry`")
+        retry = words.command("retry")
+        return Supersede(facts.source_head, f"{newer}, and {facts.retry.person} said `{retry}`")
     signing = facts.evidence is not None and people_agree(promotion.gates, facts.evidence)
     if promotion.automatic and not signing:
         return Supersede(facts.source_head, newer)
@@ -285,11 +301,12 @@ def _gated(results: Sequence[GateResult]) -> Wait | Blocked | None:
     return move(first.reason + also, until)
 
 
-def _conflict(places: Sequence[tuple[str, str | None]]) -> str:
+def _conflict(places: Sequence[tuple[str, str | None]], words: Words) -> str:
     path, key = places[0]
     more = f" and {len(places) - 1} more" if len(places) > 1 else ""
     place = named(path if key is None else f"{path}:{key}")
-    return f"conflict at {place}{more}; choose with `/resolve PATH[:KEY] source|target`"
+    resolve = words.command("resolve PATH[:KEY] source|target")
+    return f"conflict at {place}{more}; choose with `{resolve}`"
 
 
 def _names(results: Sequence[GateResult]) -> str:

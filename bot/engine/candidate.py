@@ -455,9 +455,9 @@ def _message(comparison: Comparison, promoted: Sequence[Change], commits: Sequen
     ]
     if len(commits) > _MOST_COMMITS_LISTED:
         lines.append(f"- and {len(commits) - _MOST_COMMITS_LISTED} more")
-    pull_requests = dict.fromkeys(number for c in commits for number in c.pull_requests)
+    pull_requests = dict.fromkeys(named for c in commits for named in c.pull_requests)
     if pull_requests:
-        lines += ["", "Pull requests: " + ", ".join(f"#{number}" for number in pull_requests)]
+        lines += ["", f"Pull requests: {', '.join(pull_requests)}"]
     lines += [
         "",
         f"Lockstep-Promotion: {promotion_id(target.environment, source.sha)}",

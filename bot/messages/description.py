@@ -8,13 +8,10 @@ from bot.markdown import code, cut, folded, plain, sentence
 from bot.messages.tables import changes_table, counted
 from bot.messages.usage import usages
 from bot.model import State
+from bot.words import Words
 
 _MOST_COMMITS = 50
 _OF_A_PROMOTION = ("sign-off", "reject", "hold", "resume", "cancel", "retry", "override", "help")
-_SIGN_OFF_HERE = (
-    "A member of the role agrees by the comment `/sign-off ROLE`, or says no by "
-    "`/reject ROLE REASON`."
-)
 
 
 def title(plan: Plan) -> str:
@@ -24,7 +21,9 @@ def title(plan: Plan) -> str:
     return f"Promote {source.environment} to {target.environment}{what}"
 
 
-def body(plan: Plan, gates: Sequence[GateResult], reason: str, *, open_: bool = True) -> str:
+def body(
+    plan: Plan, gates: Sequence[GateResult], reason: str, words: Words, *, open_: bool = True
+) -> str:
     """Return what a promotion's pull request says, for a reviewer who has thirty seconds.
 
     One that is not `open_` any more takes no commands.
@@ -33,12 +32,12 @@ def body(plan: Plan, gates: Sequence[GateResult], reason: str, *, open_: bool = 
     parts = [
         f"**{sentence(reason)}**",
         gates_table(gates) if gates else "",
-        _SIGN_OFF_HERE if open_ and _awaits_sign_off(gates) else "",
+        _sign_off_here(words) if open_ and _awaits_sign_off(gates) else "",
         _promoted(plan),
         *(f"> {code(c.path)}: {sentence(c.note)}" for c in plan.promoted if c.note),
-        _held_back(plan),
-        _commits(plan),
-        folded("Commands", usages(_OF_A_PROMOTION)) if open_ else "",
+        _held_back(plan, words),
+        _commits(plan, words),
+        folded("Commands", usages(_OF_A_PROMOTION, words)) if open_ else "",
         (
             f"<sub>From {code(source.branch)} at `{source.sha[:10]}`; "
             f"what is tested here is what lands in {code(target.branch)}.</sub>"
@@ -59,6 +58,11 @@ def _awaits_sign_off(gates: Iterable[GateResult]) -> bool:
     return any(one.gate == "sign_offs" and not isinstance(one.verdict, Open) for one in gates)
 
 
+def _sign_off_here(words: Words) -> str:
+    agree, refuse = words.command("sign-off ROLE"), words.command("reject ROLE REASON")
+    return f"A member of the role agrees by the comment `{agree}`, or says no by `{refuse}`."
+
+
 def gates_table(gates: Sequence[GateResult]) -> str:
     """Return the gates with the sentence that each explains itself in."""
     lines = ["| gate | state | why |", "|---|---|---|"]
@@ -69,14 +73,14 @@ def gates_table(gates: Sequence[GateResult]) -> str:
     return "\n".join(lines)
 
 
-def _held_back(plan: Plan) -> str:
+def _held_back(plan: Plan, words: Words) -> str:
     if not plan.held_back:
         return ""
     source, target = plan.comparison.source, plan.comparison.target
     why = {
         State.DRIFT: f"changed in {target.environment} alone; it is left as it is",
         State.KEPT: "differs on purpose, by a `keep:` rule",
-        State.CONFLICT: "changed on both sides; choose with `/resolve`",
+        State.CONFLICT: f"changed on both sides; choose with `{words.command('resolve')}`",
         State.PENDING: "comments or layout, which could not be merged",
     }
     parts, counts = [], []
@@ -90,22 +94,24 @@ def _held_back(plan: Plan) -> str:
     return folded(summary, "\n\n".join(parts), open_=not plan.promoted)
 
 
-def _commits(plan: Plan) -> str:
+def _commits(plan: Plan, words: Words) -> str:
     lines = [
         f"- {c.sha[:10]} {plain(c.subject)} ({plain(c.author)}, {c.date[:10]})"
         for c in plan.commits[:_MOST_COMMITS]
     ]
     if len(plan.commits) > _MOST_COMMITS:
         lines.append(f"- and {len(plan.commits) - _MOST_COMMITS} more")
-    numbers = dict.fromkeys(n for commit in plan.commits for n in commit.pull_requests)
-    included = ", ".join(f"#{number}" for number in numbers)
-    included = f"Included pull requests: {included}\n\n" if included else ""
+    named = dict.fromkeys(each for commit in plan.commits for each in commit.pull_requests)
+    # On GitLab `#12` is an issue, and on GitHub `!12` is nothing.
+    included = ", ".join(each for each in named if each.startswith(words.mark))
+    included = f"Included {words.pull_request}s: {included}\n\n" if included else ""
     return included + folded(f"Commits: {len(plan.commits)}", "\n".join(lines)) if lines else ""
 
 
-def cancelled(reason: str, environment: str) -> str:
+def cancelled(reason: str, environment: str, words: Words) -> str:
     """Return the last word of a promotion that a person ended."""
-    return f"{reason}; `/promote {environment}` starts it anew"
+    again = words.command(f"promote {environment}")
+    return f"{reason}; `{again}` starts it anew"
 
 
 def incident(candidate: str, merged: str) -> str:

@@ -6,6 +6,7 @@ from bot.engine.drift import Comparison
 from bot.markdown import cut, plain, sentence
 from bot.messages.tables import changes_table
 from bot.model import State
+from bot.words import Words
 
 _HOME = "The first environment has them already, and they come with the next promotions"
 
@@ -34,13 +35,18 @@ def no_drift() -> str:
 
 
 def drift_body(
-    comparisons: Sequence[Comparison], back_merges: Mapping[str, int | None], problem: str = ""
+    comparisons: Sequence[Comparison],
+    back_merges: Mapping[str, int | None],
+    words: Words,
+    problem: str = "",
 ) -> str:
     """Return the body of a repository's one drift issue.
 
     `back_merges` are the numbers of the pull requests that bring drift home, by the
     environment that drifted; None where it is home already.
     """
+    keep, discard = words.command("keep PATH [KEY]"), words.command("discard PATH [KEY]")
+    resolve = words.command("resolve PATH[:KEY] source|target")
     parts = [broken(problem)] if problem else []
     for comparison in comparisons:
         source, target = comparison.source.environment, comparison.target.environment
@@ -53,23 +59,24 @@ def drift_body(
             advice = "Bring them home with a commit"
             if target in back_merges:
                 number = back_merges[target]
-                advice = f"#{number} brings them home" if number else _HOME
+                advice = f"{words.reference(number)} brings them home" if number else _HOME
             parts.append(
                 f"Only {plain(target)} has these. {advice}; or declare them with "
-                "`/keep PATH [KEY]`, or undo them with `/discard PATH [KEY]`.\n\n"
+                f"`{keep}`, or undo them with `{discard}`.\n\n"
                 + changes_table(drifted, source, target)
             )
         conflicts = [change for change in found if change.state is State.CONFLICT]
         if conflicts:
             parts.append(
                 "Both sides changed these, so nothing is promoted until somebody chooses: "
-                "`/resolve PATH[:KEY] source|target`, or `/keep PATH [KEY]`.\n\n"
-                + changes_table(conflicts, source, target)
+                f"`{resolve}`, or `{keep}`.\n\n" + changes_table(conflicts, source, target)
             )
     return cut("\n\n".join(parts))
 
 
-def overview(comparisons: Sequence[Comparison], opened: Mapping[str, int | None]) -> str:
+def overview(
+    comparisons: Sequence[Comparison], opened: Mapping[str, int | None], words: Words
+) -> str:
     """Return what `/status` and `/drift` answer: each hop, and the promotion that is open."""
     lines = [
         "| from | to | | pending | drift | conflict | promotion |",
@@ -78,7 +85,7 @@ def overview(comparisons: Sequence[Comparison], opened: Mapping[str, int | None]
     for comparison in comparisons:
         counts, target = comparison.counts, comparison.target.environment
         number = opened.get(target)
-        under_way = f"#{number}" if number else "opening" if target in opened else ""
+        under_way = words.reference(number) if number else "opening" if target in opened else ""
         lines.append(
             f"| {plain(comparison.source.environment)} | {plain(target)} | {comparison.state} "
             f"| {counts[State.PENDING]} | {counts[State.DRIFT]} | {counts[State.CONFLICT]} "

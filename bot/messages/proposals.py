@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from bot.markdown import code, cut, plain, sentence, shortened
 from bot.messages.tables import changes_table, counted
 from bot.model import Change
+from bot.words import Words
 
 
 def keep_title(path: str, key: str | None) -> str:
@@ -12,12 +13,12 @@ def keep_title(path: str, key: str | None) -> str:
     return f"Keep {_short_place(path, key)} as each environment's own"
 
 
-def keep_body(person: str, path: str, key: str | None) -> str:
+def keep_body(person: str, path: str, key: str | None, words: Words) -> str:
     """Return its description."""
     place = path if key is None else f"{path}:{key}"
     return (
-        f"{plain(person)} said `/keep`: {code(place)} differs between the environments on purpose. "
-        "Once this is merged it is neither promoted nor reported as drift."
+        f"{plain(person)} said `{words.command('keep')}`: {code(place)} differs between the "
+        "environments on purpose. Once this is merged it is neither promoted nor reported as drift."
     )
 
 
@@ -26,10 +27,13 @@ def carry_title(source: str, into: str, path: str, key: str | None) -> str:
     return f"Set {_short_place(path, key)} in {into} as it is in {source}"
 
 
-def carry_body(person: str, command: str, changes: Sequence[Change], source: str, into: str) -> str:
+def carry_body(
+    person: str, command: str, changes: Sequence[Change], source: str, into: str, words: Words
+) -> str:
     """Return its description."""
     return cut(
-        f"{plain(person)} said `/{command}`: {plain(into)} takes the value of {plain(source)}.\n\n"
+        f"{plain(person)} said `{words.command(command)}`: "
+        f"{plain(into)} takes the value of {plain(source)}.\n\n"
         + changes_table(changes, source, into, move=True)
     )
 
@@ -45,9 +49,14 @@ def back_merge_title(environment: str, first: str, changes: Sequence[Change]) ->
 
 
 def back_merge_body(
-    environment: str, first: str, changes: Sequence[Change], refused: Sequence[Change]
+    environment: str,
+    first: str,
+    changes: Sequence[Change],
+    refused: Sequence[Change],
+    words: Words,
 ) -> str:
     """Return what a back-merge says."""
+    keep, discard = words.command("keep PATH [KEY]"), words.command("discard PATH [KEY]")
     parts = [
         (
             f"**{plain(environment)} has what {plain(first)} does not**: a hotfix, a roll-back or "
@@ -55,8 +64,8 @@ def back_merge_body(
         ),
         changes_table(changes, environment, first, move=True),
         (
-            "If it is meant to differ say `/keep PATH [KEY]`; if it should not be there at all say "
-            "`/discard PATH [KEY]`. To close this leaves it as drift."
+            f"If it is meant to differ say `{keep}`; if it should not be there at all say "
+            f"`{discard}`. To close this leaves it as drift."
         ),
     ]
     if refused:

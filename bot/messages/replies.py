@@ -6,6 +6,7 @@ from bot.engine.candidate import Plan
 from bot.markdown import code, plain, sentence
 from bot.messages.tables import changes_table
 from bot.model import State
+from bot.words import Words
 from config.suggest import suggest
 
 NOTHING_HELD = "Nobody holds this promotion, so there was nothing to resume."
@@ -37,17 +38,18 @@ def remembered(environment: str) -> str:
     return f"When this is merged I promote it to {plain(environment)}."
 
 
-def not_into_its_source(base: str, environment: str, source: str) -> str:
+def not_into_its_source(base: str, environment: str, source: str, words: Words) -> str:
     """Return the answer to `/promote` on an open pull request that goes elsewhere."""
+    promote = words.command(f"promote {plain(environment)}")
     return (
         f"This goes into {code(base)}, and {plain(environment)} is promoted from {plain(source)}; "
-        f"say `/promote {plain(environment)}` once {plain(source)} has it."
+        f"say `{promote}` once {plain(source)} has it."
     )
 
 
-def started(environment: str, source: str) -> str:
+def started(environment: str, source: str, words: Words) -> str:
     """Return the answer to `/promote`."""
-    return f"Promoting {source[:10]} to {plain(environment)}; a pull request follows."
+    return f"Promoting {source[:10]} to {plain(environment)}; a {words.pull_request} follows."
 
 
 def no_environment(name: str, known: Collection[str]) -> str:
@@ -62,21 +64,22 @@ def nothing_pending(source: str, target: str) -> str:
     return f"{plain(target)} has all that {plain(source)} has, but for what is held back."
 
 
-def conflicting(plan: Plan) -> str:
+def conflicting(plan: Plan, words: Words) -> str:
     """Return the answer to `/promote` where a conflict is in the way."""
     source, target = plan.comparison.source.environment, plan.comparison.target.environment
     found = [change for change in plan.held_back if change.state is State.CONFLICT]
+    resolve = words.command("resolve PATH[:KEY] source|target")
     return (
         f"Nothing is promoted to {plain(target)}, since both sides changed these; choose with "
-        "`/resolve PATH[:KEY] source|target`, or declare them with `/keep PATH [KEY]`.\n\n"
+        f"`{resolve}`, or declare them with `{words.command('keep PATH [KEY]')}`.\n\n"
         + changes_table(found, source, target)
     )
 
 
-def already_open(environment: str, number: int | None) -> str:
+def already_open(environment: str, number: int | None, words: Words) -> str:
     """Return the answer to `/promote` where a promotion is under way."""
-    where = f" in #{number}" if number else ""
-    return f"A promotion to {plain(environment)} is open already{where}; `/retry` renews it there."
+    where, retry = f" in {words.reference(number)}" if number else "", words.command("retry")
+    return f"A promotion to {plain(environment)} is open already{where}; `{retry}` renews it there."
 
 
 def overridden(gate: str, reason: str) -> str:
@@ -88,35 +91,36 @@ def overridden(gate: str, reason: str) -> str:
     )
 
 
-def hidden_teams(teams: Iterable[str]) -> str:
+def hidden_teams(teams: Iterable[str], words: Words) -> str:
     """Return the answer to somebody whose role rests on teams that we may not see."""
     listed = ", ".join(code(f"@{team}") for team in teams)
     return (
         f"I cannot see who is in {listed}, and so not whether you are. If there is such a team, my "
-        "token needs to read the organisation's members (`read:org`; for an App the permission "
-        "Members: read) and its account has to belong there. Then say it again."
+        f"token needs {words.team_needs}. Then say it again."
     )
 
 
-def not_here(command: str) -> str:
+def not_here(command: str, words: Words) -> str:
     """Return the answer to a promotion's command where there is no promotion."""
-    return f"`/{command}` belongs on the pull request of an open promotion, and this is none."
+    said, noun = words.command(command), words.pull_request
+    return f"`{said}` belongs on the {noun} of an open promotion, and this is none."
 
 
-def not_yet(command: str) -> str:
+def not_yet(command: str, words: Words) -> str:
     """Return the answer to a command that this version does not carry out."""
-    return f"`/{command}` is not carried out by this version yet; nothing was done."
+    said = words.command(command)
+    return f"`{said}` is not carried out by this version yet; nothing was done."
 
 
-def no_difference(path: str, key: str | None) -> str:
+def no_difference(path: str, key: str | None, words: Words) -> str:
     """Return the answer to a command about a place that does not differ."""
-    place = path if key is None else f"{path}:{key}"
-    return f"I find no difference at {code(place)} that this could settle; `/drift` lists them."
+    place, lists = path if key is None else f"{path}:{key}", words.command("drift")
+    return f"I find no difference at {code(place)} that this could settle; `{lists}` lists them."
 
 
-def proposed(what: str, number: int) -> str:
+def proposed(what: str, number: int, words: Words) -> str:
     """Return the answer to a command that a pull request was opened for."""
-    return f"{what} in #{number}; it takes effect when that is merged."
+    return f"{what} in {words.reference(number)}; it takes effect when that is merged."
 
 
 def gone(environment: str) -> str:
@@ -134,11 +138,13 @@ def kept_already(path: str, key: str | None) -> str:
     return f"{code(path if key is None else f'{path}:{key}')} is kept already."
 
 
-def failed(command: str) -> str:
+def failed(command: str, words: Words) -> str:
     """Return the answer to a command that met a fault of ours."""
-    return f"`/{command}` met a fault of mine and was not carried out; my log says which."
+    said = words.command(command)
+    return f"`{said}` met a fault of mine and was not carried out; my log says which."
 
 
-def refused(command: str, reason: str) -> str:
+def refused(command: str, reason: str, words: Words) -> str:
     """Return the answer to a command that the forge would not carry out."""
-    return f"`/{command}` was not carried out, since the forge refuses: {sentence(reason)}"
+    said = words.command(command)
+    return f"`{said}` was not carried out, since the forge refuses: {sentence(reason)}"

@@ -3,17 +3,18 @@
 from collections.abc import Iterable
 
 from bot.decisions.commands import USAGES
+from bot.words import Words
 
 # What each command does; one that this version does not carry out yet is not offered.
 _DOES = {
     "promote": "promote what is pending into an environment",
     "sign-off": "agree to exactly this content, for a role",
-    "reject": "disagree, for a role; a `/sign-off` of yours lifts it",
-    "hold": "do nothing until somebody says `/resume`",
+    "reject": "disagree, for a role; a `{sign_off}` of yours lifts it",
+    "hold": "do nothing until somebody says `{resume}`",
     "resume": "end a hold",
     "cancel": "close the promotion; this source commit is not tried again by itself",
     "retry": "look at everything again, and take what the source has now",
-    "override": "pass a gate for this content; needs maintain permission",
+    "override": "pass a gate for this content; needs {maintain}",
     "keep": "propose that a place differs on purpose",
     "discard": "propose to undo what drifted",
     "resolve": "propose one side of a conflict for both",
@@ -23,13 +24,20 @@ _DOES = {
 }
 
 
-def help_text() -> str:
+def help_text(words: Words) -> str:
     """Return what `/help` answers."""
     intro = "A line that starts with one of these, in a new comment, is for me:"
-    return f"{intro}\n\n{usages(_DOES)}"
+    return f"{intro}\n\n{usages(_DOES, words)}"
 
 
-def usages(names: Iterable[str]) -> str:
+def usages(names: Iterable[str], words: Words) -> str:
     """Return a list of commands, how each is written and what it does."""
-    written = {usage.split()[0].removeprefix("/"): usage for usage in USAGES}
-    return "\n".join(f"- `{written[name]}`: {_DOES[name]}" for name in names)
+    takes = {usage.split()[0].removeprefix("/"): usage.removeprefix("/") for usage in USAGES}
+    named = {
+        "maintain": words.needs("maintain"),
+        "resume": words.command("resume"),
+        "sign_off": words.command("sign-off"),
+    }
+    return "\n".join(
+        f"- `{words.command(takes[name])}`: {_DOES[name].format_map(named)}" for name in names
+    )

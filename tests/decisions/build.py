@@ -14,6 +14,7 @@ from bot.decisions.facts import (
     SignedOff,
 )
 from bot.decisions.gates import Verdict, evaluate
+from bot.words import GITHUB
 from config.schema import Gates
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -56,5 +57,5 @@ def overridden(gate: str, at: float = 1, digest: str = NOW_PROMOTED) -> Overridd
 
 def verdict(gate: str, gates: Gates, facts: GateFacts, now: datetime = NOON) -> Verdict:
     """Return what `gate` says, which must be among the results."""
-    found = evaluate(gates, facts, now, freezes=())
+    found = evaluate(gates, facts, now, GITHUB, freezes=())
     return next(result.verdict for result in found if result.gate == gate)

@@ -32,6 +32,7 @@ from bot.decisions.commands import (
     parse_comment,
     write,
 )
+from bot.words import GITHUB, GITLAB, Words
 from config.patterns import child
 
 EVERY_COMMAND: list[tuple[str, Command]] = [
@@ -65,7 +66,7 @@ NO_GATE = (
 
 def answers(text: str) -> list[str]:
     """Return the answers to `text`, which holds no command."""
-    parsed = parse_comment(text)
+    parsed = parse_comment(text, GITHUB)
     assert all(isinstance(each, Unclear) for each in parsed)
     return [each.answer for each in parsed if isinstance(each, Unclear)]
 
@@ -74,10 +75,10 @@ def answers(text: str) -> list[str]:
 def test_every_command_is_read_and_written_in_both_forms(line: str, command: Command) -> None:
     prefixed = "/lockstep " + line.removeprefix("/")
 
-    assert parse_comment(line) == (command,)
-    assert parse_comment(prefixed) == (command,)
-    assert write(command) == line
-    assert write(command, prefixed=True) == prefixed
+    assert parse_comment(line, GITHUB) == (command,)
+    assert parse_comment(prefixed, GITHUB) == (command,)
+    assert write(command, GITHUB) == line
+    assert write(command, GITLAB) == prefixed
 
 
 def test_the_table_above_knows_every_command() -> None:
@@ -88,7 +89,7 @@ def test_the_table_above_knows_every_command() -> None:
 def test_several_lines_are_several_commands_in_their_order() -> None:
     text = "Looks good!\r\n/sign-off qa  \r\n\r\nand\r/hold until noon\n/lgtm\n /resume\t\n"
 
-    assert parse_comment(text) == (SignOff("qa"), Hold("until noon"), Resume())
+    assert parse_comment(text, GITHUB) == (SignOff("qa"), Hold("until noon"), Resume())
 
 
 @pytest.mark.parametrize(
@@ -120,7 +121,7 @@ def test_several_lines_are_several_commands_in_their_order() -> None:
     ],
 )
 def test_what_is_not_for_us_gets_no_answer(text: str) -> None:
-    assert parse_comment(text) == ()
+    assert parse_comment(text, GITHUB) == ()
 
 
 @pytest.mark.parametrize(
@@ -213,7 +214,7 @@ def test_a_near_miss_is_answered_with_the_nearest_command(line: str, answer: str
 def test_quotes_hold_words_together_and_reasons_are_taken_as_they_are(
     line: str, command: Command
 ) -> None:
-    assert parse_comment(line) == (command,)
+    assert parse_comment(line, GITHUB) == (command,)
 
 
 def test_an_answer_never_leaves_its_code_span() -> None:
@@ -230,7 +231,7 @@ def test_a_command_without_end_is_refused() -> None:
 
 
 def test_a_comment_with_too_many_commands_is_told_where_they_stop() -> None:
-    parsed = parse_comment("/status\n" * MOST_COMMANDS + "/hold on\n" * 1000)
+    parsed = parse_comment("/status\n" * MOST_COMMANDS + "/hold on\n" * 1000, GITHUB)
 
     assert parsed == (
         *[Status()] * MOST_COMMANDS,
@@ -243,7 +244,7 @@ def test_a_comment_with_too_many_commands_is_told_where_they_stop() -> None:
 
 
 def test_half_a_surrogate_pair_does_not_travel_on() -> None:
-    assert parse_comment("/hold \udc80") == (Hold("?"),)
+    assert parse_comment("/hold \udc80", GITHUB) == (Hold("?"),)
 
 
 @pytest.mark.parametrize(("_line", "command"), EVERY_COMMAND)
@@ -278,6 +279,14 @@ ANY_COMMAND: st.SearchStrategy[Command] = st.one_of(
 )
 
 
-@given(ANY_COMMAND, st.booleans())
-def test_what_is_written_is_read_again(command: Command, prefixed: bool) -> None:  # noqa: FBT001 - hypothesis gives it
-    assert parse_comment(write(command, prefixed=prefixed)) == (command,)
+@given(ANY_COMMAND, st.sampled_from([GITHUB, GITLAB]))
+def test_what_is_written_is_read_again(command: Command, words: Words) -> None:
+    assert parse_comment(write(command, words), words) == (command,)
+
+
+def test_on_gitlab_whoever_is_not_understood_is_shown_the_form_that_gitlab_keeps() -> None:
+    (unclear,) = parse_comment("/hold", GITLAB)
+    (near,) = parse_comment("/retri", GITLAB)
+
+    assert unclear == Unclear("/hold", "`/hold` lacks REASON. Write `/lockstep hold REASON`.")
+    assert near == Unclear("/retri", "I know no `/retri`. Did you mean `/lockstep retry`?")

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bot.decisions.commands import Hold, Resume, Status, Unclear, parse_comment
 from bot.decisions.comments import LONGEST_COMMENT
+from bot.words import GITHUB
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,7 @@ from bot.decisions.comments import LONGEST_COMMENT
     ],
 )
 def test_code_quotations_and_hidden_text_command_nothing(text: str) -> None:
-    assert parse_comment(text.replace("{}", "/hold on")) == ()
+    assert parse_comment(text.replace("{}", "/hold on"), GITHUB) == ()
 
 
 @pytest.mark.parametrize(
@@ -68,11 +69,11 @@ def test_code_quotations_and_hidden_text_command_nothing(text: str) -> None:
     ],
 )
 def test_what_follows_code_quotations_and_hidden_text_counts(before: str) -> None:
-    assert parse_comment(before + "/hold on") == (Hold("on"),)
+    assert parse_comment(before + "/hold on", GITHUB) == (Hold("on"),)
 
 
 def test_a_command_right_below_a_quotation_is_not_done_but_answered() -> None:
-    assert parse_comment("> please do\n/promote staging") == (
+    assert parse_comment("> please do\n/promote staging", GITHUB) == (
         Unclear(
             "/promote staging",
             "`/promote staging` belongs to the quotation above it, so I left it alone. "
@@ -84,7 +85,9 @@ def test_a_command_right_below_a_quotation_is_not_done_but_answered() -> None:
 def test_a_line_that_the_limit_of_a_comment_cuts_is_left_out() -> None:
     padding = "x" * (LONGEST_COMMENT - len("/status\n/reject qa no\n")) + "\n"
 
-    assert parse_comment("/status\n" + padding + "/reject qa nobody has looked") == (Status(),)
+    assert parse_comment("/status\n" + padding + "/reject qa nobody has looked", GITHUB) == (
+        Status(),
+    )
 
 
 # Pieces that a scanner could stumble over, so that random comments are nasty ones.
@@ -97,7 +100,7 @@ COMMENTS = st.lists(
 
 @given(COMMENTS)
 def test_no_comment_raises_and_every_answer_is_one_short_line(text: str) -> None:
-    for each in parse_comment(text):
+    for each in parse_comment(text, GITHUB):
         if isinstance(each, Unclear):
             assert each.answer.isprintable()
             assert len(each.answer) < 400
@@ -107,14 +110,14 @@ def test_no_comment_raises_and_every_answer_is_one_short_line(text: str) -> None
 def test_nothing_in_a_fence_is_a_command(text: str) -> None:
     fence = "`" * (text.count("`") + 3)
 
-    assert parse_comment(f"{fence}\n{text}\n{fence}\n/resume") == (Resume(),)
+    assert parse_comment(f"{fence}\n{text}\n{fence}\n/resume", GITHUB) == (Resume(),)
 
 
 @given(COMMENTS)
 def test_nothing_quoted_is_a_command(text: str) -> None:
     quoted = "".join("> " + line + "\n" for line in text.replace("\r", "\n").split("\n"))
 
-    assert parse_comment(f"{quoted}\n/resume") == (Resume(),)
+    assert parse_comment(f"{quoted}\n/resume", GITHUB) == (Resume(),)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +139,7 @@ def test_the_largest_comment_takes_no_time(piece: str) -> None:
     text = (piece * LONGEST_COMMENT)[: LONGEST_COMMENT * 2]
     before = process_time()
 
-    parse_comment("/hold " + text)
-    parse_comment(text)
+    parse_comment("/hold " + text, GITHUB)
+    parse_comment(text, GITHUB)
 
     assert process_time() - before < 2

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 
 from bot.decisions.facts import Check, CheckState, GateFacts, Rejected, Review, SignedOff
 from bot.decisions.gates import Closed, Failed, GateResult, Open, Verdict, evaluate
+from bot.words import GITHUB
 from config.schema import Checks, Freeze, Gates
 from config.times import window
 from tests.decisions.build import (
@@ -224,7 +225,7 @@ def test_the_latest_review_of_this_content_by_each_who_can_write_counts(
 def test_a_no_is_heard_where_no_approval_was_asked_for() -> None:
     facts = GateFacts(CANDIDATE, reviews=(review("sue", "changes_requested"),))
 
-    assert evaluate(NO_GATES, facts, NOON, freezes=()) == (
+    assert evaluate(NO_GATES, facts, NOON, GITHUB, freezes=()) == (
         GateResult("checks", Open("no check is required, and none has reported")),
         GateResult("approvals", Closed("sue requested changes")),
     )
@@ -341,7 +342,7 @@ YEAR_END = Freeze.model_validate(
 
 
 def test_gates_stand_in_the_order_of_the_documentation_and_none_is_open_unjudged() -> None:
-    results = evaluate(EVERYTHING, GateFacts(CANDIDATE), NOON, freezes=(YEAR_END,))
+    results = evaluate(EVERYTHING, GateFacts(CANDIDATE), NOON, GITHUB, freezes=(YEAR_END,))
 
     assert [result.gate for result in results] == [
         "checks",
@@ -369,7 +370,7 @@ def test_a_gate_overridden_for_this_content_is_open_and_says_by_whom_and_why() -
         overrides=(overridden("checks"), overridden("soak"), overridden("freezes")),
     )
 
-    results = evaluate(EVERYTHING, facts, NOON, freezes=(YEAR_END,))
+    results = evaluate(EVERYTHING, facts, NOON, GITHUB, freezes=(YEAR_END,))
 
     assert {result.gate for result in results if isinstance(result.verdict, Open)} == {
         "checks",

@@ -35,6 +35,7 @@ from bot.decisions.promotion import (
     decide_promotion,
     status_of,
 )
+from bot.words import GITHUB
 from config.schema import Checks, Gates
 from tests.decisions.build import minutes
 
@@ -156,7 +157,7 @@ def test_a_merge_pins_the_candidate_that_every_gate_let_pass(
     world: tuple[Promotion, PromotionFacts], now: Any
 ) -> None:
     promotion, facts = world
-    decision = decide_promotion(promotion, facts, now)
+    decision = decide_promotion(promotion, facts, now, GITHUB)
 
     if isinstance(decision, Merge):
         assert facts.evidence is not None
@@ -172,7 +173,7 @@ def test_a_merge_pins_the_candidate_that_every_gate_let_pass(
         assert facts.source_kept
         assert (facts.hold, facts.cancel) == (None, None)
         assert (facts.conflicts, facts.refusal) == ((), "")
-        assert not shut(evaluate(promotion.gates, facts.evidence, now, freezes=()))
+        assert not shut(evaluate(promotion.gates, facts.evidence, now, GITHUB, freezes=()))
 
 
 @given(in_order(), TIMES)
@@ -181,9 +182,9 @@ def test_gates_alone_decide_between_the_merge_and_the_wait(
 ) -> None:
     promotion, facts = world
     assert facts.evidence is not None
-    closed = shut(evaluate(promotion.gates, facts.evidence, now, freezes=()))
+    closed = shut(evaluate(promotion.gates, facts.evidence, now, GITHUB, freezes=()))
 
-    decision = decide_promotion(promotion, facts, now)
+    decision = decide_promotion(promotion, facts, now, GITHUB)
 
     assert isinstance(decision, Wait | Blocked if closed else Merge)
 
@@ -192,7 +193,7 @@ def test_gates_alone_decide_between_the_merge_and_the_wait(
 def test_every_decision_says_why_and_fits_into_a_status(
     world: tuple[Promotion, PromotionFacts], now: Any
 ) -> None:
-    decision = decide_promotion(*world, now)
+    decision = decide_promotion(*world, now, GITHUB)
     status = status_of(decision)
 
     assert decision.reason
@@ -207,8 +208,8 @@ def test_another_sign_off_never_closes_anything(
 ) -> None:
     more = replace(facts, sign_offs=(*facts.sign_offs, extra))
 
-    before = {result.gate for result in shut(evaluate(gates, facts, now, freezes=()))}
-    after = {result.gate for result in shut(evaluate(gates, more, now, freezes=()))}
+    before = {result.gate for result in shut(evaluate(gates, facts, now, GITHUB, freezes=()))}
+    after = {result.gate for result in shut(evaluate(gates, more, now, GITHUB, freezes=()))}
 
     assert after <= before
 
@@ -230,9 +231,11 @@ def test_nobody_who_wrote_the_change_opens_a_gate(gates: Gates, facts: GateFacts
     said = replace(facts, rejections=silent.rejections)
 
     assert [
-        (result.gate, type(result.verdict)) for result in evaluate(gates, said, now, freezes=())
+        (result.gate, type(result.verdict))
+        for result in evaluate(gates, said, now, GITHUB, freezes=())
     ] == [
-        (result.gate, type(result.verdict)) for result in evaluate(gates, silent, now, freezes=())
+        (result.gate, type(result.verdict))
+        for result in evaluate(gates, silent, now, GITHUB, freezes=())
     ]
 
 
@@ -249,8 +252,8 @@ def test_nothing_said_of_other_content_opens_a_gate(
         overrides=tuple(each for each in facts.overrides if each.digest == this),
     )
 
-    found = evaluate(gates, facts, now, freezes=())
-    alone = evaluate(gates, of_this, now, freezes=())
+    found = evaluate(gates, facts, now, GITHUB, freezes=())
+    alone = evaluate(gates, of_this, now, GITHUB, freezes=())
 
     assert [type(result.verdict) for result in found] == [type(result.verdict) for result in alone]
 
@@ -271,7 +274,9 @@ def test_the_order_in_which_things_were_observed_does_not_matter(
         overrides=shuffled(facts.overrides),
     )
 
-    assert evaluate(gates, otherwise, now, freezes=()) == evaluate(gates, facts, now, freezes=())
+    assert evaluate(gates, otherwise, now, GITHUB, freezes=()) == evaluate(
+        gates, facts, now, GITHUB, freezes=()
+    )
 
 
 @given(GATES, GATE_FACTS, TIMES)
@@ -279,6 +284,6 @@ def test_an_override_opens_its_gate_and_no_other(gates: Gates, facts: GateFacts,
     said = Overridden("checks", "mia", "CI is down", facts.candidate.digest, minutes(9))
     more = replace(facts, overrides=(*facts.overrides, said))
 
-    before, after = (evaluate(gates, each, now, freezes=()) for each in (facts, more))
+    before, after = (evaluate(gates, each, now, GITHUB, freezes=()) for each in (facts, more))
 
     assert after == (GateResult("checks", Open("overridden by mia: CI is down")), *before[1:])

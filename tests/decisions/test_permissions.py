@@ -27,6 +27,7 @@ from bot.decisions.commands import (
 )
 from bot.decisions.facts import Permission, Who
 from bot.decisions.permissions import Allowed, Ignored, Refused, may, roles_held
+from bot.words import GITHUB, GITLAB
 from config.schema import Role
 
 ROLES = {"qa": Role(("alice", "@acme/qa")), "release": Role(("rita",))}
@@ -66,7 +67,7 @@ def test_write_access_maintenance_or_membership_is_needed(
     else:
         allowed = "qa" in held
 
-    answer = may(command, Who("bob", permission, held), ROLES, trusted_roles=["release"])
+    answer = may(command, Who("bob", permission, held), ROLES, GITHUB, trusted_roles=["release"])
 
     assert isinstance(answer, Allowed if allowed else Refused)
 
@@ -76,7 +77,9 @@ def test_write_access_maintenance_or_membership_is_needed(
 def test_no_bot_commands_and_none_is_answered(command: Command, who: Who) -> None:
     trusted = replace(who, permission="admin", roles=frozenset(ROLES))
 
-    assert may(command, trusted, ROLES) == Ignored("bots give no commands, and robot is one")
+    assert may(command, trusted, ROLES, GITHUB) == Ignored(
+        "bots give no commands, and robot is one"
+    )
 
 
 @pytest.mark.parametrize(
@@ -134,13 +137,13 @@ def test_a_refusal_says_what_is_missing_and_who_could(
 ) -> None:
     who = Who("bob", permission)
 
-    assert may(command, who, ROLES, trusted_roles=["release"]) == Refused(reason)
+    assert may(command, who, ROLES, GITHUB, trusted_roles=["release"]) == Refused(reason)
 
 
 def test_a_trusted_role_that_the_configuration_does_not_have_trusts_nobody() -> None:
     who = Who("bob", "write", frozenset({"gone"}))
 
-    answer = may(Rollback("production"), who, ROLES, trusted_roles=["gone"])
+    answer = may(Rollback("production"), who, ROLES, GITHUB, trusted_roles=["gone"])
 
     assert answer == Refused(
         "`/rollback` needs maintain permission for this repository, and bob has only write; "
@@ -178,5 +181,16 @@ def test_more_permission_never_takes_a_command_away(
 ) -> None:
     lower, higher = sorted([one, other], key=PERMISSIONS.index)
 
-    if may(command, Who("bob", lower), ROLES) == Allowed():
-        assert may(command, Who("bob", higher), ROLES) == Allowed()
+    if may(command, Who("bob", lower), ROLES, GITHUB) == Allowed():
+        assert may(command, Who("bob", higher), ROLES, GITHUB) == Allowed()
+
+
+def test_on_gitlab_a_refusal_speaks_of_its_roles_and_its_form_of_commands() -> None:
+    assert may(Cancel(), Who("bob", "triage"), ROLES, GITLAB) == Refused(
+        "`/lockstep cancel` needs the role Developer in this project, and bob has only Reporter; "
+        "ask somebody who has it to say it."
+    )
+    assert may(SignOff("qa"), Who("bob", "write"), ROLES, GITLAB) == Refused(
+        "`/lockstep sign-off qa` needs a member of the role `qa`, and bob is none; "
+        "it has `alice`, `@acme/qa`."
+    )

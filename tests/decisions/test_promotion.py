@@ -25,6 +25,7 @@ from bot.decisions.promotion import (
     _gated,
     decide_promotion,
 )
+from bot.words import GITHUB
 from config.schema import Checks, Gates
 from tests.decisions.build import (
     BEFORE,
@@ -76,7 +77,7 @@ def facts(**different: Any) -> PromotionFacts:
 
 
 def decide(promotion: Promotion = TO_PRODUCTION, **different: Any) -> Decision:
-    return decide_promotion(promotion, facts(**different), NOON)
+    return decide_promotion(promotion, facts(**different), NOON, GITHUB)
 
 
 def test_what_every_gate_lets_pass_is_merged_at_exactly_the_candidates_head() -> None:

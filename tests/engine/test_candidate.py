@@ -315,7 +315,7 @@ def test_the_message_tells_commits_and_pull_requests_and_ends_in_the_trailers(
         f"- Use v2 (#12) ({use_v2.sha[:10]}, Ada)\n"
         f"- Raise b ({raise_b.sha[:10]}, Ada)\n"
         "\n"
-        "Pull requests: #12, #7\n"
+        "Pull requests: #12, !7\n"
         "\n"
         f"Lockstep-Promotion: staging/{sha[:12]}\n"
         f"Lockstep-Source: {sha}\n"

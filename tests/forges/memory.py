@@ -236,8 +236,9 @@ class MemoryForge(MemoryWorld):
         if found is None and not open_:
             return None
         if found is None:
-            number = self.open_issue_as(self.me, repository, "")
-            found = self._place(repository).issues[number]
+            # All at once: tests look from other threads.
+            number = self.open_issue_as(self.me, repository, marked(body, marker), title)
+            return _shown(self._place(repository).issues[number].info, marker)
         found.info = replace(found.info, title=title, body=marked(body, marker), open=open_)
         return _shown(found.info, marker)
 

@@ -173,12 +173,14 @@ class MemoryWorld:
         made = self._open(repository, head, base, f"{person}'s", "", author=person, fork_sha=sha)
         return made.number
 
-    def open_issue_as(self, person: str, repository: str, body: str) -> int:
+    def open_issue_as(
+        self, person: str, repository: str, body: str, title: str = "An issue"
+    ) -> int:
         place = self._place(repository)
         number = place.number()
         url = f"https://forge.example/{place.info.full_name}/issues/{number}"
         place.issues[number] = OwnedIssue(
-            IssueInfo(number, url, open=True, title="An issue", body=body), person
+            IssueInfo(number, url, open=True, title=title, body=body), person
         )
         return number
 

@@ -13,6 +13,7 @@ from bot.decisions.commands import MOST_COMMANDS, Unclear, parse_comment, write
 from bot.engine.nodes import Unreadable
 from bot.engine.values import read_values
 from bot.forges.markers import carries, marked, unmarked
+from bot.words import GITHUB, GITLAB
 from config.load import ConfigErrors, load
 from config.patterns import PatternError, child, key_pattern, path_pattern, quote, segments
 from webhook import github
@@ -100,12 +101,12 @@ def path_patterns(data: bytes) -> None:
 
 def commands(data: bytes) -> None:
     """A comment: what was read from it is what would be written to say it."""
-    found = parse_comment(text_of(data))
+    found = parse_comment(text_of(data), GITHUB)
     assert len(found) <= MOST_COMMANDS + 1
     for command in found:
         if not isinstance(command, Unclear):
-            for prefixed in (False, True):
-                assert parse_comment(write(command, prefixed=prefixed)) == (command,)
+            for words in (GITHUB, GITLAB):
+                assert parse_comment(write(command, words), words) == (command,)
 
 
 def markers(data: bytes) -> None:
