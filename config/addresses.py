@@ -39,6 +39,13 @@ def number(text: str) -> int:
     return int(text)
 
 
+def some(text: str) -> int:
+    """Return the whole number that `text` is, one at least."""
+    if not number(text):
+        raise ValueError(f"{named(text)} lets nothing through; write 1 or more")
+    return int(text)
+
+
 def switch(text: str) -> bool:
     """Return whether `text` says yes."""
     if text.casefold() not in _SWITCH:

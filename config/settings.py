@@ -49,6 +49,7 @@ class Settings(BaseModel):
 
     host: str = "127.0.0.1"
     port: Annotated[int, BeforeValidator(addresses.port)] = 8080
+    metrics_port: Annotated[int, BeforeValidator(addresses.port)] | None = None
     state_dir: Path
     temporal_address: Annotated[str, BeforeValidator(addresses.address)] | None = None
     temporal_namespace: str = "default"
@@ -71,6 +72,8 @@ class Settings(BaseModel):
     gitlab_url: Url = "https://gitlab.com"
     gitlab_token: Token | None = None
     gitlab_webhook_secret: SecretStr | None = None
+    content_per_minute: Annotated[int, BeforeValidator(addresses.some)] = 75
+    content_per_hour: Annotated[int, BeforeValidator(addresses.some)] = 480
     repositories: Annotated[tuple[str, ...], BeforeValidator(addresses.patterns)] = ()
     reconcile_interval: Annotated[timedelta, BeforeValidator(duration)] = timedelta(minutes=10)
     log_format: Annotated[Literal["text", "json"], BeforeValidator(addresses.log_format)] = "text"

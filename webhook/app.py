@@ -98,7 +98,6 @@ class _Metrics:
     """Counts by kind and outcome: labels of a fixed set, whatever a repository may be called."""
 
     def __init__(self, registry: CollectorRegistry, dispatcher: Dispatcher) -> None:
-        self._registry = registry
         deliveries = Counter(
             "lockstep_webhook_deliveries",
             "Deliveries by event and what became of them",
@@ -123,11 +122,6 @@ class _Metrics:
     def record(self, event: str, outcome: str, seconds: float) -> None:
         self._counter(event if event in github.EVENTS else "other", outcome).inc()
         self._seconds.observe(seconds)
-
-    async def show(self, _request: web.Request) -> web.Response:
-        return web.Response(
-            body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
-        )
 
 
 class _Receiver:
@@ -235,6 +229,21 @@ def _readiness(ready: Ready) -> Callable[[web.Request], Awaitable[web.Response]]
     return handler
 
 
+def monitoring(*, ready: Ready, registry: CollectorRegistry) -> web.Application:
+    """Return health and metrics alone, for a process that receives nothing."""
+    made = web.Application()
+    made.router.add_get("/healthz", _alive)
+    made.router.add_get("/readyz", _readiness(ready))
+    made.router.add_get("/metrics", partial(_shown, registry))
+    return made
+
+
+async def _shown(registry: CollectorRegistry, _request: web.Request) -> web.Response:
+    return web.Response(
+        body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
+    )
+
+
 def app(
     dispatcher: Dispatcher,
     *,
@@ -246,7 +255,8 @@ def app(
 
     Raises ValueError where there is no secret: an unsigned delivery is never accepted.
     """
-    metrics = _Metrics(registry or CollectorRegistry(), dispatcher)
+    registry = registry or CollectorRegistry()
+    metrics = _Metrics(registry, dispatcher)
     receiver = _Receiver(dispatcher, github.Signatures(github_secrets), metrics)
 
     async def close(_app: web.Application) -> None:
@@ -256,6 +266,6 @@ def app(
     made.router.add_post("/webhooks/github", receiver.github)
     made.router.add_get("/healthz", _alive)
     made.router.add_get("/readyz", _readiness(ready))
-    made.router.add_get("/metrics", metrics.show)
+    made.router.add_get("/metrics", partial(_shown, registry))
     made.on_cleanup.append(close)
     return made

@@ -5,11 +5,14 @@ import logging
 
 import click
 
+from bot.cli.budgets import registry_of
 from bot.cli.finding import keep_finding
 from bot.cli.running import set_up_logs, settings_for, until_stopped
-from bot.cli.serving import forges, receiver, temporal
+from bot.cli.serving import forges, monitored, receiver, temporal
 from bot.cli.serving import worker as working
 from config.settings import Part, Settings
+
+_WATCH_AT = "health is at %s/healthz and %s/readyz, metrics at %s/metrics"
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +51,7 @@ async def _serve(settings: Settings) -> None:
         async with (
             temporal(settings) as client,
             working(settings, client, known),
-            receiver(settings, client) as url,
+            receiver(settings, client, registry_of(known.values())) as url,
         ):
             _say_where(url)
             await keep_finding(client, settings, known.values())
@@ -62,7 +65,13 @@ async def _webhook(settings: Settings) -> None:
 
 async def _worker(settings: Settings) -> None:
     with forges(settings) as known:
-        async with temporal(settings) as client, working(settings, client, known):
+        async with (
+            temporal(settings) as client,
+            working(settings, client, known),
+            monitored(settings, client, registry_of(known.values())) as url,
+        ):
+            if url is not None:
+                _log.info(_WATCH_AT, url, url, url)
             _log.info("working; Temporal is at %s", client.service_client.config.target_host)
             await keep_finding(client, settings, known.values())
 
@@ -72,4 +81,4 @@ _PARTS = {"serve": _serve, "webhook": _webhook, "worker": _worker}
 
 def _say_where(url: str) -> None:
     _log.info("webhooks are received at %s/webhooks/github (from GitHub, by its public name)", url)
-    _log.info("health is at %s/healthz and %s/readyz, metrics at %s/metrics", url, url, url)
+    _log.info(_WATCH_AT, url, url, url)

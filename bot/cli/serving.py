@@ -14,13 +14,15 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 from temporalio.client import Client, TLSConfig
 
 from bot.cli.main import Failure
+from bot.forges.budget import Limits
 from bot.forges.forge import Forge, Unauthorized
 from bot.forges.github import GitHub
 from config.settings import Settings
-from webhook.app import app
+from webhook.app import app, monitoring
 from webhook.dispatch import Dispatcher, Signals, TemporalSignals
 from webhook.events import Delivery, RepositoryRef
 from workflows import worker as workers
@@ -46,8 +48,12 @@ def forges(settings: Settings) -> Iterator[dict[str, Forge]]:
 
 def _github(settings: Settings) -> GitHub:
     url = settings.github_api_url
+    limits = Limits(
+        content_per_minute=settings.content_per_minute, content_per_hour=settings.content_per_hour
+    )
     if settings.github_token is not None:
-        return GitHub.with_token(settings.github_token.get_secret_value(), api_url=url)
+        token = settings.github_token.get_secret_value()
+        return GitHub.with_token(token, api_url=url, limits=limits)
     if settings.github_app_id is None or settings.github_private_key is None:
         raise Failure("no forge is configured")
     # The key may have come by a variable; for the moment of reading, only we may read it.
@@ -55,7 +61,8 @@ def _github(settings: Settings) -> GitHub:
         file.write(settings.github_private_key.get_secret_value())
         file.flush()
         try:
-            return GitHub.as_app(str(settings.github_app_id), Path(file.name), api_url=url)
+            app_id = str(settings.github_app_id)
+            return GitHub.as_app(app_id, Path(file.name), api_url=url, limits=limits)
         except Unauthorized as error:
             raise Failure(
                 f"LOCKSTEP_GITHUB_PRIVATE_KEY is no private key of App {settings.github_app_id}: "
@@ -154,8 +161,13 @@ class _Narrowed:
 
 
 @asynccontextmanager
-async def receiver(settings: Settings, client: Client) -> AsyncIterator[str]:
-    """Receive webhooks, and give the URL. Raises `Failure` where it cannot listen there."""
+async def receiver(
+    settings: Settings, client: Client, registry: CollectorRegistry | None = None
+) -> AsyncIterator[str]:
+    """Receive webhooks, and give the URL; `registry` has what else `/metrics` is to show.
+
+    Raises `Failure` where it cannot listen there.
+    """
     if settings.github_webhook_secret is None:
         raise Failure("no forge is configured")
     signals = TemporalSignals(client)
@@ -163,24 +175,47 @@ async def receiver(settings: Settings, client: Client) -> AsyncIterator[str]:
         Dispatcher(_Narrowed(signals, settings)),
         github_secrets=[settings.github_webhook_secret.get_secret_value()],
         ready=signals.missing,
+        registry=registry,
     )
+    async with _listening(made, settings.host, settings.port, "LOCKSTEP_PORT") as url:
+        yield url
+
+
+@asynccontextmanager
+async def monitored(
+    settings: Settings, client: Client, registry: CollectorRegistry
+) -> AsyncIterator[str | None]:
+    """Show health and metrics where a port is set for them, and give the URL, else None."""
+    if settings.metrics_port is None:
+        yield None
+        return
+    made = monitoring(ready=TemporalSignals(client).missing, registry=registry)
+    port = settings.metrics_port
+    async with _listening(made, settings.host, port, "LOCKSTEP_METRICS_PORT") as url:
+        yield url
+
+
+@asynccontextmanager
+async def _listening(
+    made: web.Application, host: str, port: int, setting: str
+) -> AsyncIterator[str]:
     runner = web.AppRunner(made, access_log=None, handle_signals=False)
     await runner.setup()
     try:
-        await _listen(runner, settings)
+        await _listen(runner, host, port, setting)
         host, port = runner.addresses[0][:2]
         yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
     finally:
         await runner.cleanup()
 
 
-async def _listen(runner: web.AppRunner, settings: Settings) -> None:
+async def _listen(runner: web.AppRunner, host: str, port: int, setting: str) -> None:
     try:
-        await web.TCPSite(runner, settings.host, settings.port).start()
+        await web.TCPSite(runner, host, port).start()
     except OSError as error:
         raise Failure(
-            f"cannot listen on {settings.host}, port {settings.port}: {error.strerror}; set "
-            "LOCKSTEP_HOST and LOCKSTEP_PORT to what is free here"
+            f"cannot listen on {host}, port {port}: {error.strerror}; set "
+            f"LOCKSTEP_HOST and {setting} to what is free here"
         ) from error
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 from temporalio.client import Client
 
+from bot.cli.budgets import Shown, asked, lines
 from bot.cli.local import json_option, printable
 from bot.cli.main import Failure
 from bot.cli.open_work import OpenWork, open_work, pipelines
@@ -23,6 +24,7 @@ from config.settings import Settings
 
 VERSION = 1
 _EVERY_SECONDS = 2.0
+Seen = tuple[list[OpenWork], list[Shown] | None]
 
 repository_option = click.option(
     "--repo", "repository", metavar="OWNER/NAME", help="This repository alone."
@@ -50,25 +52,33 @@ def status(repository: str | None, *, watch: bool, as_json: bool) -> None:
 @asynccontextmanager
 async def _looking(settings: Settings, repository: str | None) -> AsyncIterator["_Look"]:
     async with running_temporal(settings) as client:
-        yield _Look(client, repository)
+        yield _Look(client, settings, repository)
 
 
 class _Look:
-    def __init__(self, client: Client, repository: str | None) -> None:
-        self._client, self._repository = client, repository
+    def __init__(self, client: Client, settings: Settings, repository: str | None) -> None:
+        self._client, self._settings, self._repository = client, settings, repository
 
-    async def now(self) -> list[OpenWork]:
+    async def now(self) -> Seen:
+        work, budgets = await asyncio.gather(self._work(), asked(self._settings))
+        return work, budgets
+
+    async def _work(self) -> list[OpenWork]:
         return await open_work(self._client, await pipelines(self._client, self._repository))
 
 
 async def _shown(settings: Settings, repository: str | None, *, as_json: bool) -> None:
     async with _looking(settings, repository) as look:
-        found = await look.now()
+        found, budgets = await look.now()
     if as_json:
-        listed = [one.model_dump(mode="json") for one in found]
-        click.echo(json.dumps({"version": VERSION, "repositories": listed}, indent=2))
+        document = {
+            "version": VERSION,
+            "repositories": [one.model_dump(mode="json") for one in found],
+            "budgets": [one.model_dump(mode="json") for one in budgets or ()],
+        }
+        click.echo(json.dumps(document, indent=2))
     else:
-        console().print(report(found))
+        console().print(report(found), *lines(budgets), sep="\n")
 
 
 async def _watched(settings: Settings, repository: str | None) -> None:
@@ -77,9 +87,9 @@ async def _watched(settings: Settings, repository: str | None) -> None:
         # In a pipe nothing can be drawn over, so there only what has changed is printed.
         with Live(console=out, auto_refresh=False) if out.is_terminal else nullcontext() as live:
             while True:
-                found = await look.now()
+                found, budgets = await look.now()
                 if live is not None:
-                    live.update(report(found), refresh=True)
+                    live.update(Group(report(found), *lines(budgets)), refresh=True)
                 elif found != shown:
                     out.print(report(found))
                 shown = found

@@ -12,6 +12,7 @@ import requests
 from tests.cli.servers import REPOSITORY, SECRET, eventually, forge, settings_for, started
 from tests.forges.world import ME
 from tests.sandbox.conftest import Forge as Sandbox
+from tests.workflows.town import free_port
 
 # As the guide for installing lists them.
 PERMISSIONS = {
@@ -182,7 +183,8 @@ def test_a_receiver_without_temporal_says_so_and_takes_nothing(tmp_path: Path) -
 
 def test_the_halves_of_a_server_work_together(sandbox: Sandbox, tmp_path: Path) -> None:
     whole = settings_for(sandbox, tmp_path / "state")
-    with started("worker", settings=whole) as worker:
+    alone = whole | {"LOCKSTEP_METRICS_PORT": str(free_port())}
+    with started("worker", settings=alone) as worker:
         address = worker.says(r"Temporal is at (\S+)")[1]
         shared = {
             **settings_for(sandbox, tmp_path / "other"),
@@ -194,6 +196,8 @@ def test_the_halves_of_a_server_work_together(sandbox: Sandbox, tmp_path: Path) 
             head = sandbox.repo("alice", REPOSITORY).get_pull(1).head.sha
             sandbox.do.set_status(REPOSITORY, head, "ci/test", "success")
             worker.says("every gate is open")
+            with started("status", settings=alone) as status:
+                status.says(r"GitHub  \d+ of 5000 calls left until .*; content: 74 this minute")
             assert (receiver.end(), worker.end()) == (0, 0)
 
 

@@ -60,6 +60,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         {
             "LOCKSTEP_HOST": "0.0.0.0",  # noqa: S104 - somebody asks for it
             "LOCKSTEP_PORT": "0",
+            "LOCKSTEP_METRICS_PORT": "9464",
             "LOCKSTEP_STATE_DIR": "/var/lib/lockstep",
             "LOCKSTEP_TEMPORAL_ADDRESS": "[::1]:7233",
             "LOCKSTEP_TEMPORAL_NAMESPACE": "promotions",
@@ -79,6 +80,8 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "LOCKSTEP_GITLAB_URL": "http://localhost:8929",
             "LOCKSTEP_GITLAB_TOKEN": "glpat-x",
             "LOCKSTEP_GITLAB_WEBHOOK_SECRET": "two",
+            "LOCKSTEP_CONTENT_PER_MINUTE": "25",
+            "LOCKSTEP_CONTENT_PER_HOUR": "160",
             "LOCKSTEP_REPOSITORIES": "acme/*, other/config",
             "LOCKSTEP_RECONCILE_INTERVAL": "1h30m",
             "LOCKSTEP_LOG_FORMAT": "json",
@@ -98,6 +101,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     assert settings.model_dump(exclude=set(SECRETS)) == {
         "host": "0.0.0.0",  # noqa: S104 - as asked for above
         "port": 0,
+        "metrics_port": 9464,
         "state_dir": Path("/var/lib/lockstep"),
         "temporal_address": "[::1]:7233",
         "temporal_namespace": "promotions",
@@ -111,6 +115,8 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         "github_api_url": "https://github.example.com/api/v3",
         "github_app_id": 12345,
         "gitlab_url": "http://localhost:8929",
+        "content_per_minute": 25,
+        "content_per_hour": 160,
         "repositories": ("acme/*", "other/config"),
         "reconcile_interval": timedelta(hours=1, minutes=30),
         "log_format": "json",

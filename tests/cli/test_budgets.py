@@ -1,0 +1,77 @@
+"""What a token has left is told as metrics, and read back for people."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from prometheus_client.exposition import generate_latest
+
+from bot.cli.budgets import Shown, lines, read, registry_of
+from bot.forges.forge import Left
+
+RESET = datetime(2026, 11, 3, 14, tzinfo=UTC)
+USED = Left("GitHub", 4812, 5000, RESET, 74, 461, None)
+RESTING = Left("GitHub, for acme", None, None, None, 75, 480, RESET)
+UNUSED = Left("plain")
+
+
+@dataclass(frozen=True)
+class Told:
+    """A forge as far as metrics see it."""
+
+    name: str
+    left: Sequence[Left]
+
+    def budgets(self) -> Sequence[Left]:
+        return self.left
+
+
+def metrics(*left: Left) -> str:
+    return generate_latest(registry_of([cast("Any", Told("github", left))])).decode()
+
+
+def test_what_metrics_tell_is_read_back_as_it_was() -> None:
+    assert read(metrics(USED, RESTING)) == [
+        Shown(
+            forge="github",
+            token="GitHub",
+            calls=4812,
+            calls_limit=5000,
+            resets_at=RESET,
+            content_this_minute=74,
+            content_this_hour=461,
+        ),
+        Shown(
+            forge="github",
+            token="GitHub, for acme",
+            content_this_minute=75,
+            content_this_hour=480,
+            resting_until=RESET,
+        ),
+    ]
+
+
+def test_a_limit_that_is_not_known_is_no_metric() -> None:
+    assert "lockstep_forge_calls_left{" not in metrics(UNUSED)
+    assert 'lockstep_forge_content_left{forge="github",token="GitHub",window="minute"} 74.0' in (
+        metrics(USED)
+    )
+
+
+def test_people_read_a_line_for_each_token() -> None:
+    found = read(metrics(USED, RESTING))
+
+    assert [line.plain for line in lines(found)] == [
+        "GitHub  4812 of 5000 calls left until 14:00 UTC; content: 74 this minute, 461 this hour",
+        "GitHub, for acme  asked to rest until 14:00:00 UTC;"
+        " content: 75 this minute, 480 this hour",
+    ]
+
+
+def test_where_no_worker_answers_the_settings_to_look_at_are_named() -> None:
+    (line,) = lines(read("# nothing of ours\n"))
+
+    assert line.plain == (
+        "calls left: not known, no worker answers (LOCKSTEP_METRICS_PORT, or LOCKSTEP_PORT)"
+    )
