@@ -64,8 +64,10 @@ def test_people_read_a_line_for_each_token() -> None:
 
     assert [line.plain for line in lines(found)] == [
         "GitHub  4812 of 5000 calls left until 14:00 UTC; content: 74 this minute, 461 this hour",
-        "GitHub, for acme  asked to rest until 14:00:00 UTC;"
-        " content: 75 this minute, 480 this hour",
+        (
+            "GitHub, for acme  asked to rest until 14:00:00 UTC;"
+            " content: 75 this minute, 480 this hour"
+        ),
     ]
 
 

@@ -370,6 +370,12 @@ def test_a_value_that_cannot_be_is_said_by_its_variable(name: str, value: str, r
     assert errors(around | {f"LOCKSTEP_{name}": value}) == [f"`LOCKSTEP_{name}`: {reason}"]
 
 
+def test_a_limit_that_lets_nothing_through_is_refused() -> None:
+    assert errors(GITHUB | {"LOCKSTEP_CONTENT_PER_HOUR": "0"}) == [
+        "`LOCKSTEP_CONTENT_PER_HOUR`: `0` lets nothing through; write 1 or more",
+    ]
+
+
 def test_a_key_of_an_app_that_is_none_is_said() -> None:
     app = {"LOCKSTEP_GITHUB_APP_ID": "me", "LOCKSTEP_GITHUB_PRIVATE_KEY": "s3cret"}
 
