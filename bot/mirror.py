@@ -1,8 +1,8 @@
 """A mirror of one remote repository: bare, without blobs until they are needed.
 
 Commits and trees are fetched for the environment branches only; the blobs of a hop come
-in one round trip when the engine asks for them. A mirror that is damaged is cloned anew:
-it holds nothing that the remote does not.
+in one round trip when the engine asks for them, the small ones of what is new with it. A
+mirror that is damaged is cloned anew: it holds nothing that the remote does not.
 """
 
 import base64
@@ -15,18 +15,25 @@ from pathlib import Path
 
 from bot.engine.objects import MissingObject
 from bot.engine.trees import TreeReader
+from bot.git_http import USER, Lines
 from bot.repository import Repository, RepositoryError, run_git
+
+# What a push adds is soon compared, so its files come along, up to this size: a round trip less.
+_SMALL_FILES = "blob:limit=16k"
+_NO_FILES = "blob:none"
 
 
 class Mirror:
     """The mirror of `url` in `directory`. Safe for several processes and threads at once.
 
     `token` authenticates over HTTP; it goes to git by the environment, so it stands in no
-    command line, URL or file.
+    command line, URL or file. `lines` are connections that stay open between two looks.
     """
 
-    def __init__(self, url: str, directory: Path, token: str | None = None) -> None:
-        self.url, self.directory, self._token = url, directory, token
+    def __init__(
+        self, url: str, directory: Path, token: str | None = None, lines: Lines | None = None
+    ) -> None:
+        self.url, self.directory, self._token, self._lines = url, directory, token, lines
 
     def fetch(self, branches: Sequence[str]) -> "MirroredRepository":
         """Bring the branches up to date and return the repository to read them from.
@@ -34,14 +41,39 @@ class Mirror:
         A branch that is gone from the remote is gone here too. Raises `RepositoryError`
         where the remote cannot be reached or a mirror cannot be made.
         """
-        with self._locked():
-            try:
-                return self._fetched(branches)
-            except (RepositoryError, MissingObject):
+        if not self._is_made():
+            with self._locked():
+                self._make()
+        repository = MirroredRepository(self, self._view, self._store / "objects")
+        try:
+            # Its process starts while the remote is asked.
+            repository.warm()
+            repository.look(branches)
+        except BaseException:
+            repository.close()
+            raise
+        return repository
+
+    def bring(self, repository: "MirroredRepository", branches: Sequence[str]) -> dict[str, str]:
+        """Fetch what is missing of the branches, and return where they are. See `fetch`."""
+        try:
+            self._address()
+            heads = self._remote_heads(branches)
+            if repository.missing(list(heads.values())):
+                with self._locked():
+                    self._fetch_missing(repository, heads)
+            _read_trees(repository, heads.values())
+        except (RepositoryError, MissingObject, OSError):
+            repository.close()
+            with self._locked():
                 if not self._is_damaged():
                     raise  # the network, the remote or the disk: a new clone would not help
-            self._remove()
-            return self._fetched(branches)
+                self._remove()
+                self._make()
+                heads = self._remote_heads(branches)
+                self._fetch_missing(repository, heads)
+                _read_trees(repository, heads.values())
+        return heads
 
     def push(self, branch: str, commit: str | None, expected: str | None) -> None:
         """Move a branch of the remote, with a lease: only from `expected`, None for a new one.
@@ -50,24 +82,27 @@ class Mirror:
         `RepositoryError` where the branch is elsewhere, or the remote refuses.
         """
         ref = f"refs/heads/{branch}"
-        with self._locked():
-            if self._remote_heads([branch]).get(branch) == commit:
-                return
+        try:
             self._git(
                 *("push", "--quiet", "--porcelain", f"--force-with-lease={ref}:{expected or ''}"),
                 *("origin", f"{commit or ''}:{ref}"),
             )
+        except RepositoryError:
+            # Its answer may have been lost, now or in an earlier try.
+            if self.head(branch) != commit:
+                raise
 
     def head(self, branch: str) -> str | None:
         """Return where a branch of the remote is now. Raises `RepositoryError`."""
-        with self._locked():
-            return self._remote_heads([branch]).get(branch)
+        return self._remote_heads([branch]).get(branch)
 
     def renew(self, branches: Sequence[str]) -> None:
         """Clone a damaged mirror anew. Raises `RepositoryError`."""
         with self._locked():
             self._remove()
-            self._fetched(branches).close()
+            self._make()
+            with MirroredRepository(self, self._view, self._store / "objects") as repository:
+                self._fetch_missing(repository, self._remote_heads(branches))
 
     def fetch_blobs(self, oids: Sequence[str]) -> None:
         """Fetch blobs in one round trip. Raises `RepositoryError`."""
@@ -99,7 +134,7 @@ class Mirror:
     def _authorization(self) -> Mapping[str, str]:
         if self._token is None:
             return {}
-        basic = base64.b64encode(f"x-access-token:{self._token}".encode()).decode()
+        basic = base64.b64encode(f"{USER}:{self._token}".encode()).decode()
         return {
             # Whoever answers by sending us elsewhere would have the token sent along.
             "GIT_CONFIG_COUNT": "2",
@@ -119,28 +154,35 @@ class Mirror:
         """A repository over the same objects that knows no remote: what is missing is said."""
         return self.directory / "view"
 
-    def _fetched(self, branches: Sequence[str]) -> "MirroredRepository":
-        if not (self._view / "HEAD").exists():
-            self._remove()
-            self._initialise()
-        elif f"\turl = {self.url}\n" not in (self._store / "config").read_text():
-            # The repository has another name now, and an old address may become another's.
+    def _is_made(self) -> bool:
+        return (self._view / "HEAD").exists()
+
+    def _address(self) -> None:
+        """Have git turn to `url`: an old address may become another's repository."""
+        if f"\turl = {self.url}\n" not in (self._store / "config").read_text(errors="replace"):
             self._git("config", "remote.origin.url", self.url)
-        heads = self._remote_heads(branches)
-        repository = MirroredRepository(self, self._view, self._store / "objects", heads)
+
+    def _fetch_missing(self, repository: "MirroredRepository", heads: Mapping[str, str]) -> None:
+        """Fetch the heads that are not here, by their ids: so the remote is not asked again."""
         absent = set(repository.missing(list(heads.values())))
-        changed = [name for name, oid in heads.items() if oid in absent]
-        if changed:
-            self._git(
-                *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head"),
-                *("--recurse-submodules=no", "--filter=blob:none", "--stdin", "origin"),
-                stdin="".join(f"+refs/heads/{n}:refs/heads/{n}\n" for n in changed).encode(),
-            )
-        _read_trees(repository, heads.values())
-        return repository
+        changed = {name: oid for name, oid in heads.items() if oid in absent}
+        if not changed:
+            return
+        refs = os.fsdecode(self._git("for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads"))
+        is_known = changed.keys() <= set(refs.splitlines())
+        self._git(
+            *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head"),
+            *("--recurse-submodules=no", f"--filter={_SMALL_FILES if is_known else _NO_FILES}"),
+            *("--stdin", "origin"),
+            stdin="".join(f"+{oid}:refs/heads/{n}\n" for n, oid in changed.items()).encode(),
+        )
 
     def _remote_heads(self, branches: Sequence[str]) -> dict[str, str]:
         """Ask the remote, which costs it little, so that nothing is fetched where nothing moved."""
+        if self._lines is not None:
+            heads = self._lines.heads(self.url, branches, self._token)
+            if heads is not None:
+                return dict(heads)
         wanted = [f"refs/heads/{name}" for name in branches]
         lines = os.fsdecode(self._git("ls-remote", "origin", *wanted)).splitlines()
         found = {ref: oid for oid, ref in (line.split("\t") for line in lines)}
@@ -158,18 +200,25 @@ class Mirror:
             return True
         return False
 
-    def _initialise(self) -> None:
-        for directory in (self._store, self._view):
+    def _make(self) -> None:
+        """Make an empty mirror where there is none, or half of one."""
+        if self._is_made():
+            return
+        self._remove()
+        half = self._view.with_name("half")
+        for directory in (self._store, half):
             directory.mkdir(parents=True)
             run_git("init", "--quiet", "--bare", directory=directory)
         for name, value in (
             ("remote.origin.url", self.url),
             ("remote.origin.promisor", "true"),
-            ("remote.origin.partialclonefilter", "blob:none"),
+            ("remote.origin.partialclonefilter", _NO_FILES),
             ("core.repositoryFormatVersion", "1"),
             ("extensions.partialClone", "origin"),
         ):
             self._git("config", name, value)
+        # Last: whoever sees the view may use all of it.
+        half.rename(self._view)
 
     def _remove(self) -> None:
         """Take the mirror away at once; who still reads from it has its files open."""
@@ -188,15 +237,31 @@ def _read_trees(repository: Repository, commits: Iterable[str]) -> None:
 
 
 class MirroredRepository(Repository):
-    """A repository to read from: what it lacks is fetched in one round trip, never one by one."""
+    """A repository to read from: what it lacks is fetched in one round trip, never one by one.
 
-    def __init__(self, mirror: Mirror, view: Path, objects: Path, heads: Mapping[str, str]) -> None:
+    `heads` are where the branches were at the last look, and where we have moved them since.
+    """
+
+    def __init__(self, mirror: Mirror, view: Path, objects: Path) -> None:
         super().__init__(view, objects)
-        self.heads = heads
+        self.heads: Mapping[str, str] = {}
+        self._branches: Sequence[str] = ()
         self._mirror = mirror
 
+    def look(self, branches: Sequence[str] | None = None) -> None:
+        """Bring these branches up to date, or those of the last look. See `Mirror.fetch`."""
+        if branches is not None:
+            self._branches = branches
+        self.heads = self._mirror.bring(self, self._branches)
+
+    def push(self, branch: str, commit: str | None, expected: str | None) -> None:
+        """Push as `Mirror.push` does; what was moved is seen at once."""
+        self._mirror.push(branch, commit, expected)
+        heads = {name: oid for name, oid in self.heads.items() if name != branch}
+        self.heads = heads if commit is None else {**heads, branch: commit}
+
     def branch(self, name: str) -> str | None:
-        """Return the commit that a branch was at when it was fetched."""
+        """Return the commit that a branch was at when it was looked at last."""
         return self.heads.get(name)
 
     def prefetch(self, oids: Sequence[str]) -> None:

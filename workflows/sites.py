@@ -11,6 +11,7 @@ from bot.engine.drift import CONFIGURATION
 from bot.engine.keep import Keep
 from bot.engine.trees import TreeReader
 from bot.forges.forge import Forge, NotFound, RepositoryInfo
+from bot.git_http import Lines
 from bot.mirror import Mirror, MirroredRepository
 from bot.model import Head
 from bot.words import Words, words_for
@@ -89,6 +90,11 @@ class Sites:
         self._infos: dict[RepositoryKey, tuple[RepositoryInfo, datetime]] = {}
         self._branches: dict[RepositoryKey, frozenset[str]] = {}
         self._lock = threading.Lock()
+        self._lines = Lines()
+
+    def close(self) -> None:
+        """Close the connections to the remotes."""
+        self._lines.close()
 
     def forge(self, key: RepositoryKey) -> Forge:
         """Return the forge of a repository."""
@@ -105,6 +111,7 @@ class Sites:
             info.clone_url,
             self._mirrors / key.forge / str(info.id),
             forge.git_token(info.owner, info.name),
+            self._lines,
         )
         wanted = {info.default_branch, *branches, *self._branches.get(key, ())}
         git = mirror.fetch(sorted(wanted))
@@ -112,8 +119,7 @@ class Sites:
             in_force = configuration(git, info.default_branch)
             environments = _branches(in_force)
             if not environments <= wanted:
-                git.close()
-                git = mirror.fetch(sorted(wanted | environments))
+                git.look(sorted(wanted | environments))
             self._branches[key] = environments
             yield Site(key, forge, info, mirror, git, in_force)
         finally:

@@ -141,8 +141,11 @@ async def worker(
             graceful_shutdown_timeout=shutdown,
             deployment_config=build.deployment,
         )
-        async with made:
-            yield made
+        try:
+            async with made:
+                yield made
+        finally:
+            sites.close()
 
 
 async def run_worker(

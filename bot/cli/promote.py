@@ -1,6 +1,7 @@
 """`lockstep promote`: start a promotion, as `/promote` does."""
 
 import asyncio
+from contextlib import closing
 
 import click
 from temporalio.client import Client
@@ -50,8 +51,10 @@ async def _promote(settings: Settings, environment: str, repository: str) -> Non
                     f"a promotion to {environment} is open already{where}; "
                     f"`{words.command('retry')}` renews it there"
                 )
-        with forges(settings) as known:
-            sites = Sites(known, settings.state_dir / "mirrors")
+        with (
+            forges(settings) as known,
+            closing(Sites(known, settings.state_dir / "mirrors")) as sites,
+        ):
             promotion = await asyncio.to_thread(_prepared, sites, key, environment)
         await _start(client, promotion)
         click.echo(

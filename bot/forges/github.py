@@ -52,6 +52,7 @@ from bot.forges.github_shapes import (
 )
 from bot.forges.markers import carries, marked
 from bot.model import ForgeName
+from bot.together import together
 
 # The reaction that says that a comment was read.
 _SEEN = "eyes"
@@ -244,19 +245,28 @@ class GitHub:
             ).create_status(state, description=line, context=STATUS_CONTEXT)
 
     def checks(self, repository: str, sha: str) -> Sequence[Check]:
-        """See `Forge.checks`; 2 calls, 1 more per further 100 statuses or check runs."""
-        with self._asking(repository, f"list the checks of {sha[:12]} in {repository}") as found:
-            place, client = f"{found.url}/commits/{sha}", found.requester
+        """See `Forge.checks`; 2 calls at once, 1 more per further 100 statuses or check runs."""
+        place = f"/commits/{sha}"
+
+        def statuses() -> list[Check]:
             # PyGithub's own combined status stops at the first page.
-            statuses = PaginatedList(
-                CommitStatus, client, f"{place}/status", {}, list_item="statuses"
-            )
-            runs = PaginatedList(
-                CheckRun, client, f"{place}/check-runs", {}, list_item="check_runs"
-            )
-            reports = [of_status(status, sha) for status in statuses]
-            reports += [of_run(run, sha, self._clock()) for run in runs]
-        return newest(reports)
+            with self._asking(
+                repository, f"list the statuses of {sha[:12]} in {repository}"
+            ) as found:
+                url = f"{found.url}{place}/status"
+                listed = PaginatedList(CommitStatus, found.requester, url, {}, list_item="statuses")
+                return [of_status(status, sha) for status in listed]
+
+        def runs() -> list[Check]:
+            with self._asking(
+                repository, f"list the check runs of {sha[:12]} in {repository}"
+            ) as found:
+                url = f"{found.url}{place}/check-runs"
+                listed = PaginatedList(CheckRun, found.requester, url, {}, list_item="check_runs")
+                return [of_run(run, sha, self._clock()) for run in listed]
+
+        both = together(statuses, runs)
+        return newest([*both[0], *both[1]])
 
     def reviews(self, repository: str, number: int) -> Sequence[ReviewInfo]:
         """See `Forge.reviews`; 1 call per 100."""

@@ -1,0 +1,161 @@
+"""One question to a remote over HTTP: answered as git would, or left to git."""
+
+import base64
+import http.server
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from bot.git_http import Lines
+from tests.world import GIT_ENVIRONMENT, World
+
+TOKEN = "secret-token"
+
+
+class Served:
+    """A server that has git answer, or answers what it is told."""
+
+    def __init__(self, directory: Path) -> None:
+        self.asked: list[tuple[str, str | None]] = []
+        self.answer: tuple[int, str, bytes] | None = None
+        served = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                served.asked.append((self.path, self.headers["Authorization"]))
+                status, kind, content = served.answer or (
+                    200,
+                    "application/x-git-upload-pack-result",
+                    _git(directory, body),
+                )
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}/acme/config.git"
+
+
+def _git(directory: Path, question: bytes) -> bytes:
+    command = ["git", "upload-pack", "--stateless-rpc", str(directory)]
+    environment = {**GIT_ENVIRONMENT, "GIT_PROTOCOL": "version=2"}
+    done = subprocess.run(
+        command, input=question, capture_output=True, check=False, env=environment, timeout=60
+    )
+    return done.stdout
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> Iterator[World]:
+    with World.new(tmp_path / "remote.git") as world:
+        world.begin({"app.yaml": "a: 1\n"})
+        world.edit("development", "app.yaml", "1", "2")
+        yield world
+
+
+@pytest.fixture
+def served(remote: World) -> Iterator[Served]:
+    found = Served(remote.directory)
+    thread = threading.Thread(target=found.server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    yield found
+    found.server.shutdown()
+    thread.join(timeout=20)
+    found.server.server_close()
+
+
+@pytest.fixture
+def lines() -> Iterator[Lines]:
+    found = Lines()
+    yield found
+    found.close()
+
+
+def test_the_branches_come_as_git_has_them_in_one_request(
+    remote: World, served: Served, lines: Lines
+) -> None:
+    remote.branch("main-old", at="development")
+    remote.branch("feat/ünï", at="development")
+    wanted = ["develop", "main", "feat/ünï", "gone"]
+
+    found = lines.heads(served.url, wanted, TOKEN)
+
+    assert found == {
+        "develop": remote.sha("development"),
+        "main": remote.sha("production"),
+        "feat/ünï": remote.sha("development"),
+    }
+    basic = base64.b64encode(f"x-access-token:{TOKEN}".encode()).decode()
+    assert served.asked == [("/acme/config.git/git-upload-pack", f"Basic {basic}")]
+
+
+def test_a_line_stays_open_between_two_looks(served: Served, lines: Lines) -> None:
+    for _ in range(3):
+        lines.heads(served.url, ["main"])
+
+    assert len(lines._idle) == 1
+
+
+def packet(text: str) -> bytes:
+    return f"{len(text) + 4:04x}{text}".encode()
+
+
+GOOD = packet(f"{'a' * 40} refs/heads/main\n")
+RESULT = "application/x-git-upload-pack-result"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (401, RESULT, b""),
+        (301, RESULT, b""),
+        (500, "text/html", b"<html>"),
+        (200, "text/html", b"<html>log in, please"),
+        (200, RESULT, b""),
+        (200, RESULT, GOOD),
+        (200, RESULT, GOOD + b"00"),
+        (200, RESULT, GOOD + b"0000more"),
+        (200, RESULT, GOOD + b"0003" + b"0000"),
+        (200, RESULT, b"zzzz"),
+        (200, RESULT, packet("ERR mismatched object format\n") + b"0000"),
+        (200, RESULT, packet(f"{'a' * 40} refs/tags/v1\n") + b"0000"),
+        (200, RESULT, packet("unborn refs/heads/main\n") + b"0000"),
+        (200, RESULT, b"0010\xff\xfe\xff\xfe\xff\xfe\xff\xfe\xff\xfe\xff\xfe0000"),
+    ],
+)
+def test_what_is_no_plain_answer_is_left_to_git(
+    served: Served, lines: Lines, answer: tuple[int, str, bytes]
+) -> None:
+    served.answer = answer
+
+    assert lines.heads(served.url, ["main"]) is None
+
+
+@pytest.mark.parametrize("url", ["file:///srv/a.git", "/srv/a.git", "ssh://git@host/a.git"])
+def test_other_ways_to_a_remote_are_left_to_git(lines: Lines, url: str) -> None:
+    assert lines.heads(url, ["main"]) is None
+
+
+def test_a_remote_that_is_away_is_left_to_git(served: Served, lines: Lines) -> None:
+    served.server.shutdown()
+    served.server.server_close()
+
+    assert lines.heads(served.url, ["main"]) is None
+
+
+def test_no_branch_is_asked_for_as_none(served: Served, lines: Lines) -> None:
+    wanted: Sequence[str] = []
+
+    assert lines.heads(served.url, wanted) == {}
