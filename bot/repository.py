@@ -291,18 +291,22 @@ class Repository:
 
     def _ask(self, command: str, names: Sequence[str]) -> list[tuple[str, bytes | None]]:
         with self._lock:
-            self.warm()
+            reader = self._reader()
             try:
-                return list(self._cat_file.ask(command, names))
+                return list(reader.ask(command, names))
             except MissingObject:
                 self.close()
                 raise
 
     def warm(self) -> None:
         """Start the process that reads, so that it is up when it is asked."""
+        self._reader()
+
+    def _reader(self) -> _CatFile:
         with self._lock:
             if self._cat_file is None:
                 self._cat_file = _CatFile(self.directory, self._environment)
+            return self._cat_file
 
     def read(self, oids: Sequence[str]) -> list[bytes]:
         """Return the contents of objects, in order. Raises `MissingObject`."""
