@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.faults.canaries import leaks
 from tests.faults.place import BOT, Place, populate
-from tests.faults.processes import Forge, Server
+from tests.faults.processes import HOOK_SECRET, Forge, Server
 
 
 @pytest.fixture(scope="session")
@@ -23,12 +24,16 @@ def forge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forge]:
 @pytest.fixture(scope="session")
 def server(forge: Forge, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that works on every repository of that forge."""
-    made = Server(tmp_path_factory.mktemp("server"), forge, forge.tokens[BOT])
+    directory = tmp_path_factory.mktemp("server")
+    made = Server(directory, forge, forge.tokens[BOT])
     try:
         made.start()
         yield made
     finally:
         made.close()
+    # Whatever all these tests made it write.
+    for secret in (forge.tokens[BOT], HOOK_SECRET):
+        assert leaks(secret, directory) == []
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import requests
 
 T = TypeVar("T")
 LOCKSTEP = Path(sys.executable).with_name("lockstep")
-HOOK_SECRET = "webhook secret"
+HOOK_SECRET = "webhook-secret-canary-91c4"
 PATIENCE_SECONDS = 40.0
 
 
