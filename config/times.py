@@ -20,6 +20,7 @@ _UNIT_WORDS = re.compile(r"(day|hour|minute|min|second|sec|[dhms])s?(?=\d|\Z)")
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})-(\d{1,2}):(\d{2})", re.ASCII)
+_LONGER = re.compile(r"([A-Za-z]+) (\d{1,2}:\d{2})-([A-Za-z]+) (\d{1,2}:\d{2})", re.ASCII)
 # Files of the database's directory that are no zones of it, or differ by machine.
 _NO_ZONES = ("localtime", "posixrules", "Factory", "posix/", "right/")
 
@@ -121,24 +122,42 @@ class Window:
     """A recurring stretch of wall time in one zone.
 
     `days` are those on which it opens, Monday being 0. Where `closes` is not after
-    `opens`, the window closes on the following day (``22:00-02:00``, ``00:00-24:00``).
+    `opens`, the window closes on the following day (``22:00-02:00``, ``00:00-24:00``),
+    unless `last` is the day on which it does (``Fri 15:00-Mon 08:00``).
     """
 
     days: tuple[int, ...]
     opens: time
     closes: time
     timezone: str
+    last: int | None = None
+
+    @property
+    def nights(self) -> int:
+        """How many days after the one it opens on it closes."""
+        if self.last is None:
+            return 0 if self.opens < self.closes else 1
+        between = (self.last - self.days[0]) % 7
+        return between or (0 if self.opens < self.closes else 7)
 
     def __str__(self) -> str:
+        if self.last is not None:
+            first, last = DAYS[self.days[0]], DAYS[self.last]
+            return f"{first} {self.opens:%H:%M}-{last} {self.closes:%H:%M} {self.timezone}"
         closes = "24:00" if self.closes == time(0) else f"{self.closes:%H:%M}"
         return f"{_spell_days(self.days)} {self.opens:%H:%M}-{closes} {self.timezone}"
 
 
 def window(value: object) -> Window:
-    """Return the window that `value` spells: ``Mon-Thu 09:00-16:00 Europe/Berlin``."""
+    """Return the window that `value` spells: ``Mon-Thu 09:00-16:00 Europe/Berlin``.
+
+    One of more than a day names the day it ends on: ``Fri 15:00-Mon 08:00 Europe/Berlin``.
+    """
     if isinstance(value, Window):
         return value
     parts = value.split() if isinstance(value, str) else []
+    if len(parts) in {3, 4} and (longer := _LONGER.fullmatch(" ".join(parts[:3]))):
+        return _longer(" ".join(parts[:3]), longer, parts[3:])
     clock = _CLOCK.fullmatch(parts[1]) if len(parts) in {2, 3} else None
     if clock is None:
         raise ValueError(
@@ -154,11 +173,27 @@ def window(value: object) -> Window:
     return Window(_days(parts[0]), opens, closes, timezone(parts[2]))
 
 
-def _clock_times(text: str, clock: re.Match[str]) -> tuple[time, time]:
+def _longer(text: str, match: re.Match[str], zone: list[str]) -> Window:
+    if not zone:
+        raise ValueError(
+            f'`{text}` says no time zone; add the one it means: "{text} Europe/Berlin"'
+        )
+    first, last = _day(match[1], match[1]), _day(match[3], match[3])
+    clock = _CLOCK.fullmatch(f"{match[2]}-{match[4]}")
+    if clock is None:
+        raise ValueError(f"`{text}` is not on the clock; hours run from 00:00 to 24:00")
+    if match[4] == "24:00":
+        last = (last + 1) % 7
+    if first == last and match[2] == match[4]:
+        raise ValueError(f"`{text}` is a whole week, and so always")
+    return Window((first,), *_clock_times(clock[0], clock, longer=True), timezone(zone[0]), last)
+
+
+def _clock_times(text: str, clock: re.Match[str], *, longer: bool = False) -> tuple[time, time]:
     first_hour, first_minute, last_hour, last_minute = (int(part) for part in clock.groups())
     if clock[3] + clock[4] == "2400":
         last_hour = 0
-    elif (first_hour, first_minute) == (last_hour, last_minute):
+    elif (first_hour, first_minute) == (last_hour, last_minute) and not longer:
         raise ValueError(f"`{text}` opens and closes at once; a whole day is `00:00-24:00`")
     try:
         return time(first_hour, first_minute), time(last_hour, last_minute)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bot import markdown
 from bot.decisions.commands import USAGES
-from bot.decisions.gates import Closed, Failed, GateResult, Open
+from bot.decisions.verdicts import Closed, Failed, GateResult, Open
 from bot.engine.candidate import Plan
 from bot.engine.drift import Comparison, FileComparison
 from bot.messages import description, drift, replies, tables, usage

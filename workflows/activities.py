@@ -14,8 +14,8 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from bot.decisions import promotion as moves
-from bot.decisions.gates import EVERY_CHECK
 from bot.decisions.promotion import decide_promotion
+from bot.decisions.requirements import EVERY_CHECK
 from bot.engine.objects import MissingObject
 from bot.forges.forge import ForgeError, NotFound, RateLimited, Unauthorized
 from bot.messages import replies

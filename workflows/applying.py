@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.decisions.facts import Candidate, PullRequest
-from bot.decisions.gates import GateResult, evaluate
+from bot.decisions.gates import evaluate
 from bot.decisions.promotion import (
     Cancelled,
     Decision,
@@ -14,6 +14,7 @@ from bot.decisions.promotion import (
     decide_promotion,
     status_of,
 )
+from bot.decisions.verdicts import GateResult
 from bot.engine.candidate import Plan
 from bot.engine.trees import TreeReader
 from bot.forges.forge import Conflict, Refused, Unauthorized
@@ -92,25 +93,23 @@ def _first_body(site: Site, state: PromotionState, now: datetime) -> tuple[Promo
         raise ValueError("there is no candidate")
     request = PullRequest(head=facts.evidence.candidate.sha, base=promotion.branch)
     decision = decide_promotion(promotion, replace(facts, pull_request=request), now, site.words)
-    text = description.body(
-        observed.plan, gates_of(site, observed, now), decision.reason, site.words
-    )
+    text = description.body(observed.plan, gates_of(observed, now), decision.reason, site.words)
     return observed.state, text
 
 
 def _body(
     site: Site, observed: Observed, plan: Plan, reason: str, now: datetime, *, open_: bool = True
 ) -> str:
-    gates = gates_of(site, observed, now)
+    gates = gates_of(observed, now)
     return description.body(plan, gates, reason, site.words, open_=open_)
 
 
-def gates_of(site: Site, observed: Observed, now: datetime) -> Sequence[GateResult]:
+def gates_of(observed: Observed, now: datetime) -> Sequence[GateResult]:
     """Return what each gate says of the present candidate."""
     facts, promotion = observed.facts, observed.promotion
     if facts.evidence is None:
         return ()
-    return evaluate(promotion.gates, facts.evidence, now, site.words, freezes=promotion.freezes)
+    return evaluate(promotion.gates, facts.evidence, now)
 
 
 def say(site: Site, observed: Observed, decision: Decision, now: datetime) -> PromotionState:
@@ -208,9 +207,7 @@ def finish(site: Site, observed: Observed, reason: str, now: datetime) -> str:
         for branch in target.mirrors:
             site.mirror.push(branch, head, site.git.branch(branch))
     if state.number is not None and plan is not None:
-        text = description.body(
-            plan, gates_of(site, observed, now), outcome, site.words, open_=False
-        )
+        text = description.body(plan, gates_of(observed, now), outcome, site.words, open_=False)
         _edit(site, state, body=text)
     clean_up(site, state)
     return outcome
@@ -237,9 +234,7 @@ def close(site: Site, observed: Observed, decision: Decision, now: datetime) -> 
             reason = decision.reason
             if isinstance(decision, Cancelled):
                 reason = description.cancelled(reason, state.environment, site.words)
-            text = description.body(
-                plan, gates_of(site, observed, now), reason, site.words, open_=False
-            )
+            text = description.body(plan, gates_of(observed, now), reason, site.words, open_=False)
         _edit(site, state, body=text, closed=True)
     clean_up(site, state)
 

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 from bot.decisions.digest import content_digest
 from bot.decisions.facts import GateFacts, PromotionFacts, PullRequest, Review
-from bot.decisions.gates import EVERY_CHECK
 from bot.decisions.policy import gates_for, places
 from bot.decisions.promotion import Promotion
+from bot.decisions.requirements import EVERY_CHECK, Requirements
 from bot.engine.candidate import MergeMethod, Plan, plan_promotion
 from bot.engine.drift import compare
 from bot.model import Head, State
-from config.schema import Environment, Gates, Role
+from config.schema import Environment, Role
 from workflows.sites import Site
 from workflows.values import PromotionState, Reviewed
 
@@ -70,7 +70,6 @@ def observe(site: Site, state: PromotionState, asking: Asking = Asking()) -> Obs
         automatic=target.promote == "automatic" and not state.asked_by,
         merge=target.merge,
         gates=gates,
-        freezes=target.freezes,
     )
     facts = PromotionFacts(
         source_head=source_head.sha if source_head else None,
@@ -132,7 +131,7 @@ def _pull_request(
 
 
 def _with_evidence(
-    site: Site, state: PromotionState, gates: Gates, plan: Plan | None, asking: Asking
+    site: Site, state: PromotionState, gates: Requirements, plan: Plan | None, asking: Asking
 ) -> PromotionState:
     """Ask for what is not known, and is needed; authors never change."""
     candidate, number = state.candidate, state.number
@@ -142,18 +141,18 @@ def _with_evidence(
     if state.checks is None or asking.checks:
         checks = site.forge.checks(site.name, candidate.sha)
         found["checks"] = tuple(check for check in checks if _counts(check.name, gates))
-    unknown = state.reviews is None and gates.approvals
+    unknown = state.reviews is None and (gates.approvals or gates.code_owners)
     # Where nobody has to approve, somebody may still ask for changes.
     if number is not None and (unknown or asking.pull_request):
         found["reviews"] = _reviews(site, number)
-    if state.authors is None and plan is not None and (gates.approvals or gates.sign_offs):
+    if state.authors is None and plan is not None and gates.asks_people:
         commits = [commit.sha for commit in plan.commits]
         authors = site.forge.authors(site.name, commits) if commits else {}
         found["authors"] = tuple(sorted({login for some in authors.values() for login in some}))
     return state.model_copy(update=found)
 
 
-def _counts(name: str, gates: Gates) -> bool:
+def _counts(name: str, gates: Requirements) -> bool:
     """Whether the gate looks at a check: no other goes into the history, however many report."""
     required = gates.checks.required
     return not required or EVERY_CHECK in required or name in required
@@ -168,7 +167,7 @@ def _reviews(site: Site, number: int) -> tuple[Reviewed, ...]:
     return tuple(Reviewed.of(review, can_write=writers[review.person]) for review in found)
 
 
-def evidence_of(site: Site, state: PromotionState, gates: Gates) -> GateFacts | None:
+def evidence_of(site: Site, state: PromotionState, gates: Requirements) -> GateFacts | None:
     """Return what gates judge, of what a promotion knows."""
     candidate = state.candidate
     if candidate is None:
@@ -190,7 +189,7 @@ def evidence_of(site: Site, state: PromotionState, gates: Gates) -> GateFacts | 
     )
 
 
-def _members(site: Site, gates: Gates) -> dict[str, frozenset[str]]:
+def _members(site: Site, gates: Requirements) -> dict[str, frozenset[str]]:
     """Return the people of each role that must sign off; one whose team is hidden is left out."""
     found = {}
     for name in gates.sign_offs:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bot.decisions.gates import GateResult
+from bot.decisions.verdicts import GateResult
 from bot.engine.candidate import Plan
 from bot.engine.drift import Comparison
 from bot.model import Change, Commit, Head

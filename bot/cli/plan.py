@@ -9,9 +9,9 @@ from bot.cli.as_json import plan_document
 from bot.cli.drift import say_notes
 from bot.cli.local import Local, config_option, json_option, opened, repository_argument
 from bot.cli.main import Failure
-from bot.decisions.gates import GateResult
 from bot.decisions.outlook import outlook
 from bot.decisions.policy import gates_for, places
+from bot.decisions.verdicts import GateResult
 from bot.engine.candidate import MergeMethod, Plan, plan_promotion
 from bot.engine.drift import compare
 from bot.engine.keep import Keep
@@ -66,7 +66,7 @@ def plan(
 def _gates(local: Local, target: Environment, planned: Plan) -> tuple[GateResult, ...]:
     gates = gates_for(local.config, target, places(planned.promoted))
     now = datetime.now(UTC)  # noqa: TID251 -- the command line is where time comes in
-    return outlook(gates, target.freezes, local.config.roles, now)
+    return outlook(gates, local.config.roles, now)
 
 
 def _commit_to(local: Local, ref: str, planned: Plan) -> None:

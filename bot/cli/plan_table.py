@@ -8,7 +8,7 @@ from rich.text import Text
 
 from bot.cli.local import printable
 from bot.cli.tables import coloured, print_changes
-from bot.decisions.gates import GateResult
+from bot.decisions.verdicts import GateResult
 from bot.engine.candidate import Plan
 from bot.model import State
 

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 
+from config.gates import SEVERAL, Gates
 from config.patterns import PatternError, quote, segments
-from config.schema import Gates
 
 # So that no history and no reply grows with what somebody pastes.
 LONGEST_COMMAND = 1_000  # characters
@@ -94,7 +94,8 @@ def _key(key: str) -> str:
 
 def _gate(word: str) -> str:
     gates = [*Gates.model_fields, "freezes"]
-    if word not in gates:
+    gate, colon, name = word.partition(":")
+    if gate not in gates or (colon and (gate not in SEVERAL or not name)):
         known = ", ".join(f"`{gate}`" for gate in gates)
         raise MisreadError(f"names none of the gates {known}")
     return word

@@ -1,28 +1,28 @@
 """What the gates of a promotion will ask for, said before there is anything to judge."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from bot.decisions.gates import EVERY_CHECK, Closed, GateResult, Open
+from bot.decisions.requirements import EVERY_CHECK, Requirements
+from bot.decisions.verdicts import Closed, GateResult, Open
 from bot.decisions.windows import is_frozen, is_open
-from config.schema import Checks, Freeze, Gates, Role
+from config.gates import Checks
+from config.schema import Role
 from config.times import spell_duration
 
 
 def outlook(
-    gates: Gates, freezes: Sequence[Freeze], roles: Mapping[str, Role], now: datetime
+    gates: Requirements, roles: Mapping[str, Role], now: datetime
 ) -> tuple[GateResult, ...]:
     """Return each gate that is configured, in the order of the documentation.
 
     Without a pull request only windows and freezes can be open; the others wait for
     what they name.
     """
-    return tuple(_outlook(gates, freezes, roles, now))
+    return tuple(_outlook(gates, roles, now))
 
 
-def _outlook(
-    gates: Gates, freezes: Sequence[Freeze], roles: Mapping[str, Role], now: datetime
-) -> Iterator[GateResult]:
+def _outlook(gates: Requirements, roles: Mapping[str, Role], now: datetime) -> Iterator[GateResult]:
     if gates.checks.required:
         yield GateResult("checks", Closed(_checks(gates.checks)))
     if gates.soak:
@@ -36,8 +36,8 @@ def _outlook(
         wanted = ", ".join(_signer(role, roles) for role in gates.sign_offs)
         yield GateResult("sign_offs", Closed(f"needs the sign-off of {wanted}"))
     if gates.windows:
-        spelled = ", ".join(map(str, gates.windows))
-        inside = any(is_open(window, now) for window in gates.windows)
+        spelled = " and ".join(", ".join(map(str, windows)) for windows in gates.windows)
+        inside = all(any(is_open(one, now) for one in windows) for windows in gates.windows)
         yield GateResult(
             "windows",
             Open(f"inside its window: {spelled}") if inside else Closed(f"merges only {spelled}"),
@@ -45,8 +45,8 @@ def _outlook(
     if gates.drained:
         reason = "nothing may be pending further down first"
         yield GateResult("drained", Closed(reason))
-    if freezes:
-        active = next((freeze for freeze in freezes if is_frozen(freeze, now)), None)
+    if gates.freezes:
+        active = next((freeze for freeze in gates.freezes if is_frozen(freeze, now)), None)
         frozen = Closed(f"frozen until {active.to}: {active.reason}") if active else None
         yield GateResult("freezes", frozen or Open("no freeze today"))
 

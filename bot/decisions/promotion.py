@@ -9,16 +9,10 @@ from datetime import datetime
 from typing import Literal
 
 from bot.decisions.facts import GateFacts, MergeMethod, PromotionFacts, PullRequest
-from bot.decisions.gates import (
-    Closed,
-    Failed,
-    GateResult,
-    Open,
-    evaluate,
-    people_agree,
-)
+from bot.decisions.gates import evaluate, people_agree
+from bot.decisions.requirements import Requirements
+from bot.decisions.verdicts import Closed, Failed, GateResult, Open
 from bot.words import Words
-from config.schema import Freeze, Gates
 from config.suggest import named
 
 # What the forges show of a status' description.
@@ -38,8 +32,7 @@ class Promotion:
     source: str
     automatic: bool
     merge: MergeMethod
-    gates: Gates
-    freezes: tuple[Freeze, ...] = ()
+    gates: Requirements
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +200,7 @@ def decide_promotion(  # noqa: C901, PLR0911, PLR0912 - one flat ladder, read fr
         )
     if facts.refusal:
         return Blocked(f"the forge refuses to merge; `{retry}` tries again: {facts.refusal}")
-    results = evaluate(promotion.gates, evidence, now, words, freezes=promotion.freezes)
+    results = evaluate(promotion.gates, evidence, now)
     return _gated(results) or Merge(
         candidate.sha, promotion.merge, f"every gate is open: merging {_short(candidate.sha)}"
     )
@@ -248,7 +241,7 @@ def _ended(
         )
     if request.by_self:
         return Finish(f"{_short(promotion.source)} is in {promotion.environment}")
-    jumped = _jumped(promotion, request, evidence, now, words)
+    jumped = _jumped(promotion, request, evidence, now)
     past = _names(jumped)
     return MergedByHand(
         request.by,
@@ -258,15 +251,11 @@ def _ended(
 
 
 def _jumped(
-    promotion: Promotion,
-    request: PullRequest,
-    evidence: GateFacts | None,
-    now: datetime,
-    words: Words,
+    promotion: Promotion, request: PullRequest, evidence: GateFacts | None, now: datetime
 ) -> tuple[GateResult, ...]:
     if evidence is None:
         return ()
-    results = evaluate(promotion.gates, evidence, now, words, freezes=promotion.freezes)
+    results = evaluate(promotion.gates, evidence, now)
     if request.head != evidence.candidate.sha:
         unseen = Closed(f"{_short(request.head)} was merged and nobody judged it")
         return tuple(GateResult(result.gate, unseen) for result in results)

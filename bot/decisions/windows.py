@@ -3,7 +3,7 @@
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from config.schema import Freeze
+from config.freezes import Freeze
 from config.times import Window
 
 
@@ -25,6 +25,8 @@ def is_frozen(freeze: Freeze, now: datetime) -> bool:
     """Whether `now`, an aware time, is inside the freeze; its last day is."""
     zone = ZoneInfo(freeze.timezone)
     first, last = freeze.from_, freeze.to
+    if first is None or last is None:
+        return False
     begins = first if isinstance(first, datetime) else _midnight(first)
     ends = last if isinstance(last, datetime) else _midnight(last + timedelta(days=1))
     return begins.replace(tzinfo=zone) <= now < ends.replace(tzinfo=zone)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from bot.decisions.gates import Failed, GateResult, Open
+from bot.decisions.verdicts import Failed, GateResult, Open
 from bot.engine.candidate import Plan
 from bot.markdown import code, cut, folded, plain, sentence
 from bot.messages.tables import changes_table, counted

@@ -104,7 +104,7 @@ def test_a_misspelled_key_beside_the_right_one_is_unknown_and_no_more() -> None:
         ),
         (
             in_production("freezes: [{from: 2026-01-01}]"),
-            ["7:15: `reason` is missing; add it here", "7:15: `to` is missing; add it here"],
+            ["7:15: `to` and `reason` are missing; add them here"],
         ),
         (in_production("promote: {timezone: UTC}"), ["7:14: `schedule` is missing; add it here"]),
         (PRODUCTION + "keep: [{keys: [a]}]\n", ["7:8: `path` is missing; add it here"]),
@@ -261,7 +261,7 @@ def test_errors_read_as_lines_where_nobody_catches_them() -> None:
 def test_a_merge_key_gives_what_is_not_written_beside_it() -> None:
     gates = load(ONE_OF_EVERYTHING).environment("production").gates
 
-    assert (gates.soak, gates.approvals) == (timedelta(days=7), 1)
+    assert (gates.soak, gates.approvals.count) == (timedelta(days=7), 1)
 
 
 def test_a_byte_order_mark_windows_line_ends_and_a_document_mark_change_nothing() -> None:

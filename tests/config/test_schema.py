@@ -7,13 +7,12 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
+from config.freezes import Freeze
+from config.gates import Checks, Gates
 from config.load import load
 from config.schema import (
-    Checks,
     Config,
     Environment,
-    Freeze,
-    Gates,
     KeepRule,
     Role,
     Rule,

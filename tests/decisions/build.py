@@ -13,9 +13,9 @@ from bot.decisions.facts import (
     ReviewState,
     SignedOff,
 )
-from bot.decisions.gates import Verdict, evaluate
-from bot.words import GITHUB
-from config.schema import Gates
+from bot.decisions.gates import evaluate
+from bot.decisions.requirements import Requirements
+from bot.decisions.verdicts import Verdict
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 SOURCE, TARGET, HEAD = "5" * 40, "7" * 40, "c" * 40
@@ -55,7 +55,7 @@ def overridden(gate: str, at: float = 1, digest: str = NOW_PROMOTED) -> Overridd
     return Overridden(gate, "mia", "the bank waits", digest, minutes(at))
 
 
-def verdict(gate: str, gates: Gates, facts: GateFacts, now: datetime = NOON) -> Verdict:
+def verdict(gate: str, gates: Requirements, facts: GateFacts, now: datetime = NOON) -> Verdict:
     """Return what `gate` says, which must be among the results."""
-    found = evaluate(gates, facts, now, GITHUB, freezes=())
+    found = evaluate(gates, facts, now)
     return next(result.verdict for result in found if result.gate == gate)

@@ -8,9 +8,11 @@ import pytest
 from pydantic import TypeAdapter
 
 from bot.decisions.facts import Check, CheckState, GateFacts, Rejected, Review, SignedOff
-from bot.decisions.gates import Closed, Failed, GateResult, Open, Verdict, evaluate
-from bot.words import GITHUB
-from config.schema import Checks, Freeze, Gates
+from bot.decisions.gates import evaluate
+from bot.decisions.requirements import Requirements
+from bot.decisions.verdicts import Closed, Failed, GateResult, Open, Verdict
+from config.freezes import Freeze
+from config.gates import Checks
 from config.times import window
 from tests.decisions.build import (
     BEFORE,
@@ -25,11 +27,11 @@ from tests.decisions.build import (
     verdict,
 )
 
-NO_GATES = Gates()
-TESTED = Gates(checks=Checks(required=("ci/test", "ci/lint"), timeout=timedelta(hours=2)))
-REVIEWED = Gates(approvals=2)
-SIGNED = Gates(sign_offs=("qa",))
-BOTH_SIGNED = Gates(sign_offs=("qa", "compliance"))
+NO_GATES = Requirements()
+TESTED = Requirements(checks=Checks(required=("ci/test", "ci/lint"), timeout=timedelta(hours=2)))
+REVIEWED = Requirements(approvals=2)
+SIGNED = Requirements(sign_offs=("qa",))
+BOTH_SIGNED = Requirements(sign_offs=("qa", "compliance"))
 
 
 def checks(*reports: Check) -> GateFacts:
@@ -130,7 +132,7 @@ def test_a_check_that_succeeds_after_its_time_still_counts() -> None:
 
 
 def test_without_a_time_out_a_missing_check_is_waited_for_without_end() -> None:
-    gates = Gates(checks=Checks(required=("ci/test",)))
+    gates = Requirements(checks=Checks(required=("ci/test",)))
 
     assert verdict("checks", gates, checks(), now=minutes(1e6)) == Closed(
         "ci/test has not reported yet"
@@ -154,7 +156,7 @@ def test_where_no_check_is_required_all_that_report_must_be_green(
 
 
 def test_a_star_among_the_required_checks_stands_for_all_that_report() -> None:
-    gates = Gates(checks=Checks(required=("*", "ci/security")))
+    gates = Requirements(checks=Checks(required=("*", "ci/security")))
     facts = checks(check("ci/test", "pending"))
 
     assert verdict("checks", gates, facts) == Closed(
@@ -225,7 +227,7 @@ def test_the_latest_review_of_this_content_by_each_who_can_write_counts(
 def test_a_no_is_heard_where_no_approval_was_asked_for() -> None:
     facts = GateFacts(CANDIDATE, reviews=(review("sue", "changes_requested"),))
 
-    assert evaluate(NO_GATES, facts, NOON, GITHUB, freezes=()) == (
+    assert evaluate(NO_GATES, facts, NOON) == (
         GateResult("checks", Open("no check is required, and none has reported")),
         GateResult("approvals", Closed("sue requested changes")),
     )
@@ -328,21 +330,22 @@ def test_who_has_left_a_role_no_longer_signs_off_for_it() -> None:
     assert verdict("sign_offs", SIGNED, facts) == Closed("waiting for sign-off by qa")
 
 
-EVERYTHING = Gates(
+YEAR_END = Freeze.model_validate(
+    {"from": date(2026, 12, 20), "to": date(2027, 1, 3), "reason": "Year end"}
+)
+EVERYTHING = Requirements(
     checks=Checks(required=("ci/test",)),
     soak=timedelta(hours=24),
     approvals=1,
     sign_offs=("qa",),
-    windows=(window("Mon-Thu 09:00-16:00 Europe/Berlin"),),
+    windows=((window("Mon-Thu 09:00-16:00 Europe/Berlin"),),),
     drained=True,
-)
-YEAR_END = Freeze.model_validate(
-    {"from": date(2026, 12, 20), "to": date(2027, 1, 3), "reason": "Year end"}
+    freezes=(YEAR_END,),
 )
 
 
 def test_gates_stand_in_the_order_of_the_documentation_and_none_is_open_unjudged() -> None:
-    results = evaluate(EVERYTHING, GateFacts(CANDIDATE), NOON, GITHUB, freezes=(YEAR_END,))
+    results = evaluate(EVERYTHING, GateFacts(CANDIDATE), NOON)
 
     assert [result.gate for result in results] == [
         "checks",
@@ -370,7 +373,7 @@ def test_a_gate_overridden_for_this_content_is_open_and_says_by_whom_and_why() -
         overrides=(overridden("checks"), overridden("soak"), overridden("freezes")),
     )
 
-    results = evaluate(EVERYTHING, facts, NOON, GITHUB, freezes=(YEAR_END,))
+    results = evaluate(EVERYTHING, facts, NOON)
 
     assert {result.gate for result in results if isinstance(result.verdict, Open)} == {
         "checks",

@@ -25,7 +25,7 @@ from bot.decisions.facts import (
     Said,
     SignedOff,
 )
-from bot.decisions.gates import Closed, Failed, GateResult, Open, evaluate
+from bot.decisions.gates import evaluate
 from bot.decisions.promotion import (
     LONGEST_STATUS,
     Blocked,
@@ -35,8 +35,10 @@ from bot.decisions.promotion import (
     decide_promotion,
     status_of,
 )
+from bot.decisions.requirements import Requirements
+from bot.decisions.verdicts import Closed, Failed, GateResult, Open
 from bot.words import GITHUB
-from config.schema import Checks, Gates
+from config.gates import Checks
 from tests.decisions.build import minutes
 
 TIMES = st.integers(0, 4).map(minutes)
@@ -79,7 +81,7 @@ GATE_FACTS = st.builds(
     members=st.dictionaries(ROLES, st.frozensets(PEOPLE)),
 )
 GATES = st.builds(
-    Gates,
+    Requirements,
     checks=st.builds(
         Checks,
         required=some(NAMES, most=2),
@@ -173,7 +175,7 @@ def test_a_merge_pins_the_candidate_that_every_gate_let_pass(
         assert facts.source_kept
         assert (facts.hold, facts.cancel) == (None, None)
         assert (facts.conflicts, facts.refusal) == ((), "")
-        assert not shut(evaluate(promotion.gates, facts.evidence, now, GITHUB, freezes=()))
+        assert not shut(evaluate(promotion.gates, facts.evidence, now))
 
 
 @given(in_order(), TIMES)
@@ -182,7 +184,7 @@ def test_gates_alone_decide_between_the_merge_and_the_wait(
 ) -> None:
     promotion, facts = world
     assert facts.evidence is not None
-    closed = shut(evaluate(promotion.gates, facts.evidence, now, GITHUB, freezes=()))
+    closed = shut(evaluate(promotion.gates, facts.evidence, now))
 
     decision = decide_promotion(promotion, facts, now, GITHUB)
 
@@ -204,18 +206,20 @@ def test_every_decision_says_why_and_fits_into_a_status(
 
 @given(GATES, GATE_FACTS, SIGN_OFFS, TIMES)
 def test_another_sign_off_never_closes_anything(
-    gates: Gates, facts: GateFacts, extra: SignedOff, now: Any
+    gates: Requirements, facts: GateFacts, extra: SignedOff, now: Any
 ) -> None:
     more = replace(facts, sign_offs=(*facts.sign_offs, extra))
 
-    before = {result.gate for result in shut(evaluate(gates, facts, now, GITHUB, freezes=()))}
-    after = {result.gate for result in shut(evaluate(gates, more, now, GITHUB, freezes=()))}
+    before = {result.gate for result in shut(evaluate(gates, facts, now))}
+    after = {result.gate for result in shut(evaluate(gates, more, now))}
 
     assert after <= before
 
 
 @given(GATES, GATE_FACTS, TIMES)
-def test_nobody_who_wrote_the_change_opens_a_gate(gates: Gates, facts: GateFacts, now: Any) -> None:
+def test_nobody_who_wrote_the_change_opens_a_gate(
+    gates: Requirements, facts: GateFacts, now: Any
+) -> None:
     silent = replace(
         facts,
         reviews=tuple(
@@ -230,18 +234,14 @@ def test_nobody_who_wrote_the_change_opens_a_gate(gates: Gates, facts: GateFacts
     )
     said = replace(facts, rejections=silent.rejections)
 
-    assert [
-        (result.gate, type(result.verdict))
-        for result in evaluate(gates, said, now, GITHUB, freezes=())
-    ] == [
-        (result.gate, type(result.verdict))
-        for result in evaluate(gates, silent, now, GITHUB, freezes=())
+    assert [(result.gate, type(result.verdict)) for result in evaluate(gates, said, now)] == [
+        (result.gate, type(result.verdict)) for result in evaluate(gates, silent, now)
     ]
 
 
 @given(GATES, GATE_FACTS, TIMES)
 def test_nothing_said_of_other_content_opens_a_gate(
-    gates: Gates, facts: GateFacts, now: Any
+    gates: Requirements, facts: GateFacts, now: Any
 ) -> None:
     this = facts.candidate.digest
     of_this = replace(
@@ -252,15 +252,15 @@ def test_nothing_said_of_other_content_opens_a_gate(
         overrides=tuple(each for each in facts.overrides if each.digest == this),
     )
 
-    found = evaluate(gates, facts, now, GITHUB, freezes=())
-    alone = evaluate(gates, of_this, now, GITHUB, freezes=())
+    found = evaluate(gates, facts, now)
+    alone = evaluate(gates, of_this, now)
 
     assert [type(result.verdict) for result in found] == [type(result.verdict) for result in alone]
 
 
 @given(GATES, GATE_FACTS, TIMES, st.randoms(use_true_random=False))
 def test_the_order_in_which_things_were_observed_does_not_matter(
-    gates: Gates, facts: GateFacts, now: Any, random: Random
+    gates: Requirements, facts: GateFacts, now: Any, random: Random
 ) -> None:
     def shuffled(values: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(random.sample(values, len(values)))
@@ -274,16 +274,16 @@ def test_the_order_in_which_things_were_observed_does_not_matter(
         overrides=shuffled(facts.overrides),
     )
 
-    assert evaluate(gates, otherwise, now, GITHUB, freezes=()) == evaluate(
-        gates, facts, now, GITHUB, freezes=()
-    )
+    assert evaluate(gates, otherwise, now) == evaluate(gates, facts, now)
 
 
 @given(GATES, GATE_FACTS, TIMES)
-def test_an_override_opens_its_gate_and_no_other(gates: Gates, facts: GateFacts, now: Any) -> None:
+def test_an_override_opens_its_gate_and_no_other(
+    gates: Requirements, facts: GateFacts, now: Any
+) -> None:
     said = Overridden("checks", "mia", "CI is down", facts.candidate.digest, minutes(9))
     more = replace(facts, overrides=(*facts.overrides, said))
 
-    before, after = (evaluate(gates, each, now, GITHUB, freezes=()) for each in (facts, more))
+    before, after = (evaluate(gates, each, now) for each in (facts, more))
 
     assert after == (GateResult("checks", Open("overridden by mia: CI is down")), *before[1:])

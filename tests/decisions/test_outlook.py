@@ -4,33 +4,38 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.decisions.gates import Closed, GateResult, Open
 from bot.decisions.outlook import outlook
+from bot.decisions.requirements import Requirements
+from bot.decisions.verdicts import Closed, GateResult, Open
 from bot.decisions.windows import is_frozen, is_open
-from config.schema import Checks, Freeze, Gates, Role
+from config.freezes import Freeze
+from config.gates import Checks, Gates
+from config.schema import Role
 from config.times import window
 
 WEDNESDAY_NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 
 
 def test_gates_that_are_not_configured_are_not_told() -> None:
-    assert outlook(Gates(), (), {}, WEDNESDAY_NOON) == ()
+    assert outlook(Requirements(), {}, WEDNESDAY_NOON) == ()
 
 
 def test_every_gate_says_what_it_asks_for() -> None:
-    gates = Gates.model_validate(
-        {
-            "checks": {"required": ["ci/test", "ci/lint"], "timeout": "2h"},
-            "soak": "24h",
-            "approvals": 1,
-            "sign_offs": ["qa"],
-            "windows": ["Mon-Thu 09:00-12:00 Europe/Berlin"],
-            "drained": True,
-        }
+    gates = Requirements.of(
+        Gates.model_validate(
+            {
+                "checks": {"required": ["ci/test", "ci/lint"], "timeout": "2h"},
+                "soak": "24h",
+                "approvals": 1,
+                "sign_offs": ["qa"],
+                "windows": ["Mon-Thu 09:00-12:00 Europe/Berlin"],
+                "drained": True,
+            }
+        )
     )
     roles = {"qa": Role(("carol", "@acme/qa"))}
 
-    results = {r.gate: r.verdict for r in outlook(gates, (), roles, WEDNESDAY_NOON)}
+    results = {r.gate: r.verdict for r in outlook(gates, roles, WEDNESDAY_NOON)}
 
     assert results == {
         "checks": Closed("needs ci/test, ci/lint to succeed on the candidate within 2h"),
@@ -43,9 +48,9 @@ def test_every_gate_says_what_it_asks_for() -> None:
 
 
 def test_a_rule_that_asks_for_every_check_says_so() -> None:
-    gates = Gates(checks=Checks(required=("*",)))
+    gates = Requirements(checks=Checks(required=("*",)))
 
-    assert outlook(gates, (), {}, WEDNESDAY_NOON) == (
+    assert outlook(gates, {}, WEDNESDAY_NOON) == (
         GateResult("checks", Closed("needs every check that reports to succeed on the candidate")),
     )
 
@@ -96,8 +101,8 @@ def test_a_freeze_lasts_from_its_first_day_to_the_end_of_its_last(
 def test_a_freeze_that_is_on_says_until_when_and_why() -> None:
     freeze = Freeze.model_validate({"from": "2026-06-30", "to": "2026-07-02", "reason": "audit"})
 
-    (result,) = outlook(Gates(), (freeze,), {}, WEDNESDAY_NOON)
-    (after,) = outlook(Gates(), (freeze,), {}, datetime(2026, 8, 1, tzinfo=UTC))
+    (result,) = outlook(Requirements(freezes=(freeze,)), {}, WEDNESDAY_NOON)
+    (after,) = outlook(Requirements(freezes=(freeze,)), {}, datetime(2026, 8, 1, tzinfo=UTC))
 
     assert result.verdict == Closed("frozen until 2026-07-02: audit")
     assert after.verdict == Open("no freeze today")

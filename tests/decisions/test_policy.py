@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from bot.decisions.policy import Place, gates_for, matching_gates
-from config.schema import Checks, Config, Gates
+from bot.decisions.requirements import Requirements
+from config.gates import Checks, Gates
+from config.schema import Config
 from config.times import window
 
 APP: Place = ("configs/app.yaml", "database.host")
@@ -26,14 +28,14 @@ def config(*rules: dict[str, Any], gates: dict[str, Any] | None = None) -> Confi
     )
 
 
-def production(settings: Config, *places: Place) -> Gates:
+def production(settings: Config, *places: Place) -> Requirements:
     return gates_for(settings, settings.environment("production"), places)
 
 
 def test_without_rules_the_gates_are_the_environments_own() -> None:
     settings = config(gates={"checks": ["ci/test"], "approvals": 1, "soak": "24h"})
 
-    assert production(settings, APP) == settings.environment("production").gates
+    assert production(settings, APP) == Requirements.of(settings.environment("production").gates)
 
 
 def test_of_all_that_match_the_strictest_of_everything_applies() -> None:
@@ -62,12 +64,12 @@ def test_of_all_that_match_the_strictest_of_everything_applies() -> None:
         },
     )
 
-    assert production(settings, APP, PCI) == Gates(
+    assert production(settings, APP, PCI) == Requirements(
         checks=Checks(required=("ci/lint", "ci/test", "ci/pci"), timeout=timedelta(minutes=30)),
         soak=timedelta(days=7),
         approvals=2,
         sign_offs=("qa", "compliance"),
-        windows=(window("Mon-Thu 09:00-16:00 UTC"), window("Mon 09:00-12:00 UTC")),
+        windows=((window("Mon-Thu 09:00-16:00 UTC"),), (window("Mon 09:00-12:00 UTC"),)),
         drained=True,
     )
 
@@ -76,7 +78,7 @@ def test_what_a_rule_does_not_say_it_does_not_loosen() -> None:
     gates = {"checks": {"required": ["ci/test"], "timeout": "2h"}, "approvals": 3, "drained": True}
     settings = config({"when": {"paths": ["**"]}, "gates": {"approvals": 1}}, gates=gates)
 
-    assert production(settings, APP) == settings.environment("production").gates
+    assert production(settings, APP) == Requirements.of(settings.environment("production").gates)
 
 
 def test_a_rule_that_requires_a_check_leaves_all_others_required_where_all_were() -> None:
@@ -115,4 +117,4 @@ def test_a_rule_matches_where_one_changed_place_is_in_its_files_and_at_its_keys(
 
     found = matching_gates(settings, settings.environment("production"), places)
 
-    assert found == (Gates(), Gates(approvals=2))[: 1 + matches]
+    assert found == (Gates(), Gates.model_validate({"approvals": 2}))[: 1 + matches]

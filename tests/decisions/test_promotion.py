@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from bot.decisions.facts import Candidate, GateFacts, PromotionFacts, PullRequest, Said
-from bot.decisions.gates import Closed, Failed, GateResult
 from bot.decisions.promotion import (
     Blocked,
     Build,
@@ -25,8 +24,10 @@ from bot.decisions.promotion import (
     _gated,
     decide_promotion,
 )
+from bot.decisions.requirements import Requirements
+from bot.decisions.verdicts import Closed, Failed, GateResult
 from bot.words import GITHUB
-from config.schema import Checks, Gates
+from config.gates import Checks
 from tests.decisions.build import (
     BEFORE,
     CANDIDATE,
@@ -49,7 +50,7 @@ TO_STAGING = Promotion(
     source=SOURCE,
     automatic=True,
     merge="squash",
-    gates=Gates(sign_offs=("qa",), approvals=1),
+    gates=Requirements(sign_offs=("qa",), approvals=1),
 )
 TO_PRODUCTION = Promotion(
     environment="production",
@@ -58,7 +59,7 @@ TO_PRODUCTION = Promotion(
     source=SOURCE,
     automatic=False,
     merge="merge",
-    gates=Gates(
+    gates=Requirements(
         checks=Checks(required=("ci/test",), timeout=timedelta(hours=2)), sign_offs=("qa",)
     ),
 )
@@ -242,7 +243,7 @@ def test_an_automatic_promotion_follows_its_source_unless_people_are_signing_it_
 
 
 def test_an_approval_that_no_gate_asks_for_keeps_nothing_back() -> None:
-    unasked = replace(TO_STAGING, gates=Gates(sign_offs=("qa",)))
+    unasked = replace(TO_STAGING, gates=Requirements(sign_offs=("qa",)))
     evidence = GateFacts(CANDIDATE, reviews=(review("rob"),))
 
     decision = decide(unasked, evidence=evidence, source_head=NEWER)

@@ -5,7 +5,6 @@ from typing import get_args
 import pytest
 from pydantic import TypeAdapter
 
-from bot.decisions.gates import Failed, GateResult
 from bot.decisions.promotion import (
     LONGEST_STATUS,
     Blocked,
@@ -23,6 +22,7 @@ from bot.decisions.promotion import (
     Wait,
     status_of,
 )
+from bot.decisions.verdicts import Failed, GateResult
 from tests.decisions.build import HEAD, NOON, SOURCE, TARGET
 
 EVERY_DECISION: list[tuple[Decision, Status | None]] = [

@@ -1,0 +1,83 @@
+"""Every gate of a promotion, judged on facts: none of them asks anybody anything.
+
+`evaluate` is one table in the order of the documentation; each of its rows is a pure
+function that yields a result for whatever of its kind applies.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from bot.decisions.facts import GateFacts
+from bot.decisions.gates.checks import checks
+from bot.decisions.gates.people import approvals, people_agree, sign_offs
+from bot.decisions.requirements import Requirements
+from bot.decisions.verdicts import Closed, Failed, GateResult, Open, Verdict
+
+__all__ = [
+    "Closed",
+    "Failed",
+    "GateResult",
+    "Open",
+    "Verdict",
+    "evaluate",
+    "people_agree",
+]
+
+Judge = Callable[[Requirements, GateFacts, datetime], Iterator[GateResult]]
+
+
+def _not_yet(gate: str) -> Judge:
+    def judge(needed: Requirements, facts: GateFacts, now: datetime) -> Iterator[GateResult]:
+        del facts, now
+        if getattr(needed, gate):
+            yield GateResult(
+                gate,
+                Closed(
+                    f"`{gate}` is configured but this version does not evaluate it yet; take it "
+                    f"out of `.lockstep.yaml`, or say `/override {gate} REASON`"
+                ),
+            )
+
+    return judge
+
+
+TABLE: tuple[Judge, ...] = (
+    checks,
+    _not_yet("soak"),
+    approvals,
+    sign_offs,
+    _not_yet("windows"),
+    _not_yet("drained"),
+    _not_yet("required_files"),
+    _not_yet("schemas"),
+    _not_yet("http"),
+    _not_yet("metrics"),
+    _not_yet("workflow"),
+    _not_yet("freezes"),
+)
+
+
+def evaluate(needed: Requirements, facts: GateFacts, now: datetime) -> tuple[GateResult, ...]:
+    """Return a result for every gate that applies, in the order of the documentation.
+
+    A gate overridden for this very content is open.
+    """
+    return tuple(
+        GateResult(result.gate, _overridden(result.gate, facts) or result.verdict)
+        for judge in TABLE
+        for result in judge(needed, facts, now)
+    )
+
+
+def _overridden(gate: str, facts: GateFacts) -> Open | None:
+    """Return what opens a gate in spite of itself; `http` is all of them, `http:name` one."""
+    names = {gate, gate.partition(":")[0]}
+    said = [
+        override
+        for override in facts.overrides
+        if override.gate in names and override.digest == facts.candidate.digest
+    ]
+    if not said:
+        return None
+    last = max(said, key=lambda override: (override.at, override.person, override.reason))
+    return Open(f"overridden by {last.person}: {last.reason}")
