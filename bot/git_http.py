@@ -33,7 +33,7 @@ class Lines:
         self._idle: list[requests.Session] = []
 
     def heads(
-        self, url: str, branches: Sequence[str], token: str | None = None
+        self, url: str, branches: Sequence[str], token: str | None = None, user: str = USER
     ) -> Mapping[str, str] | None:
         """Return the commits of those of the branches that the remote has; None: ask git."""
         if not url.startswith(("http://", "https://")):
@@ -46,7 +46,7 @@ class Lines:
                     f"{url}/git-upload-pack",
                     data=_question(branches),
                     headers=_HEADERS,
-                    auth=None if token is None else HTTPBasicAuth(USER, token),
+                    auth=HTTPBasicAuth(user, token) if token else None,
                     timeout=_SECONDS,
                     # A token goes where it was given for, and git follows a rename.
                     allow_redirects=False,

@@ -5,8 +5,6 @@ in one round trip when the engine asks for them, the small ones of what is new w
 mirror that is damaged is cloned anew: it holds nothing that the remote does not.
 """
 
-import base64
-import fcntl
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,6 +14,7 @@ from pathlib import Path
 from bot.engine.objects import MissingObject
 from bot.engine.trees import TreeReader
 from bot.git_http import USER, Lines
+from bot.remote import authorization, begin, locked
 from bot.repository import Repository, RepositoryError, run_git
 
 # What a push adds is soon compared, so its files come along, up to this size: a round trip less.
@@ -26,14 +25,20 @@ _NO_FILES = "blob:none"
 class Mirror:
     """The mirror of `url` in `directory`. Safe for several processes and threads at once.
 
-    `token` authenticates over HTTP; it goes to git by the environment, so it stands in no
-    command line, URL or file. `lines` are connections that stay open between two looks.
+    `token` authenticates `user` over HTTP; it goes to git by the environment, so it stands in
+    no command line, URL or file. `lines` are connections that stay open between two looks.
     """
 
     def __init__(
-        self, url: str, directory: Path, token: str | None = None, lines: Lines | None = None
+        self,
+        url: str,
+        directory: Path,
+        token: str | None = None,
+        lines: Lines | None = None,
+        user: str = USER,
     ) -> None:
         self.url, self.directory, self._token, self._lines = url, directory, token, lines
+        self._user = user
 
     def fetch(self, branches: Sequence[str]) -> "MirroredRepository":
         """Bring the branches up to date and return the repository to read them from.
@@ -117,9 +122,7 @@ class Mirror:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Hold the mirror's lock, which ends with its process, however that ends."""
-        self.directory.parent.mkdir(parents=True, exist_ok=True)
-        with self.directory.with_name(f"{self.directory.name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(self.directory):
             yield
 
     def _git(self, *arguments: str, stdin: bytes = b"") -> bytes:
@@ -132,17 +135,7 @@ class Mirror:
         )
 
     def _authorization(self) -> Mapping[str, str]:
-        if self._token is None:
-            return {}
-        basic = base64.b64encode(f"{USER}:{self._token}".encode()).decode()
-        return {
-            # Whoever answers by sending us elsewhere would have the token sent along.
-            "GIT_CONFIG_COUNT": "2",
-            "GIT_CONFIG_KEY_0": "http.followRedirects",
-            "GIT_CONFIG_VALUE_0": "false",
-            "GIT_CONFIG_KEY_1": "http.extraHeader",
-            "GIT_CONFIG_VALUE_1": f"Authorization: Basic {basic}",
-        }
+        return authorization(self._token, self._user)
 
     @property
     def _store(self) -> Path:
@@ -180,7 +173,7 @@ class Mirror:
     def _remote_heads(self, branches: Sequence[str]) -> dict[str, str]:
         """Ask the remote, which costs it little, so that nothing is fetched where nothing moved."""
         if self._lines is not None:
-            heads = self._lines.heads(self.url, branches, self._token)
+            heads = self._lines.heads(self.url, branches, self._token, self._user)
             if heads is not None:
                 return dict(heads)
         wanted = [f"refs/heads/{name}" for name in branches]
@@ -206,17 +199,8 @@ class Mirror:
             return
         self._remove()
         half = self._view.with_name("half")
-        for directory in (self._store, half):
-            directory.mkdir(parents=True)
-            run_git("init", "--quiet", "--bare", directory=directory)
-        for name, value in (
-            ("remote.origin.url", self.url),
-            ("remote.origin.promisor", "true"),
-            ("remote.origin.partialclonefilter", _NO_FILES),
-            ("core.repositoryFormatVersion", "1"),
-            ("extensions.partialClone", "origin"),
-        ):
-            self._git("config", name, value)
+        begin(self._store, self.url, _NO_FILES)
+        begin(half)
         # Last: whoever sees the view may use all of it.
         half.rename(self._view)
 

@@ -53,6 +53,7 @@ _SETTINGS = (
 _NO_BRANCH = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{")
 _GIT = ["git", *(part for setting in _SETTINGS for part in ("-c", setting))]
 _TIMEOUT_SECONDS = 600.0
+_MOST_REMOTE_WORDS = 400
 _REPOINTING = (
     "GIT_COMMON_DIR",
     "GIT_DIR",
@@ -132,7 +133,11 @@ def _reason(stderr: str) -> str:
     """Return the line of git's complaint that says what is wrong."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     telling = [line for line in lines if line.startswith(("fatal:", "error:"))]
-    return (telling or lines or ["git failed and did not say why"])[0]
+    reason = (telling or lines or ["git failed and did not say why"])[0]
+    # Why a server declines a push only its own words tell.
+    words = [line.removeprefix("remote:").strip() for line in lines if line.startswith("remote:")]
+    said = " ".join(word for word in words if word)[:_MOST_REMOTE_WORDS]
+    return f"{reason} ({said})" if said and "failed to push" in reason else reason
 
 
 class _CatFile:

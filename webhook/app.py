@@ -20,6 +20,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from webhook import github
 from webhook.dispatch import Dispatcher, UnavailableError
 from webhook.events import Ignored, NotUnderstoodError
+from webhook.reading import Reader
 
 MAX_BODY = 25 * 1024 * 1024
 """Most bytes of a body: the cap of the forges."""
@@ -31,6 +32,7 @@ RETRY_AFTER = "10"
 _BODY_SECONDS = 10.0
 _CLOSE_SECONDS = 10.0
 _JSON = {"Content-Type": "application/json"}
+_JSON_TYPE = "application/json"
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _DELIVERY_IN_LOG = re.compile(r"[A-Za-z0-9-]{1,64}")
 
@@ -80,38 +82,25 @@ _TOO_SLOW = _refusal(
     "The body did not arrive in time",
     "Deliver it again from the webhook's page, and check the network between",
 )
-_UNSIGNED = _refusal(
-    401,
-    "unsigned",
-    "X-Hub-Signature-256 is missing or does not sign this body",
-    "Give the webhook the same secret as LOCKSTEP_GITHUB_WEBHOOK_SECRET",
-)
-_NO_NAMES = _refusal(
-    400,
-    "not_understood",
-    "X-GitHub-Event or X-GitHub-Delivery is missing",
-    "Send it as GitHub does, both headers included",
-)
 
 
 class _Metrics:
     """Counts by kind and outcome: labels of a fixed set, whatever a repository may be called."""
 
     def __init__(self, registry: CollectorRegistry, dispatcher: Dispatcher) -> None:
-        deliveries = Counter(
+        self._deliveries = Counter(
             "lockstep_webhook_deliveries",
             "Deliveries by event and what became of them",
             ["forge", "event", "outcome"],
             registry=registry,
         )
-        self._counter = lru_cache(partial(deliveries.labels, "github"))
         self._seconds = Histogram(
             "lockstep_webhook_seconds",
             "From a delivery's headers to its answer",
             ["forge"],
             registry=registry,
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
-        ).labels("github")
+        )
         waiting = Gauge(
             "lockstep_webhook_waiting",
             "Deliveries that wait for Temporal's acknowledgement",
@@ -119,60 +108,67 @@ class _Metrics:
         )
         waiting.set_function(lambda: dispatcher.waiting)
 
-    def record(self, event: str, outcome: str, seconds: float) -> None:
-        self._counter(event if event in github.EVENTS else "other", outcome).inc()
-        self._seconds.observe(seconds)
+    def of(self, reader: Reader) -> Callable[[str, str, float], None]:
+        """Return what records an event, its outcome and its seconds, for one forge."""
+        counter = lru_cache(partial(self._deliveries.labels, reader.forge))
+        seconds, known = self._seconds.labels(reader.forge), reader.events
+
+        def record(event: str, outcome: str, took: float) -> None:
+            counter(event if event in known else "other", outcome).inc()
+            seconds.observe(took)
+
+        return record
 
 
 class _Receiver:
-    def __init__(
-        self, dispatcher: Dispatcher, signatures: github.Signatures, metrics: _Metrics
-    ) -> None:
-        self._dispatcher = dispatcher
-        self._signatures = signatures
-        self._metrics = metrics
+    """Answers the deliveries of one forge."""
 
-    async def github(self, request: web.Request) -> web.Response:
+    def __init__(self, dispatcher: Dispatcher, reader: Reader, metrics: _Metrics) -> None:
+        self._dispatcher, self._reader = dispatcher, reader
+        self._record = metrics.of(reader)
+        self._unsigned = _refusal(401, "unsigned", *reader.unproven)
+        self._no_names = _refusal(400, "not_understood", *reader.unnamed)
+
+    async def take(self, request: web.Request) -> web.Response:
         started = time.perf_counter()
-        event = request.headers.get("X-GitHub-Event", "")
+        event, delivery = self._reader.names(request.headers)
         body = await self._body(request)
-        answer = body if isinstance(body, _Answer) else await self._answer(request, event, body)
-        self._metrics.record(event, answer.outcome, time.perf_counter() - started)
+        answer = body if isinstance(body, _Answer) else await self._answer(event, delivery, body)
+        self._record(event, answer.outcome, time.perf_counter() - started)
         return answer.response()
 
     async def _body(self, request: web.Request) -> bytes | _Answer:
-        """Return the JSON that was signed, or why there is none."""
+        """Return the JSON that was proven, or why there is none."""
         media = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        in_form = media == _FORM_TYPE and self._reader.takes_forms
         # The signature is over the bytes that were sent, and aiohttp has unpacked them.
-        if media not in {"application/json", _FORM_TYPE} or "Content-Encoding" in request.headers:
+        if not (in_form or media == _JSON_TYPE) or "Content-Encoding" in request.headers:
             return _WRONG_TYPE
-        signature = request.headers.get("X-Hub-Signature-256")
-        if signature is None:
+        if not self._reader.claims(request.headers):
             # Before 25 MiB are read for somebody who does not even claim to be the forge.
-            return _UNSIGNED
+            return self._unsigned
         body = await _read(request)
         if isinstance(body, _Answer):
             return body
-        if not self._signatures.hold(body, signature):
-            return _UNSIGNED
+        if not self._reader.is_genuine(request.headers, body):
+            return self._unsigned
         try:
-            return github.form_payload(body) if media == _FORM_TYPE else body
+            return self._reader.unwrapped(body) if in_form else body
         except NotUnderstoodError as error:
-            return _not_understood(error)
+            return self._not_understood(error)
 
-    async def _answer(self, request: web.Request, event: str, body: bytes) -> _Answer:
-        delivery = request.headers.get("X-GitHub-Delivery", "")
+    async def _answer(self, event: str, delivery: str, body: bytes) -> _Answer:
         if not event or not delivery:
-            return _NO_NAMES
+            return self._no_names
         try:
-            found = github.translate(event, delivery, body)
+            found = self._reader.translate(event, delivery, body)
             if isinstance(found, Ignored):
                 return _Answer(202, "ignored", _line(status="ignored", reason=found.reason), _JSON)
             await self._dispatcher.take(found)
         except NotUnderstoodError as error:
             shown = delivery if _DELIVERY_IN_LOG.fullmatch(delivery) else "of no valid id"
             _log.warning("delivery %s is not understood: %s", shown, error)
-            return _not_understood(error)
+            return self._not_understood(error)
         except UnavailableError as error:
             return _refusal(
                 503,
@@ -182,6 +178,14 @@ class _Receiver:
                 Retry_After=RETRY_AFTER,
             )
         return _ACCEPTED
+
+    def _not_understood(self, error: NotUnderstoodError) -> _Answer:
+        return _refusal(
+            400,
+            "not_understood",
+            f"Not what {self._reader.title} sends: {error}",
+            "Deliver it again; if it is refused again, report it with this message",
+        )
 
 
 async def _read(request: web.Request) -> bytes | _Answer:
@@ -198,15 +202,6 @@ async def _read(request: web.Request) -> bytes | _Answer:
         return _TOO_LARGE
     except TimeoutError:
         return _TOO_SLOW
-
-
-def _not_understood(error: NotUnderstoodError) -> _Answer:
-    return _refusal(
-        400,
-        "not_understood",
-        f"Not what GitHub sends: {error}",
-        "Deliver it again; if it is refused again, report it with this message",
-    )
 
 
 async def _alive(_request: web.Request) -> web.Response:
@@ -247,23 +242,28 @@ async def _shown(registry: CollectorRegistry, _request: web.Request) -> web.Resp
 def app(
     dispatcher: Dispatcher,
     *,
-    github_secrets: Sequence[str],
+    github_secrets: Sequence[str] | None = None,
+    readers: Sequence[Reader] = (),
     ready: Ready,
     registry: CollectorRegistry | None = None,
 ) -> web.Application:
     """Return the receiver's application; it closes `dispatcher` after its last request.
 
-    Raises ValueError where there is no secret: an unsigned delivery is never accepted.
+    `readers` are those of the forges beside GitHub. Raises ValueError where there is no
+    secret: an unsigned delivery is never accepted.
     """
     registry = registry or CollectorRegistry()
     metrics = _Metrics(registry, dispatcher)
-    receiver = _Receiver(dispatcher, github.Signatures(github_secrets), metrics)
+    if github_secrets is not None:
+        readers = (github.GitHubReader(github_secrets), *readers)
+    receivers = {reader.forge: _Receiver(dispatcher, reader, metrics) for reader in readers}
 
     async def close(_app: web.Application) -> None:
         await dispatcher.close(_CLOSE_SECONDS)
 
     made = web.Application(client_max_size=MAX_BODY)
-    made.router.add_post("/webhooks/github", receiver.github)
+    for forge, receiver in receivers.items():
+        made.router.add_post(f"/webhooks/{forge}", receiver.take)
     made.router.add_get("/healthz", _alive)
     made.router.add_get("/readyz", _readiness(ready))
     made.router.add_get("/metrics", partial(_shown, registry))

@@ -159,3 +159,9 @@ class Ignored:
 
 class NotUnderstoodError(ValueError):
     """A signed delivery that is not what its forge sends; the message names the place."""
+
+
+def whole_lines(text: str) -> str:
+    """Return as many whole lines as a comment may hold: half a command is another command."""
+    raw = text.encode()
+    return text if len(raw) <= MAX_TEXT else raw[:MAX_TEXT].rpartition(b"\n")[0].decode()

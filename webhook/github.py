@@ -1,14 +1,17 @@
 """Read GitHub's webhooks: who signed them, and what they say in forge-neutral events."""
 
-import hmac
 from collections.abc import Sequence
 from urllib.parse import parse_qs
 
 from pydantic import ValidationError
 
+from bot import signatures
+from bot.model import ForgeName
 from webhook.events import Delivery, Ignored, NotUnderstoodError
 from webhook.github_payloads import PAYLOADS, PushHook
+from webhook.reading import Headers
 
+SIGNATURE = "X-Hub-Signature-256"
 EVENTS = frozenset(PAYLOADS) | {"ping"}
 """The events that are known here, by GitHub's names."""
 
@@ -21,18 +24,52 @@ class Signatures:
 
     def __init__(self, secrets: Sequence[str]) -> None:
         if not secrets or not all(secrets):
-            raise ValueError("GitHub's webhooks need a secret, and an empty one protects nothing")
+            raise ValueError("webhooks need a secret, and an empty one protects nothing")
         self._keys = [secret.encode() for secret in secrets]
 
     def hold(self, body: bytes, header: str) -> bool:
         """Whether `header` (X-Hub-Signature-256) signs these raw bytes with one of the secrets."""
-        # As bytes: compare_digest refuses text that is not ASCII, and a header may hold anything.
-        given = header.encode("utf-8", "surrogateescape")
-        for key in self._keys:
-            expected = f"sha256={hmac.digest(key, body, 'sha256').hex()}".encode()
-            if hmac.compare_digest(expected, given):
-                return True
-        return False
+        return signatures.holds(body, header, self._keys)
+
+
+class GitHubReader:
+    """See `Reader`. Raises ValueError where there is no secret."""
+
+    forge: ForgeName = "github"
+    title = "GitHub"
+    events = EVENTS
+    takes_forms = True
+    unproven = (
+        "X-Hub-Signature-256 is missing or does not sign this body",
+        "Give the webhook the same secret as LOCKSTEP_GITHUB_WEBHOOK_SECRET",
+    )
+    unnamed = (
+        "X-GitHub-Event or X-GitHub-Delivery is missing",
+        "Send it as GitHub does, both headers included",
+    )
+
+    def __init__(self, secrets: Sequence[str]) -> None:
+        self._signatures = Signatures(secrets)
+
+    def claims(self, headers: Headers) -> bool:
+        """See `Reader.claims`."""
+        return SIGNATURE in headers
+
+    def is_genuine(self, headers: Headers, body: bytes) -> bool:
+        """See `Reader.is_genuine`."""
+        return self._signatures.hold(body, headers.get(SIGNATURE, ""))
+
+    def names(self, headers: Headers) -> tuple[str, str]:
+        """See `Reader.names`."""
+        return headers.get("X-GitHub-Event", ""), headers.get("X-GitHub-Delivery", "")
+
+    def unwrapped(self, form: bytes) -> bytes:
+        """See `Reader.unwrapped`."""
+        return form_payload(form)
+
+    def translate(self, event: str, delivery: str, body: bytes) -> tuple[Delivery, ...] | Ignored:
+        """See `Reader.translate`."""
+        return translate(event, delivery, body)
 
 
 def translate(event: str, delivery: str, body: bytes) -> tuple[Delivery, ...] | Ignored:
@@ -52,7 +89,7 @@ def translate(event: str, delivery: str, body: bytes) -> tuple[Delivery, ...] | 
         return payload.model_validate_json(body).deliveries(delivery)
     except ValidationError as error:
         # Without its cause, which holds what people wrote.
-        raise NotUnderstoodError(_places(error)) from None
+        raise NotUnderstoodError(places(error)) from None
 
 
 def _without_commits(body: bytes) -> PushHook | None:
@@ -80,7 +117,7 @@ def form_payload(body: bytes) -> bytes:
         raise NotUnderstoodError("a form without a readable field `payload`") from None
 
 
-def _places(error: ValidationError) -> str:
+def places(error: ValidationError) -> str:
     """Name the first places that are wrong, never what stands there."""
     wrong = error.errors(include_url=False, include_context=False, include_input=False)[:3]
     return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in wrong)

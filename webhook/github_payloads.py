@@ -13,7 +13,6 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from webhook.events import (
-    MAX_TEXT,
     BranchDeleted,
     ChecksChanged,
     Comment,
@@ -29,6 +28,7 @@ from webhook.events import (
     RepositoryRef,
     ReviewChanged,
     Sha,
+    whole_lines,
 )
 
 OUR_BRANCHES = "lockstep/"
@@ -251,7 +251,7 @@ class _CommentHook(_AtRepository):
             return Ignored("only a new comment can hold a command")
         if comment.user is None or comment.user.type == "Bot":
             return Ignored("not said by a person")
-        text = _whole_lines(comment.body or "")
+        text = whole_lines(comment.body or "")
         if not _COMMAND.search(text):
             return Ignored("no line of it starts with a slash")
         return Comment(
@@ -441,11 +441,6 @@ def _access(
         for access, repositories in (("granted", granted), ("withdrawn", withdrawn))
         for repository in repositories
     )
-
-
-def _whole_lines(text: str) -> str:
-    raw = text.encode()
-    return text if len(raw) <= MAX_TEXT else raw[:MAX_TEXT].rpartition(b"\n")[0].decode()
 
 
 PAYLOADS: dict[str, type[Payload]] = {

@@ -112,6 +112,7 @@ class Sites:
             self._mirrors / key.forge / str(info.id),
             forge.git_token(info.owner, info.name),
             self._lines,
+            info.git_user,
         )
         wanted = {info.default_branch, *branches, *self._branches.get(key, ())}
         git = mirror.fetch(sorted(wanted))

@@ -1,0 +1,450 @@
+"""The forge that a plain git server is: nothing but git, and what its hook has seen.
+
+Pull requests are kept on the branch `lockstep/requests` (`plain_store`), and are merged by
+whoever pushes what they propose to their base: a person, or the bot with a lease. A method
+looks at the remote's refs once, and pushes once where it changes something.
+"""
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from bot.decisions.facts import Check, MergeMethod, Permission
+from bot.decisions.permissions import roles_held
+from bot.engine.drift import CONFIGURATION
+from bot.forges.forge import (
+    STATUS_CONTEXT,
+    Conflict,
+    IssueInfo,
+    Left,
+    NotFound,
+    PullRequestInfo,
+    Refused,
+    RepositoryInfo,
+    ReviewInfo,
+    StatusState,
+    Unavailable,
+)
+from bot.forges.plain_errors import asking
+from bot.forges.plain_ledger import Ledger, Remark, Reported, Request, conversation
+from bot.forges.plain_place import Place, moment, numbered
+from bot.forges.plain_servers import Account, Served
+from bot.forges.plain_store import Look
+from bot.model import ForgeName
+from bot.pushes import BRANCHES, CONVERSATION, number_of
+from config.load import ConfigErrors, load
+from config.schema import Role
+
+LONGEST_STATUS = 140
+MAINTAINERS, ADMINS = "maintainers", "admins"
+"""The roles of the configuration whose members may do what a forge's maintainers may."""
+
+_log = logging.getLogger(__name__)
+
+
+class PlainGit:
+    """Plain git servers as one login on them; threads may share it. See `Forge`."""
+
+    name: ForgeName = "git"
+
+    def __init__(
+        self,
+        served: Served,
+        account: Account,
+        directory: Path,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._served, self._account = served, account
+        self._directory, self._clock = directory, clock
+        self._places: dict[str, Place] = {}
+        self._roles: dict[tuple[str, str], Mapping[str, Role]] = {}
+
+    def close(self) -> None:
+        """End the processes behind it."""
+        for place in self._places.values():
+            place.close()
+
+    # Who we are, and where
+
+    def budgets(self) -> Sequence[Left]:
+        """See `Forge.budgets`: git counts no requests."""
+        return ()
+
+    def login(self) -> str:
+        """See `Forge.login`."""
+        return self._account.login
+
+    def git_token(self, owner: str, name: str) -> str:  # noqa: ARG002 - one for all
+        """See `Forge.git_token`; empty where git itself knows how to get in."""
+        return self._account.token or ""
+
+    def repositories(self) -> Iterable[RepositoryInfo]:
+        """See `Forge.repositories`: those that are known by name; others come by their pushes."""
+        for name in self._served.names:
+            owner, _, short = name.rpartition("/")
+            try:
+                yield self.repository(owner, short)
+            except (NotFound, Unavailable, Refused) as error:
+                # One that cannot be read is no reason to see none.
+                _log.warning("%s", error)
+
+    def repository(self, owner: str, name: str) -> RepositoryInfo:
+        """See `Forge.repository`; a name is all that a repository has here."""
+        place = self._place(f"{owner}/{name}")
+        look = place.settled()
+        return RepositoryInfo(
+            owner=owner,
+            name=name,
+            id=number_of(f"{owner}/{name}"),
+            clone_url=place.url,
+            default_branch=look.default_branch,
+            archived=False,
+            can_write=True,
+            git_user=self._account.login,
+        )
+
+    # Pull requests
+
+    def open_pull_request(
+        self, repository: str, head: str, base: str, title: str, body: str
+    ) -> PullRequestInfo:
+        """See `Forge.open_pull_request`."""
+        place = self._place(repository)
+        look = place.settled()
+        at, onto = look.branch(head), look.branch(base)
+        if at is None or onto is None:
+            lacking = head if at is None else base
+            raise Refused(f"cannot open a pull request in {repository}: there is no {lacking}")
+        with asking(f"compare {head} and {base} of {repository}"):
+            place.history.bring([at, onto])
+            nothing = place.history.contains(onto, at)
+        if nothing:
+            raise Refused(f"No commits between {base} and {head}")
+
+        def edit(ledger: Ledger) -> Request:
+            for twin in ledger.requests():
+                if (twin.head, twin.base) == (head, base):
+                    return twin
+            made = Request(
+                number=ledger.next_number(),
+                kind="pull-request",
+                title=title,
+                body=body,
+                head=head,
+                head_sha=at,
+                base=base,
+                base_sha=onto,
+                author=self._account.login,
+            )
+            ledger.put(made)
+            ledger.say(f"Open #{made.number}: {title}")
+            return made
+
+        return self._info(place, place.change(edit), look)
+
+    def pull_request(self, repository: str, number: int) -> PullRequestInfo:
+        """See `Forge.pull_request`."""
+        place = self._place(repository)
+        look = place.settled()
+        return self._info(place, place.known(number), look)
+
+    def pull_requests(
+        self, repository: str, *, head: str | None = None, state: Literal["open", "all"] = "open"
+    ) -> Sequence[PullRequestInfo]:
+        """See `Forge.pull_requests`."""
+        place = self._place(repository)
+        look = place.settled()
+        found = place.store.read(lambda ledger: ledger.requests(closed=state == "all"))
+        return [
+            replace(self._info(place, one, look), by="")
+            for one in found
+            if one.kind == "pull-request" and head in {None, one.head}
+        ]
+
+    def update_pull_request(
+        self,
+        repository: str,
+        number: int,
+        *,
+        title: str | None = None,
+        body: str | None = None,
+        closed: bool | None = None,
+        labels: Iterable[str] | None = None,
+    ) -> None:
+        """See `Forge.update_pull_request`."""
+        place = self._place(repository)
+        look = place.settled() if closed is not None else None
+        wanted = None if labels is None else tuple(sorted(labels))
+
+        def edit(ledger: Ledger) -> None:
+            before = numbered(ledger, repository, number)
+            change: dict[str, object] = {}
+            if title is not None:
+                change["title"] = title
+            if body is not None:
+                change["body"] = body
+            if wanted is not None:
+                change["labels"] = wanted
+            if closed is not None and before.state != "merged":
+                if not closed and look is not None and look.branch(before.head) is None:
+                    raise Refused(f"#{number} cannot be reopened: its branch is gone")
+                change["state"] = "closed" if closed else "open"
+                change["by"] = (before.by or self._account.login) if closed else ""
+            after = before.model_copy(update=change)
+            if after != before:
+                ledger.put(after)
+                verb = "Edit" if after.state == before.state else after.state.title()
+                ledger.say(f"{verb} #{number}: {after.title}")
+
+        place.change(edit)
+
+    def merge(
+        self,
+        repository: str,
+        number: int,
+        *,
+        sha: str,
+        method: MergeMethod,
+        title: str,  # noqa: ARG002 - what lands is the candidate itself, which has its message
+        message: str,  # noqa: ARG002 - as above
+    ) -> str:
+        """See `Forge.merge`: pushes the very commit that is proposed, with a lease on the base."""
+        if method == "fast-forward":
+            raise Refused("a fast-forward is no merge: push the commit instead")
+        place = self._place(repository)
+        request = self._current(place, number, sha)
+        if request.merged_sha is not None:
+            return request.merged_sha
+        if request.state == "closed":
+            raise Refused(f"#{number} of {repository} is closed")
+        self._land(place, request, sha, method)
+
+        def edit(ledger: Ledger) -> None:
+            change = {"state": "merged", "by": self._account.login, "merged_sha": sha}
+            change["head_sha"] = sha
+            ledger.put(numbered(ledger, repository, number).model_copy(update=change))
+            ledger.say(f"Merge #{number}: {request.title}")
+
+        place.change(edit)
+        return sha
+
+    def _current(self, place: Place, number: int, sha: str) -> Request:
+        look = place.settled()
+        request = place.known(number)
+        head = request.head_sha if request.state == "merged" else look.branch(request.head)
+        if request.state != "closed" and head != sha:
+            raise Conflict(f"#{number} of {place.name} is at {(head or 'nothing')[:12]} now")
+        return request
+
+    def _land(self, place: Place, request: Request, sha: str, method: MergeMethod) -> None:
+        look = place.store.look()
+        base = look.branch(request.base)
+        with asking(f"merge #{request.number} of {place.name}"):
+            place.history.bring([sha])
+            parents = place.history.parents(sha)
+        if base is None or not parents or parents[0] != base:
+            raise Conflict(f"{request.base} of {place.name} is not where #{request.number} begins")
+        if method != "merge" and len(parents) > 1:
+            raise Refused(f"#{request.number} is a merge commit, which a {method} cannot push")
+        ref = f"{BRANCHES}{request.base}"
+        with asking(f"push {sha[:12]} to {request.base} of {place.name}"):
+            place.history.push(ref, sha, base)
+
+    # Evidence
+
+    def set_status(self, repository: str, sha: str, state: StatusState, line: str) -> None:
+        """See `Forge.set_status`."""
+        if len(line) > LONGEST_STATUS:
+            raise Refused(f"a status has at most {LONGEST_STATUS} characters")
+        place = self._place(repository)
+
+        def edit(ledger: Ledger) -> None:
+            before = ledger.checks(sha).get(STATUS_CONTEXT)
+            if before is None or (before.state, before.line) != (state, line):
+                reported = Reported(state=state, at=self._now(), by=self._account.login, line=line)
+                ledger.report(sha, STATUS_CONTEXT, reported)
+                ledger.say(f"{sha[:12]} is {state}: {line}")
+
+        place.change(edit)
+
+    def checks(self, repository: str, sha: str) -> Sequence[Check]:
+        """See `Forge.checks`: what was reported by `lockstep report-check`."""
+        place = self._place(repository)
+        place.settled()
+        found = place.store.read(lambda ledger: ledger.checks(sha))
+        return [Check(name, sha, one.state, moment(one.at)) for name, one in sorted(found.items())]
+
+    def reviews(self, repository: str, number: int) -> Sequence[ReviewInfo]:
+        """See `Forge.reviews`: what was given by `lockstep approve`."""
+        place = self._place(repository)
+        place.settled()
+        given = place.known(number).reviews
+        return [ReviewInfo(one.by, one.state, one.sha, moment(one.at)) for one in given]
+
+    # People
+
+    def acknowledge(
+        self, repository: str, number: int, comment: int, *, on_pull_request: bool
+    ) -> None:
+        """See `Forge.acknowledge`: whoever speaks by a push was told by it that it was heard."""
+
+    def permission(self, repository: str, login: str) -> Permission:
+        """See `Forge.permission`: whoever has pushed may write; more by a role, see `ADMINS`."""
+        place = self._place(repository)
+        look = place.settled()
+        held = roles_held(login, (), self._configured(place, look))
+        people = place.store.read(lambda ledger: ledger.people())
+        if login.casefold() not in {person.casefold() for person in people}:
+            return "none"
+        if ADMINS in held:
+            return "admin"
+        return "maintain" if MAINTAINERS in held else "write"
+
+    def _configured(self, place: Place, look: Look) -> Mapping[str, Role]:
+        """Return the roles of the configuration on the default branch; none where it has none."""
+        head = look.branch(look.default_branch)
+        if head is None:
+            return {}
+        if (place.name, head) not in self._roles:
+            with asking(f"read {CONFIGURATION} of {place.name}"):
+                place.history.bring([head])
+                text = place.history.file(head, CONFIGURATION)
+            try:
+                roles = load((text or b"").decode("utf-8-sig", "replace")).roles
+            except ConfigErrors:
+                roles = {}
+            self._roles = {k: v for k, v in self._roles.items() if k[0] != place.name}
+            self._roles[place.name, head] = roles
+        return self._roles[place.name, head]
+
+    def members(self, team: str) -> frozenset[str] | None:  # noqa: ARG002 - there are none
+        """See `Forge.members`: git knows no teams."""
+        return None
+
+    def authors(self, repository: str, shas: Sequence[str]) -> Mapping[str, frozenset[str]]:
+        """See `Forge.authors`; whoever pushed a commit counts too, as an address proves nothing."""
+        if not shas:
+            return {}
+        place = self._place(repository)
+        place.settled()
+        with asking(f"read commits of {repository}"):
+            if lacking := place.history.bring(shas):
+                raise NotFound(f"{lacking[0][:12]} is no commit of {repository}")
+            addresses = place.history.addresses(shas)
+            found = {sha: {*map(self._person, addresses[sha])} for sha in shas}
+            for landed in place.store.read(lambda ledger: ledger.pushes()):
+                if landed.by == self._account.login:
+                    continue
+                for sha in place.history.brought_by(landed) & found.keys():
+                    found[sha].add(landed.by)
+        return {sha: frozenset(people) for sha, people in found.items()}
+
+    def _person(self, address: str) -> str:
+        name, _, domain = address.rpartition("@")
+        return name if name and domain.casefold() in self._account.domains else address
+
+    # Conversation
+
+    def comment(self, repository: str, number: int, marker: str, body: str) -> None:
+        """See `Forge.comment`; the conversation of the repository is begun by the first."""
+        place, me = self._place(repository), self._account.login
+        # First what it answers is written down.
+        place.settled()
+
+        def edit(ledger: Ledger) -> None:
+            request = ledger.request(number)
+            if request is None and number == CONVERSATION:
+                request = conversation(me)
+            if request is None:
+                raise NotFound(f"there is no #{number} in {repository}")
+            if not any(one.by == me and one.id == marker for one in request.remarks):
+                ledger.remark(request, Remark(id=marker, by=me, at=self._now(), text=body))
+
+        place.change(edit)
+
+    def issue(self, repository: str, marker: str) -> IssueInfo | None:
+        """See `Forge.issue`."""
+        place = self._place(repository)
+        place.look()
+        found = place.store.read(lambda ledger: _issue(ledger, marker))
+        return None if found is None else _issue_info(place, found)
+
+    def write_issue(
+        self, repository: str, marker: str, *, title: str, body: str, open_: bool
+    ) -> IssueInfo | None:
+        """See `Forge.write_issue`."""
+        place = self._place(repository)
+        state: Literal["open", "closed"] = "open" if open_ else "closed"
+
+        def edit(ledger: Ledger) -> Request | None:
+            before = _issue(ledger, marker)
+            if before is None and not open_:
+                return None
+            wanted = {"title": title, "body": body.rstrip(), "state": state}
+            after = (
+                before.model_copy(update=wanted)
+                if before is not None
+                else Request(
+                    number=ledger.next_number(),
+                    kind="issue",
+                    title=title,
+                    body=body.rstrip(),
+                    author=self._account.login,
+                    marker=marker,
+                )
+            )
+            if after != before:
+                ledger.put(after)
+                ledger.say(f"{'Write' if open_ else 'Close'} #{after.number}: {title}")
+            return after
+
+        done = place.change(edit)
+        return None if done is None else _issue_info(place, done)
+
+    # What they have in common
+
+    def _place(self, full_name: str) -> Place:
+        key = full_name.casefold()
+        if key not in self._places:
+            url = self._served.url(full_name)
+            at = self._directory / hashlib.sha256(f"{full_name}\0{url}".encode()).hexdigest()[:16]
+            made = Place(full_name, url, at, self._account, self._clock)
+            self._places.setdefault(key, made)
+        return self._places[key]
+
+    def _info(self, place: Place, request: Request, look: Look) -> PullRequestInfo:
+        """Return a request; while it is open, its head is where its branch is."""
+        head = look.branch(request.head) if request.state == "open" else None
+        return PullRequestInfo(
+            number=request.number,
+            url=f"{place.url}#{request.number}",
+            state=request.state,
+            title=request.title,
+            body=request.body,
+            head_branch=request.head,
+            head_sha=head or request.head_sha,
+            base_branch=request.base,
+            from_fork=False,
+            author=request.author,
+            labels=frozenset(request.labels),
+            by=request.by,
+            merged_sha=request.merged_sha,
+        )
+
+    def _now(self) -> int:
+        return int(self._clock())
+
+
+def _issue(ledger: Ledger, marker: str) -> Request | None:
+    number = ledger.issues().get(marker)
+    return None if number is None else ledger.request(number)
+
+
+def _issue_info(place: Place, request: Request) -> IssueInfo:
+    url, is_open = f"{place.url}#{request.number}", request.state == "open"
+    return IssueInfo(request.number, url, is_open, request.title, request.body)
