@@ -15,6 +15,7 @@ class State(StrEnum):
 
     IN_SYNC = "in-sync"
     KEPT = "kept"
+    HELD = "held"  # rolled back, and kept out until it changes in the source
     PENDING = "pending"
     DRIFT = "drift"
     CONFLICT = "conflict"

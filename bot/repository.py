@@ -10,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from subprocess import PIPE
 from types import TracebackType
@@ -18,7 +19,15 @@ from typing import IO, Any, Self, cast
 from git import Git
 from git.exc import GitCommandNotFound
 
-from bot.engine.objects import LoggedCommit, Merge, MissingObject, Record
+from bot.engine.objects import (
+    RECORD_TRAILERS,
+    LoggedCommit,
+    Merge,
+    MissingObject,
+    Record,
+    branches_of,
+    record_of,
+)
 from bot.engine.trees import NewObjects
 from bot.git_formats import commit_of_blobs, packed, parse_log, write_loose
 
@@ -445,6 +454,7 @@ class Repository:
         Only real trailers count, as git reads them: what stands elsewhere in a message
         is prose.
         """
+        searched = ("Lockstep-Source: ", "Lockstep-Rollback-Of: ", *branches_of(environment))
         process: Any = Git(str(self.directory)).execute(
             [
                 *_GIT,
@@ -453,8 +463,8 @@ class Repository:
                 "-z",
                 "--first-parent",
                 "--fixed-strings",
-                "--grep=Lockstep-Source: ",
-                f"--format=%H%x01{_trailer('Source')}%x01{_trailer('Environment')}",
+                *(f"--grep={text}" for text in searched),
+                f"--format={_RECORD}",
                 head,
                 "--",
             ],
@@ -462,14 +472,35 @@ class Repository:
             env={**_ENVIRONMENT, **self._environment},
         )
         try:
-            for record in _split(process.stdout):
-                commit, sources, environments = record.decode("utf-8", "replace").split("\x01")
-                source = sources.split("\x02")[-1].strip()
-                if environment in environments.split("\x02") and _is_oid(source, len(head)):
-                    yield Record(commit, source)
+            for line in _split(process.stdout):
+                if found := self._record(line, environment):
+                    yield found
         finally:
             process.proc.kill()
             process.proc.communicate()
+
+    def recorded(self, commits: Sequence[str], environment: str) -> list[Record]:
+        """Return the records of these commits of the line; of what is none, nothing."""
+        known = [commit for commit in dict.fromkeys(commits) if self.commit(commit)]
+        if not known:
+            return []
+        lines = self._said(known)
+        return [found for line in lines if (found := self._record(line, environment))]
+
+    def _said(self, commits: Sequence[str]) -> list[bytes]:
+        output = self.git("log", "-z", "--no-walk=unsorted", f"--format={_RECORD}", *commits, "--")
+        return [line for line in output.split(b"\0") if line.strip()]
+
+    def _record(self, line: bytes, environment: str, *, by_hand: bool = True) -> Record | None:
+        commit, parents, *trailers = line.decode("utf-8", "replace").strip("\n").split("\x01")
+        values = [[v.strip() for v in one.split("\x02") if v.strip()] for one in trailers]
+        found = record_of(commit, environment, values, len(commit))
+        if found is not None or " " not in parents or any(values) or not by_hand:
+            return found
+        # Merged by a person, with a message of the forge's: ours is on what was merged.
+        (merged,) = self._said(parents.split()[1:2])
+        mine = self._record(merged, environment, by_hand=False)
+        return mine and replace(mine, commit=commit)
 
     def merge_texts(self, merges: Sequence[Merge]) -> list[bytes | None]:
         """Return each merge's text, None where git's three-way merge is not clean.
@@ -535,8 +566,7 @@ def _trailer(name: str) -> str:
     return f"%(trailers:key=Lockstep-{name},valueonly,separator=%x02)"
 
 
-def _is_oid(text: str, width: int) -> bool:
-    return len(text) == width and all(character in "0123456789abcdef" for character in text)
+_RECORD = "%x01".join(["%H", "%P", *map(_trailer, RECORD_TRAILERS)])
 
 
 def _quoted(path: Path) -> str:

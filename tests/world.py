@@ -191,9 +191,11 @@ class World:
         *,
         method: MergeMethod = MergeMethod.MERGE,
         keep: Keep = NOTHING_KEPT,
+        lifted: Sequence[str] = (),
     ) -> Plan:
         """Plan a promotion."""
-        comparison = self.compare(source, target, keep)
+        heads = self.head(source), self.head(target)
+        comparison = compare(self.repository, *heads, keep, lifted)
         return plan_promotion(self.repository, comparison, keep, method)
 
     # What people do

@@ -236,7 +236,7 @@ class _Survey:
         opened = {name: promotion.number for name, promotion in self.open.items()}
         table = drift.overview(found, opened, self.site.words)
         parts = [drift.broken(problem) if problem else "", table]
-        if with_places and (places := drift.differences(found)):
+        if with_places and (places := drift.differences(found, self.site.words)):
             parts.append(cut(places))
         return "\n\n".join(parts)
 

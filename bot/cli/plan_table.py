@@ -16,6 +16,7 @@ _WHY = {
     State.CONFLICT: "both sides moved; it blocks the promotion until one side agrees",
     State.DRIFT: "the target's own since both last agreed; the promotion leaves it alone",
     State.KEPT: "differs on purpose, by a `keep:` rule",
+    State.HELD: "rolled back; held until it changes in the source, or is promoted by hand",
     State.PENDING: "only comments or layout, which could not be merged; the target's stay",
 }
 _GATE_COLOURS = {"open": "green", "closed": "yellow", "failed": "red"}

@@ -17,6 +17,7 @@ _COLOURS = {
     State.DRIFT: "yellow",
     State.CONFLICT: "red",
     State.KEPT: "bright_black",
+    State.HELD: "magenta",
     State.IN_SYNC: "green",
 }
 _LONGEST_VALUE = 60
@@ -95,7 +96,7 @@ def print_changes(out: Console, changes: Sequence[Change], source: Head, target:
         out.print(_grid(widths, cells))
     for change in changes:
         if change.note:
-            out.print(Text(f"{printable(change.path)}: {change.note}", style="italic"))
+            out.print(Text(f"{printable(change.path)}: {printable(change.note)}", style="italic"))
 
 
 def _row(change: Change) -> tuple[str, ...]:
@@ -149,6 +150,10 @@ def advice(states: Iterable[State], source: Head, target: Head, first: str) -> l
             f"not promoted yet; `lockstep plan {target.environment}` shows the promotion"
         ),
         State.KEPT: "differs on purpose, by a `keep:` rule; nothing to do",
+        State.HELD: (
+            f"rolled back; held until it changes in {source.environment}, or somebody says "
+            f"`/promote {target.environment}`"
+        ),
     }
     present = set(states)
     return [

@@ -99,7 +99,12 @@ def carry(
     is kept is never carried. Nothing is written.
     """
     files = tuple(_carrying(file, places) for file in comparison.files)
-    return _Builder(objects, replace(comparison, files=files), keep).carry(message)
+    return carry_pending(objects, replace(comparison, files=files), keep, message)
+
+
+def carry_pending(objects: Objects, comparison: Comparison, keep: Keep, message: str) -> Carried:
+    """Return a commit on the target that has what is pending, on the target's line alone."""
+    return _Builder(objects, comparison, keep).carry(message)
 
 
 def _carrying(file: FileComparison, places: Collection[tuple[str, str | None]]) -> FileComparison:
@@ -463,6 +468,7 @@ def _message(comparison: Comparison, promoted: Sequence[Change], commits: Sequen
         f"Lockstep-Promotion: {promotion_id(target.environment, source.sha)}",
         f"Lockstep-Source: {source.sha}",
         f"Lockstep-Environment: {target.environment}",
+        *(f"Lockstep-Held: {commit}" for commit in comparison.held_by),
         "",
     ]
     return "\n".join(lines)

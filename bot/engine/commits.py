@@ -52,6 +52,12 @@ def _date(seconds: int, sign: str, hours: int, minutes: int) -> str:
         return datetime.fromtimestamp(bounded, UTC).isoformat()
 
 
+def parents_of(content: bytes) -> tuple[str, ...]:
+    """Return the parents of a commit object, in order."""
+    head = content.partition(b"\n\n")[0]
+    return tuple(oid.decode() for oid in re.findall(rb"^parent ([0-9a-f]+)$", head, re.MULTILINE))
+
+
 def committed_at(content: bytes) -> int:
     """Return the committer's time of a commit object, in seconds since 1970."""
     match = re.search(rb"^committer .*?> (-?\d+) ", content, re.MULTILINE)

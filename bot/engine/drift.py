@@ -6,17 +6,18 @@ where the histories begin, so it does not matter how promotions were merged.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bot.engine.commits import read_commits
 from bot.engine.contents import Contents
-from bot.engine.history import Base, Line, Version, find_bases
+from bot.engine.history import Base, Line, Version, find_beginnings
 from bot.engine.keep import Keep
 from bot.engine.nodes import Unreadable
 from bot.engine.objects import Merge, Objects
 from bot.engine.places import Draft, FileHistory
 from bot.engine.trees import NewObjects, TreeChange, TreeReader, diff_trees
+from bot.engine.undoing import Undone, read_undone
 from bot.engine.values import blob_value
 from bot.model import ABSENT, Change, Entry, Head, State, Value, worst
 
@@ -45,12 +46,16 @@ class FileComparison:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A hop's drift report. `notes` say which files could only be compared as text, and why."""
+    """A hop's drift report. `notes` say which files could only be compared as text, and why.
+
+    `held_by` are the commits of the roll-backs that hold something back.
+    """
 
     source: Head
     target: Head
     files: tuple[FileComparison, ...] = ()
     notes: tuple[str, ...] = ()
+    held_by: tuple[str, ...] = ()
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -68,23 +73,34 @@ class Comparison:
         found = Counter(change.state for change in self.changes)
         return {
             state: found[state]
-            for state in (State.PENDING, State.DRIFT, State.CONFLICT, State.KEPT)
+            for state in (State.PENDING, State.DRIFT, State.CONFLICT, State.KEPT, State.HELD)
         }
 
 
-def compare(objects: Objects, source: Head, target: Head, keep: Keep) -> Comparison:
+def compare(
+    objects: Objects, source: Head, target: Head, keep: Keep, lifted: Collection[str] = ()
+) -> Comparison:
     """Compare two environments. The cost depends on what differs, not on what there is.
 
-    Raises `MissingObject` where the repository is damaged.
+    What the roll-backs `lifted`, by their commits, took out is pending again. Raises
+    `MissingObject` where the repository is damaged.
     """
-    return _Comparer(objects, source, target, keep).compare()
+    return _Comparer(objects, source, target, keep, lifted).compare()
 
 
 class _Comparer:
     """Compares one hop: reads in few large steps, and holds one file's contents at a time."""
 
-    def __init__(self, objects: Objects, source: Head, target: Head, keep: Keep) -> None:
+    def __init__(
+        self,
+        objects: Objects,
+        source: Head,
+        target: Head,
+        keep: Keep,
+        lifted: Collection[str],
+    ) -> None:
         self.objects, self.source, self.target, self.keep = objects, source, target, keep
+        self.lifted, self.undone = frozenset(lifted), Undone()
         self.reader = TreeReader(objects)
         self.lines: list[tuple[Line, Line]] = []
         self.notes: list[str] = []
@@ -113,14 +129,23 @@ class _Comparer:
             self.target,
             tuple(replace(file, changes=tuple(changes(drafts))) for file, drafts in files),
             tuple(self.notes),
+            self._held_by([draft for _, drafts in files for draft in drafts]),
         )
+
+    def _held_by(self, drafts: Sequence[Draft]) -> tuple[str, ...]:
+        """Return the roll-backs that hold something back, newest first."""
+        found = {one for draft in drafts for one in draft.held_by}
+        return tuple(r.commit for r in self.undone.records if r.commit in found)
 
     def _read_lines(self, found: Sequence[TreeChange]) -> None:
         if not found:
             return
         paths = [change.path for change in found]
         source, target = self.source, self.target
-        for base in find_bases(self.objects, source.sha, target.sha, target.environment):
+        bases, undoing = find_beginnings(self.objects, source.sha, target.sha, target.environment)
+        heads = (source.sha, target.sha)
+        self.undone = read_undone(self.objects, self.reader, heads, undoing, paths)
+        for base in bases:
             if base.commit is not None:
                 self.reader.load(self.reader.root(base.commit), paths)
             # A record is in the target's line alone; the source's begins with what it names.
@@ -135,8 +160,12 @@ class _Comparer:
         self.objects.prefetch(sorted(blobs))
 
     def _ever(self, paths: Sequence[str]) -> Iterator[Entry | None]:
-        for ours, theirs in self.lines:
+        for ours, _ in self.lines:
             yield from map(ours.at_base, paths)
+        for steps in self.undone.steps.values():
+            for step in steps:
+                yield from (step.before, step.after, step.promoted)
+        for ours, theirs in self.lines:
             for line in (ours, theirs):
                 for commit in line.commits.values():
                     for before_and_after in commit.touched.values():
@@ -153,8 +182,12 @@ class _Comparer:
             for ours, theirs in self.lines
         ]
         entries = [v.entry for ours, theirs in versions for v in (*ours, *theirs)]
-        contents.load([source, target, *entries])
-        history = FileHistory(path, source, target, contents, self.lines, versions)
+        steps = self.undone.of(path)
+        undone = [e for step in steps for e in (step.before, step.after, step.promoted)]
+        contents.load([source, target, *entries, *undone])
+        history = FileHistory(
+            path, source, target, contents, self.lines, versions, steps, self.lifted
+        )
         drafts = history.drafts()
         contest = next((draft.contest for draft in drafts if draft.contest), None)
         if not history.keyed:
@@ -224,7 +257,7 @@ def moved(draft: Draft, state: State) -> tuple[str, ...]:
     """Return the commits that moved the side that moved."""
     if state is State.PENDING:
         return draft.moved_source
-    if state is State.DRIFT:
+    if state in (State.DRIFT, State.HELD):
         return draft.moved_target
     return tuple(dict.fromkeys(draft.moved_source + draft.moved_target))
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from bot.engine.objects import LoggedCommit, Objects
+from bot.engine.objects import LoggedCommit, Objects, Record
 from bot.engine.trees import TreeReader
 from bot.model import Entry, Value
 
@@ -31,10 +31,25 @@ def find_bases(objects: Objects, source: str, target: str, environment: str) -> 
     A record that names a commit which the source no longer has (it was force-pushed)
     is not valid.
     """
+    bases, _ = find_beginnings(objects, source, target, environment)
+    return bases
+
+
+def find_beginnings(
+    objects: Objects, source: str, target: str, environment: str
+) -> tuple[tuple[Base, ...], list[Record]]:
+    """Return the bases, and the roll-backs that may still hold something back, newest first.
+
+    Those are newer than the record that counts, or it says that they did when it was made.
+    """
+    undoing: list[Record] = []
     for record in objects.records(target, environment):
-        if objects.contains(source, record.source):
-            return (Base(record.source, record.commit),)
-    return tuple(map(Base, objects.merge_bases(source, target))) or (Base(None),)
+        if record.undone:
+            undoing.append(record)
+        elif objects.contains(source, record.source):
+            undoing += objects.recorded(record.held, environment)
+            return (Base(record.source, record.commit),), undoing
+    return tuple(map(Base, objects.merge_bases(source, target))) or (Base(None),), undoing
 
 
 @dataclass(frozen=True, slots=True)

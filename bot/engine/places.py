@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from bot.engine.contents import Contents, differing
 from bot.engine.history import Line, Moment, Read, Version, joined, sync_point
 from bot.engine.nodes import Unreadable
+from bot.engine.undoing import Step, rolled_back
 from bot.model import ABSENT, Change, Entry, State, Value
 from config.patterns import above, covers
 
@@ -43,13 +44,14 @@ class Draft:
     """A change whose commits are known by id only, newest first.
 
     `contest` is the version that a text merge starts from, where both sides moved and
-    git may still bring them together.
+    git may still bring them together. `held_by` are roll-backs that hold it back.
     """
 
     change: Change
     moved_source: tuple[str, ...] = ()
     moved_target: tuple[str, ...] = ()
     contest: Entry | None = None
+    held_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class FileHistory:
     contents: Contents
     lines: Sequence[tuple[Line, Line]]  # the source's and the target's, for each base
     versions: Sequence[tuple[list[Version], list[Version]]]
+    steps: Sequence[Step] = ()  # of the target since its oldest roll-back that may hold
+    lifted: frozenset[str] = frozenset()
 
     @property
     def keyed(self) -> bool:
@@ -126,7 +130,8 @@ class FileHistory:
         if one_sided and contents.values(self.source or self.target) is not None:
             return replace(self._judged(None, contents.as_whole, mine, yours), contest=None)
         draft = self._judged(None, contents.as_blob, mine, yours)
-        if draft.change.state is not State.DRIFT and self._would_lose_kept():
+        stays = draft.change.state in (State.DRIFT, State.HELD)
+        if not stays and self._would_lose_kept():
             note = "one side does not parse; values that the target keeps would be lost"
             conflict = replace(draft.change, state=State.CONFLICT, note=note)
             return replace(draft, change=conflict, contest=None)
@@ -178,12 +183,26 @@ class FileHistory:
                 )
             )
 
-        return Draft(
+        draft = Draft(
             Change(self.path, key, state, source, target, verdict.agreed),
             origins(ours, verdict.source_moves),
             origins(theirs, verdict.target_moves),
             verdict.agreed_entry if state is State.CONFLICT and key is None else None,
         )
+        return self._undone(draft, read)
+
+    def _undone(self, draft: Draft, read: Read) -> Draft:
+        """Return the draft as it is if a roll-back was the last to move it in the target."""
+        undone = rolled_back(self.steps, read)
+        if undone is None:
+            return draft
+        value, who = read(self.source), undone.by
+        if value is None or undone.holds(value, self.lifted):
+            held = replace(draft.change, state=State.HELD, note=f"rolled back by {who}")
+            return replace(draft, change=held, contest=None, held_by=tuple(undone.by_commit))
+        note = f"was rolled back by {who}, and comes back" if undone.holds(value) else ""
+        pending = replace(draft.change, state=State.PENDING, note=note)
+        return replace(draft, change=pending, contest=None)
 
 
 def settle_overlaps(
@@ -211,6 +230,7 @@ def _one_sided(group: Sequence[Draft]) -> bool:
     return len(group) == 1 or {draft.change.state for draft in group} in (
         {State.PENDING},
         {State.DRIFT},
+        {State.HELD},
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from bot.decisions.verdicts import Failed, GateResult, Open
 from bot.engine.candidate import Plan
 from bot.markdown import code, cut, folded, plain, sentence
-from bot.messages.tables import changes_table, counted
+from bot.messages.tables import changes_table, counted, held_until, rolled_back
 from bot.messages.usage import usages
 from bot.model import State
 from bot.words import Words
@@ -81,6 +81,7 @@ def _held_back(plan: Plan, words: Words) -> str:
         State.DRIFT: f"changed in {target.environment} alone; it is left as it is",
         State.KEPT: "differs on purpose, by a `keep:` rule",
         State.CONFLICT: f"changed on both sides; choose with `{words.command('resolve')}`",
+        State.HELD: held_until(source.environment, target.environment, words),
         State.PENDING: "comments or layout, which could not be merged",
     }
     parts, counts = [], []
@@ -89,7 +90,7 @@ def _held_back(plan: Plan, words: Words) -> str:
         if held:
             counts.append(f"{len(held)} {state}")
             table = changes_table(held, source.environment, target.environment)
-            parts.append(f"**{state}**: {reason}\n\n{table}")
+            parts.append(f"**{state}**: {reason}\n\n{table}{rolled_back(held)}")
     summary = f"Held back: {', '.join(counts)}"
     return folded(summary, "\n\n".join(parts), open_=not plan.promoted)
 

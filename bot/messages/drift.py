@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from bot.engine.drift import Comparison
 from bot.markdown import cut, plain, sentence
-from bot.messages.tables import changes_table
+from bot.messages.tables import changes_table, held_until, rolled_back
 from bot.model import State
 from bot.words import Words
 
@@ -31,7 +31,9 @@ def broken_title() -> str:
 
 def no_drift() -> str:
     """Return the last word of the drift issue."""
-    return "Nothing differs any more but what is pending, or kept on purpose."
+    return (
+        "Nothing differs any more but what is pending, kept on purpose, or held after a roll-back."
+    )
 
 
 def drift_body(
@@ -50,7 +52,8 @@ def drift_body(
     parts = [broken(problem)] if problem else []
     for comparison in comparisons:
         source, target = comparison.source.environment, comparison.target.environment
-        found = [c for c in comparison.changes if c.state in (State.DRIFT, State.CONFLICT)]
+        states = (State.DRIFT, State.CONFLICT, State.HELD)
+        found = [change for change in comparison.changes if change.state in states]
         if not found:
             continue
         parts.append(f"### {plain(source)} → {plain(target)}")
@@ -70,6 +73,13 @@ def drift_body(
             parts.append(
                 "Both sides changed these, so nothing is promoted until somebody chooses: "
                 f"`{resolve}`, or `{keep}`.\n\n" + changes_table(conflicts, source, target)
+            )
+        held = [change for change in found if change.state is State.HELD]
+        if held:
+            parts.append(
+                f"No drift, and not brought home: {held_until(source, target, words)}.\n\n"
+                + changes_table(held, source, target)
+                + rolled_back(held)
             )
     return cut("\n\n".join(parts))
 
@@ -94,14 +104,17 @@ def overview(
     return "\n".join(lines)
 
 
-def differences(comparisons: Sequence[Comparison]) -> str:
+def differences(comparisons: Sequence[Comparison], words: Words) -> str:
     """Return every place that drifted or conflicts, hop by hop; empty for none."""
     parts = []
     for comparison in comparisons:
         source, target = comparison.source.environment, comparison.target.environment
-        for state in (State.CONFLICT, State.DRIFT):
+        for state in (State.CONFLICT, State.DRIFT, State.HELD):
             found = [change for change in comparison.changes if change.state is state]
             if found:
                 head = f"**{state}**, {plain(source)} → {plain(target)}"
-                parts.append(f"{head}\n\n{changes_table(found, source, target)}")
+                if state is State.HELD:
+                    head += f": {held_until(source, target, words)}"
+                table = changes_table(found, source, target)
+                parts.append(f"{head}\n\n{table}{rolled_back(found)}")
     return "\n\n".join(parts)

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from bot.markdown import cell, plain, value
-from bot.model import Change
+from bot.markdown import cell, code, plain, sentence, value
+from bot.model import Change, State
+from bot.words import Words
 
 _MOST_ROWS = 200
 
@@ -31,6 +32,27 @@ def changes_table(
     if len(changes) > _MOST_ROWS:
         lines.append(f"\nand {len(changes) - _MOST_ROWS} more.")
     return "\n".join(lines)
+
+
+def held_until(source: str, target: str, words: Words) -> str:
+    """Return what ends the hold on what was rolled back in `target`."""
+    return (
+        f"rolled back, and held until it changes in {plain(source)} or somebody says "
+        f"`{words.command('promote')} {plain(target)}`"
+    )
+
+
+def rolled_back(changes: Sequence[Change]) -> str:
+    """Return who rolled back which of these, below a table; empty where none was."""
+    held = [change for change in changes if change.state is State.HELD]
+    return "".join(
+        f"\n> {code(place(change.path, change.key))}: {sentence(change.note)}" for change in held
+    )
+
+
+def place(path: str, key: str | None) -> str:
+    """Return a place as people write it: ``path`` or ``path:key``."""
+    return path if key is None else f"{path}:{key}"
 
 
 def counted(changes: Sequence[Change]) -> str:

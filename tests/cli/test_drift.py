@@ -91,7 +91,7 @@ def test_json_is_one_document_of_the_documented_shape(
                     "sha": world.sha("staging"),
                 },
                 "state": "pending",
-                "counts": {"pending": 2, "drift": 0, "conflict": 0, "kept": 1},
+                "counts": {"pending": 2, "drift": 0, "conflict": 0, "kept": 1, "held": 0},
                 "changes": [
                     {
                         "path": "app.yaml",

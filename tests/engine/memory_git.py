@@ -6,10 +6,18 @@ Follows git where the engine can tell: first-parent diffs, best merge bases, tra
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from bot.engine.objects import LoggedCommit, Merge, MissingObject, Record
+from bot.engine.objects import (
+    RECORD_TRAILERS,
+    LoggedCommit,
+    Merge,
+    MissingObject,
+    Record,
+    branches_of,
+    record_of,
+)
 from bot.engine.trees import NewObjects
 from bot.model import Entry
 from tests.engine.merge3 import merge3
@@ -184,14 +192,24 @@ class MemoryGit:
         return commit in self._ancestors([head])
 
     def records(self, head: str, environment: str) -> Iterator[Record]:
-        """Yield the records of promotions on the first-parent line, newest first."""
+        """Yield the records on the first-parent line, newest first."""
         for commit in self.first_parents(head):
-            found = trailers(self._parsed(commit).message)
-            sources = found.get("Lockstep-Source", [""])
-            if environment in found.get("Lockstep-Environment", ()) and re.fullmatch(
-                "[0-9a-f]{40}", sources[-1]
-            ):
-                yield Record(commit, sources[-1])
+            yield from self.recorded([commit], environment)
+
+    def recorded(self, commits: Sequence[str], environment: str) -> list[Record]:
+        """Return the records of these commits."""
+        return [found for one in commits if (found := self._record(one, environment))]
+
+    def _record(self, commit: str, environment: str) -> Record | None:
+        _, parents, _, message = self._parsed(commit)
+        named = trailers(message)
+        values = [named.get(f"Lockstep-{name}", []) for name in RECORD_TRAILERS]
+        found = record_of(commit, environment, values, 40)
+        by_hand = any(name in message for name in branches_of(environment))
+        if found is None and by_hand and len(parents) > 1 and not any(values):
+            for mine in self.recorded(parents[1:2], environment):
+                return replace(mine, commit=commit)
+        return found
 
     def merge_texts(self, merges: Sequence[Merge]) -> list[bytes | None]:
         """Return each merge's text, None where it is not clean."""

@@ -190,7 +190,8 @@ def test_records_come_newest_first_and_may_be_left_half_read(world: World) -> No
     found = list(world.repository.records(world.sha("staging"), "staging"))
     newest = next(iter(world.repository.records(world.sha("staging"), "staging")))
 
-    assert found == [Record(commit, source) for commit in reversed(commits)]
+    said = f"staging/{source[:12]}"
+    assert found == [Record(commit, source, said) for commit in reversed(commits)]
     assert newest == found[0]
 
 

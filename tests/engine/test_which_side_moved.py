@@ -133,7 +133,8 @@ def test_a_hops_state_is_its_worst_place(world: World) -> None:
         seen.append(now())
 
     assert seen == ["in-sync", "in-sync", "pending", "drift", "drift", "conflict"]
-    assert world.compare(keep=keep).counts == {"pending": 1, "drift": 1, "conflict": 1, "kept": 1}
+    found = {state: count for state, count in world.compare(keep=keep).counts.items() if count}
+    assert found == {"pending": 1, "drift": 1, "conflict": 1, "kept": 1}
 
 
 # Commits
