@@ -57,6 +57,7 @@ class RepositoryInfo:
     """A repository as the forge has it; `id` survives a rename.
 
     `git_user` is whom the token of `Forge.git_token` belongs to, for git over HTTP.
+    `pushed` is another text after each push, empty where the forge does not tell.
     """
 
     owner: str
@@ -67,6 +68,7 @@ class RepositoryInfo:
     archived: bool
     can_write: bool
     git_user: str = USER
+    pushed: str = ""
 
     @property
     def full_name(self) -> str:
@@ -105,6 +107,38 @@ class ReviewInfo:
     state: ReviewState
     sha: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OpenItem:
+    """A pull request or an issue of the bot's that is open, and when it was last touched.
+
+    Whatever a person does to it, or says under it, counts; what checks report need not.
+    """
+
+    number: int
+    changed: datetime
+    is_pull_request: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CommentInfo:
+    """What somebody said; `edited` where it may not be what was said at first."""
+
+    id: int
+    author: str
+    at: datetime
+    text: str
+    edited: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OwnStatus:
+    """The bot's status on a commit as it is now, and since when there has been one."""
+
+    state: StatusState
+    line: str
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +184,26 @@ class Forge(Protocol):
 
     def repository(self, owner: str, name: str) -> RepositoryInfo:
         """Return a repository, also by a name that it had before."""
+
+    def has_file(self, repository: str, path: str) -> bool:
+        """Say whether a file is on the default branch; no where there is no such repository."""
+
+    def open_items(self, repository: str) -> Sequence[OpenItem]:
+        """Return the pull requests that the account has open, in one request that costs little.
+
+        Issues are among them where the same request shows them.
+        """
+
+    def comments(
+        self, repository: str, number: int, since: datetime | None = None
+    ) -> Sequence[CommentInfo]:
+        """Return what was said under a pull request, or issue, oldest first; our own as well.
+
+        With `since` at least what was said from that moment on.
+        """
+
+    def own_status(self, repository: str, sha: str) -> OwnStatus | None:
+        """Return the bot's own status on a commit, None where it has none."""
 
     def open_pull_request(
         self, repository: str, head: str, base: str, title: str, body: str

@@ -7,6 +7,7 @@ an answer brought is read of them. Retries are the caller's; errors are of `forg
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
@@ -21,13 +22,17 @@ from github.PaginatedList import PaginatedList
 from github.Repository import Repository
 
 from bot.decisions.facts import Check, MergeMethod, Permission
+from bot.forges import github_looks
 from bot.forges.budget import Limits
 from bot.forges.forge import (
     STATUS_CONTEXT,
+    CommentInfo,
     Conflict,
     IssueInfo,
     Left,
     NotFound,
+    OpenItem,
+    OwnStatus,
     PullRequestInfo,
     Refused,
     RepositoryInfo,
@@ -134,6 +139,16 @@ class GitHub:
         with self._asking(f"{owner}/{name}", f"show {owner}/{name}") as repository:
             found = repository.complete()
         return repository_info(found, can_write=self._account.may_write(found))
+
+    def has_file(self, repository: str, path: str) -> bool:
+        """See `Forge.has_file`; 1 call."""
+        with self._asking(repository, f"look for {path} in {repository}") as found:
+            return github_looks.has_file(found, path)
+
+    def open_items(self, repository: str) -> Sequence[OpenItem]:
+        """See `Forge.open_items`; 1 call per 100, issues among them."""
+        with self._asking(repository, f"list what we have open in {repository}") as found:
+            return github_looks.open_items(found, self.login())
 
     # Pull requests
 
@@ -268,6 +283,11 @@ class GitHub:
         both = together(statuses, runs)
         return newest([*both[0], *both[1]])
 
+    def own_status(self, repository: str, sha: str) -> OwnStatus | None:
+        """See `Forge.own_status`; 1 call per 100 statuses that the commit ever had."""
+        with self._asking(repository, f"list the statuses of {sha[:12]} in {repository}") as found:
+            return github_looks.own_status(found, sha, self._is_me)
+
     def reviews(self, repository: str, number: int) -> Sequence[ReviewInfo]:
         """See `Forge.reviews`; 1 call per 100."""
         with self._asking(
@@ -319,6 +339,13 @@ class GitHub:
         return {sha: authors_of(known[sha], self._noreply) for sha in shas}
 
     # Conversation
+
+    def comments(
+        self, repository: str, number: int, since: datetime | None = None
+    ) -> Sequence[CommentInfo]:
+        """See `Forge.comments`; 1 call per 100."""
+        with self._asking(repository, f"list the comments on {number} of {repository}") as found:
+            return github_looks.comments(found, number, since)
 
     def comment(self, repository: str, number: int, marker: str, body: str) -> None:
         """See `Forge.comment`; 1 call per 100 comments that are there, and 1 to write."""

@@ -25,8 +25,11 @@ from bot.forges.github_errors import Elsewhere, NoJson, translate
 PUBLIC_API = "https://api.github.com"
 _REDIRECTS = {301, 302, 307, 308}
 _MOST_REDIRECTS = 5
-_MOST_ANSWERS = 128
 _LARGEST_ANSWER = 32 << 10
+# Of hundreds of repositories the lists of what is open, which are short, and some of the rest.
+_ANSWERS_KEPT = 16 << 20
+# What an answer takes besides its body.
+_HEADERS = 4 << 10
 # What people are told of: the calls that GitHub counts as creating content.
 _CONTENT = re.compile(r"/(?:pulls|issues)(?:/\d+/comments)?$")
 _REPOSITORY = re.compile(r"/repos/([^/]+)/([^/?]+)|/repositories/(\d+)")
@@ -40,10 +43,13 @@ class Answers:
     def __init__(self) -> None:
         self._lock = Lock()
         self._known: OrderedDict[str, requests.Response] = OrderedDict()
+        self._bytes = 0
 
     def get(self, url: str) -> requests.Response | None:
         """Return what was answered last."""
         with self._lock:
+            if url in self._known:
+                self._known.move_to_end(url)
             return self._known.get(url)
 
     def put(self, url: str, answer: requests.Response) -> None:
@@ -51,10 +57,15 @@ class Answers:
         if "ETag" not in answer.headers or len(answer.content) > _LARGEST_ANSWER:
             return
         with self._lock:
+            before = self._known.pop(url, None)
             self._known[url] = answer
-            self._known.move_to_end(url)
-            if len(self._known) > _MOST_ANSWERS:
-                self._known.popitem(last=False)
+            self._bytes += _size(answer) - (0 if before is None else _size(before))
+            while self._bytes > _ANSWERS_KEPT:
+                self._bytes -= _size(self._known.popitem(last=False)[1])
+
+
+def _size(answer: requests.Response) -> int:
+    return len(answer.content) + _HEADERS
 
 
 class _Connection(HTTPRequestsConnectionClass):

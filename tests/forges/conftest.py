@@ -2,4 +2,6 @@
 
 import pytest
 
-pytest.register_assert_rewrite("tests.forges.contract", "tests.forges.contract_pulls")
+pytest.register_assert_rewrite(
+    "tests.forges.contract", "tests.forges.contract_looks", "tests.forges.contract_pulls"
+)

@@ -13,11 +13,12 @@ from bot.forges.forge import (
     Refused,
     Unavailable,
 )
+from tests.forges.contract_looks import LooksContract
 from tests.forges.contract_pulls import PullRequestContract
 from tests.forges.world import CONFIG, ME, World, opened
 
 
-class ForgeContract(PullRequestContract):
+class ForgeContract(PullRequestContract, LooksContract):
     """All the rules; a subclass needs a fixture `world`."""
 
     # Evidence

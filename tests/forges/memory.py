@@ -14,10 +14,13 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 from bot.decisions.facts import Check, MergeMethod, Permission
 from bot.forges.forge import (
     STATUS_CONTEXT,
+    CommentInfo,
     Conflict,
     IssueInfo,
     Left,
     NotFound,
+    OpenItem,
+    OwnStatus,
     PullRequestInfo,
     Refused,
     RepositoryInfo,
@@ -89,6 +92,24 @@ class MemoryForge(MemoryWorld):
     def repository(self, owner: str, name: str) -> RepositoryInfo:
         return self._place(f"{owner}/{name}").info
 
+    @_call
+    def has_file(self, repository: str, path: str) -> bool:
+        try:
+            return path in self._place(repository).files
+        except NotFound:
+            return False
+
+    @_call
+    def open_items(self, repository: str) -> Sequence[OpenItem]:
+        place = self._place(repository)
+        pulls = [p.number for p in place.pulls.values() if (p.author, p.state) == (self.me, "open")]
+        issues = [n for n, i in place.issues.items() if i.author == self.me and i.info.open]
+        found = [
+            OpenItem(number, place.changed[number], is_pull_request=number in place.pulls)
+            for number in [*pulls, *issues]
+        ]
+        return sorted(found, key=lambda item: item.changed, reverse=True)
+
     # Pull requests
 
     @_call
@@ -130,6 +151,7 @@ class MemoryForge(MemoryWorld):
             changes["labels"] = frozenset(labels)
         pull = self._pull(repository, number)
         self._place(repository).pulls[number] = replace(pull, **changes)
+        self._place(repository).changed[number] = self._now()
         if closed is not None:
             self._end(repository, number, closed=closed, by=self.me)
 
@@ -166,6 +188,13 @@ class MemoryForge(MemoryWorld):
         if len(line) > 140:
             raise Refused("description is too long (maximum is 140 characters)")
         self.report(repository, sha, STATUS_CONTEXT, state)
+        statuses = self._place(repository).statuses
+        since = statuses[sha].since if sha in statuses else self._now()
+        statuses[sha] = OwnStatus(state, line, since)
+
+    @_call
+    def own_status(self, repository: str, sha: str) -> OwnStatus | None:
+        return self._place(repository).statuses.get(sha)
 
     @_call
     def checks(self, repository: str, sha: str) -> Sequence[Check]:
@@ -201,13 +230,20 @@ class MemoryForge(MemoryWorld):
     # Conversation
 
     @_call
+    def comments(
+        self, repository: str, number: int, since: datetime | None = None
+    ) -> Sequence[CommentInfo]:
+        spoken = self._place(repository).spoken.get(number, [])
+        return [one for one in spoken if since is None or one.at >= since]
+
+    @_call
     def comment(self, repository: str, number: int, marker: str, body: str) -> None:
         place = self._place(repository)
         if number not in place.pulls and number not in place.issues:
             raise NotFound(f"there is no {number} in {repository}")
-        said = place.comments.setdefault(number, [])
+        said = place.comments.get(number, [])
         if not any(person == self.me and carries(text, marker) for person, text in said):
-            said.append((self.me, marked(body, marker)))
+            self.say(repository, number, self.me, marked(body, marker))
 
     @_call
     def acknowledge(
@@ -240,6 +276,7 @@ class MemoryForge(MemoryWorld):
             number = self.open_issue_as(self.me, repository, marked(body, marker), title)
             return _shown(self._place(repository).issues[number].info, marker)
         found.info = replace(found.info, title=title, body=marked(body, marker), open=open_)
+        self._place(repository).changed[found.info.number] = self._now()
         return _shown(found.info, marker)
 
     def _own_issue(self, repository: str, marker: str) -> OwnedIssue | None:

@@ -12,9 +12,11 @@ from typing import Literal
 
 from bot.decisions.facts import Check, CheckState, MergeMethod, Permission, ReviewState
 from bot.forges.forge import (
+    CommentInfo,
     ForgeError,
     IssueInfo,
     NotFound,
+    OwnStatus,
     PullRequestInfo,
     Refused,
     RepositoryInfo,
@@ -65,6 +67,10 @@ class Place:
     blocked: dict[int, str] = field(default_factory=dict)
     issues: dict[int, OwnedIssue] = field(default_factory=dict)
     comments: dict[int, list[tuple[str, str]]] = field(default_factory=dict)
+    spoken: dict[int, list[CommentInfo]] = field(default_factory=dict)
+    changed: dict[int, datetime] = field(default_factory=dict)
+    statuses: dict[str, OwnStatus] = field(default_factory=dict)
+    files: set[str] = field(default_factory=set)
     acknowledged: set[int] = field(default_factory=set)
     checks: dict[tuple[str, str], Check] = field(default_factory=dict)
     reviews: dict[int, list[ReviewInfo]] = field(default_factory=dict)
@@ -158,9 +164,17 @@ class MemoryWorld:
         place = self._place(repository)
         given = ReviewInfo(person, state, place.pulls[number].head_sha, self._now())
         place.reviews.setdefault(number, []).append(given)
+        place.changed[number] = given.at
 
-    def say(self, repository: str, number: int, person: str, body: str) -> None:
-        self._place(repository).comments.setdefault(number, []).append((person, body))
+    def say(self, repository: str, number: int, person: str, body: str, said: int = 0) -> int:
+        """Comment as a person; `said` is the comment's id, a new one where it is 0."""
+        place = self._place(repository)
+        place.comments.setdefault(number, []).append((person, body))
+        known = sum(len(under) for under in place.spoken.values())
+        comment = CommentInfo(said or 100_000 + known, person, self._now(), body, edited=False)
+        place.spoken.setdefault(number, []).append(comment)
+        place.changed[number] = comment.at
+        return comment.id
 
     def wrote(self, repository: str, sha: str, *people: str) -> None:
         self._place(repository).authors[sha] = frozenset(people)
@@ -182,6 +196,7 @@ class MemoryWorld:
         place.issues[number] = OwnedIssue(
             IssueInfo(number, url, open=True, title=title, body=body), person
         )
+        place.changed[number] = self._now()
         return number
 
     def close_as(self, person: str, repository: str, number: int) -> None:
@@ -254,10 +269,12 @@ class MemoryWorld:
             author=author,
         )
         place.pulls[number] = made
+        place.changed[number] = self._now()
         return made
 
     def _end(self, repository: str, number: int, *, closed: bool, by: str) -> None:
         place, pull = self._place(repository), self._pull(repository, number)
+        place.changed[number] = self._now()
         if pull.state == ("closed" if closed else "open"):
             return
         if pull.state == "merged":

@@ -25,7 +25,7 @@ class World(Protocol):
         """Return the forge as the bot sees it."""
 
     def push(self, branch: str, text: str) -> str:
-        """Change a file on a branch, begun at main where it is new; return the commit."""
+        """Change BRANCH.txt on a branch, begun at main where it is new; return the commit."""
 
     def write_as(self, login: str, message: str) -> str:
         """Commit to development as a person; return the commit."""
