@@ -202,7 +202,9 @@ def finish(site: Site, observed: Observed, reason: str, now: datetime) -> str:
         incident = _incident(site, state.candidate, merged or head)
         if incident:
             outcome = f"{reason}. {incident}"
-            site.forge.comment(site.name, state.number, "incident", sentence(incident))
+            site.forge.comment(
+                site.name, state.number, "incident", sentence(incident), on_pull_request=True
+            )
     if head is not None:
         for branch in target.mirrors:
             site.mirror.push(branch, head, site.git.branch(branch))
@@ -242,7 +244,9 @@ def close(site: Site, observed: Observed, decision: Decision, now: datetime) -> 
 def abandon(site: Site, state: PromotionState, reason: str) -> None:
     """Close the pull request of a promotion that the configuration no longer has."""
     if state.number is not None:
-        site.forge.comment(site.name, state.number, "abandoned", sentence(reason))
+        site.forge.comment(
+            site.name, state.number, "abandoned", sentence(reason), on_pull_request=True
+        )
         site.forge.update_pull_request(site.name, state.number, closed=True)
     clean_up(site, state)
 

@@ -79,7 +79,9 @@ def add(routed: Routed, promotion: OpenPromotion, news: News) -> None:
 def _one(delivery: Delivery, routed: Routed) -> None:
     match delivery.event:
         case Comment() as comment:
-            mine = _numbered(routed.state, comment.number)
+            # On GitLab issues and merge requests are numbered apart.
+            on_pull = comment.on_pull_request
+            mine = _numbered(routed.state, comment.number) if on_pull else None
             if mine is None:
                 routed.comments.append(comment)
             else:

@@ -100,7 +100,13 @@ class _Survey:
         problem = self.site.in_force.problem
         text = drift.broken(problem) if problem else replies.not_configured(self.site.name)
         body = replies.reply(comment.author, [text])
-        self.site.forge.comment(self.site.name, comment.number, "not-configured", body)
+        self.site.forge.comment(
+            self.site.name,
+            comment.number,
+            "not-configured",
+            body,
+            on_pull_request=comment.on_pull_request,
+        )
 
     def _look(self, config: Config, until: datetime) -> datetime:
         for comment in self.request.comments:
@@ -183,7 +189,7 @@ class _Survey:
         if len(self.started) == before and not self._is_under_way(config, wish.environment):
             body = replies.reply(wish.person, [answer])
             marker = f"promised-{wish.environment}"
-            self.site.forge.comment(self.site.name, wish.number, marker, body)
+            self.site.forge.comment(self.site.name, wish.number, marker, body, on_pull_request=True)
 
     def _is_under_way(self, config: Config, name: str) -> bool:
         """Whether the newest commit is being promoted already, as an automatic one may be."""

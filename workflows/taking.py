@@ -99,7 +99,13 @@ def say(site: Site, comment: Comment, answers: Iterable[str], what: str = "answe
     """Answer a comment, once; a conversation that was locked or deleted gets no answer."""
     body = replies.reply(comment.author, answers)
     try:
-        site.forge.comment(site.name, comment.number, f"{what}-{comment.id}", body)
+        site.forge.comment(
+            site.name,
+            comment.number,
+            f"{what}-{comment.id}",
+            body,
+            on_pull_request=comment.on_pull_request,
+        )
     except (NotFound, RefusedByForge) as error:
         _log.warning("%s: no answer under %d: %s", site.name, comment.number, error)
 

@@ -195,9 +195,14 @@ class Forge(Protocol):
         """
 
     def comments(
-        self, repository: str, number: int, since: datetime | None = None
+        self,
+        repository: str,
+        number: int,
+        since: datetime | None = None,
+        *,
+        on_pull_request: bool,
     ) -> Sequence[CommentInfo]:
-        """Return what was said under a pull request, or issue, oldest first; our own as well.
+        """Return what was said under a pull request, or else an issue, oldest first; ours too.
 
         With `since` at least what was said from that moment on.
         """
@@ -265,8 +270,10 @@ class Forge(Protocol):
         `fast-forward` is a push, no call: it is `Refused`.
         """
 
-    def comment(self, repository: str, number: int, marker: str, body: str) -> None:
-        """Write a comment under a pull request or issue, once for each marker.
+    def comment(
+        self, repository: str, number: int, marker: str, body: str, *, on_pull_request: bool
+    ) -> None:
+        """Write a comment under a pull request, or else an issue, once for each marker.
 
         See `bot.forges.markers` for how it is carried; only our own comments count.
         """

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
@@ -47,7 +48,6 @@ from bot.forges.github_errors import status_of
 from bot.forges.github_shapes import (
     issue_info,
     login_of,
-    newest,
     of_run,
     of_status,
     permission_of,
@@ -56,6 +56,8 @@ from bot.forges.github_shapes import (
     review_info,
 )
 from bot.forges.markers import carries, marked
+from bot.forges.own_issue import OwnIssues, Seen
+from bot.forges.reports import newest
 from bot.model import ForgeName
 from bot.together import together
 
@@ -74,9 +76,7 @@ class GitHub:
         self._account = account
         self._noreply = noreply_pattern(api_url)
         self._clock = clock
-        # Of each marker: the issue, once it was seen, or else the newest number looked at.
-        self._issues: dict[tuple[str, str], int] = {}
-        self._looked: dict[tuple[str, str], int] = {}
+        self._own = OwnIssues(self._seen)
 
     @classmethod
     def with_token(
@@ -341,13 +341,26 @@ class GitHub:
     # Conversation
 
     def comments(
-        self, repository: str, number: int, since: datetime | None = None
+        self,
+        repository: str,
+        number: int,
+        since: datetime | None = None,
+        *,
+        on_pull_request: bool,  # noqa: ARG002 - here both are numbered together
     ) -> Sequence[CommentInfo]:
         """See `Forge.comments`; 1 call per 100."""
         with self._asking(repository, f"list the comments on {number} of {repository}") as found:
             return github_looks.comments(found, number, since)
 
-    def comment(self, repository: str, number: int, marker: str, body: str) -> None:
+    def comment(
+        self,
+        repository: str,
+        number: int,
+        marker: str,
+        body: str,
+        *,
+        on_pull_request: bool,  # noqa: ARG002 - here both are numbered together
+    ) -> None:
         """See `Forge.comment`; 1 call per 100 comments that are there, and 1 to write."""
         with self._asking(repository, f"comment on {number} of {repository}") as found:
             issue = found.get_issue(number)
@@ -385,7 +398,7 @@ class GitHub:
                 return None
             if issue is None:
                 issue = found.create_issue(title, marked(body, marker))
-                self._issues[repository, marker] = issue.number
+                self._own.made(repository, marker, issue.number)
             wanted = (title, body.rstrip(), open_)
             current = issue_info(issue, marker)
             if (current.title, current.body, current.open) != wanted:
@@ -393,33 +406,22 @@ class GitHub:
             return issue_info(issue, marker)
 
     def _own_issue(self, found: Repository, repository: str, marker: str) -> Issue | None:
-        key = (repository, marker)
-        number = self._issues.pop(key, None)
-        if number is not None:
-            issue = _still_there(found, number)
-            if issue is not None and carries(issue.body or "", marker):
-                self._issues[key] = number
-                return issue
-        newest_seen = looked = self._looked.get(key, 0)
-        mine = found.get_issues(
-            state="all",
-            creator=NamedUser(found.requester, {}, {"login": self.login()}),
-            sort="created",
-            direction="desc",
+        def mine() -> Iterable[Issue]:
+            return found.get_issues(
+                state="all",
+                creator=NamedUser(found.requester, {}, {"login": self.login()}),
+                sort="created",
+                direction="desc",
+            )
+
+        return self._own.find(
+            repository, marker, again=partial(_still_there, found), newest_first=mine
         )
-        for issue in mine:
-            # What was there at the last look carried no marker, and only we would write one.
-            if issue.number <= looked:
-                break
-            newest_seen = max(newest_seen, issue.number)
-            # Of pull requests, which are listed too, there may be thousands.
-            is_issue = "/pull/" not in issue.html_url
-            ours = is_issue and self._is_me(login_of(issue.user))
-            if ours and carries(issue.body or "", marker):
-                self._issues[key] = issue.number
-                return issue
-        self._looked[key] = newest_seen
-        return None
+
+    def _seen(self, issue: Issue) -> Seen:
+        # Of pull requests, which are listed too, there may be thousands.
+        ours = "/pull/" not in issue.html_url and self._is_me(login_of(issue.user))
+        return Seen(issue.number, issue.body or "", ours)
 
     # How it is asked
 

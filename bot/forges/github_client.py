@@ -7,12 +7,11 @@ query, takes a 307 for success, and writes whole answers into its debug log.
 import json
 import logging
 import re
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any
-from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 import requests
 from github import Auth, GithubException
@@ -20,52 +19,15 @@ from github.Requester import HTTPRequestsConnectionClass, Requester, RequestsRes
 
 from bot.forges.budget import Budget, Kind
 from bot.forges.forge import ForgeError, RateLimited
-from bot.forges.github_errors import Elsewhere, NoJson, translate
+from bot.forges.github_errors import translate
+from bot.forges.line import MOST_REDIRECTS, REDIRECTS, Answers, Elsewhere, NoJson, followed
 
 PUBLIC_API = "https://api.github.com"
-_REDIRECTS = {301, 302, 307, 308}
-_MOST_REDIRECTS = 5
-_LARGEST_ANSWER = 32 << 10
-# Of hundreds of repositories the lists of what is open, which are short, and some of the rest.
-_ANSWERS_KEPT = 16 << 20
-# What an answer takes besides its body.
-_HEADERS = 4 << 10
 # What people are told of: the calls that GitHub counts as creating content.
 _CONTENT = re.compile(r"/(?:pulls|issues)(?:/\d+/comments)?$")
 _REPOSITORY = re.compile(r"/repos/([^/]+)/([^/?]+)|/repositories/(\d+)")
 # Answers hold installation tokens and what people wrote; no log is the place for them.
 logging.getLogger("github.Requester").setLevel(logging.INFO)
-
-
-class Answers:
-    """The newest answers that came with an ETag; asked again, an unchanged one costs no limit."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._known: OrderedDict[str, requests.Response] = OrderedDict()
-        self._bytes = 0
-
-    def get(self, url: str) -> requests.Response | None:
-        """Return what was answered last."""
-        with self._lock:
-            if url in self._known:
-                self._known.move_to_end(url)
-            return self._known.get(url)
-
-    def put(self, url: str, answer: requests.Response) -> None:
-        """Keep an answer, unless it is large."""
-        if "ETag" not in answer.headers or len(answer.content) > _LARGEST_ANSWER:
-            return
-        with self._lock:
-            before = self._known.pop(url, None)
-            self._known[url] = answer
-            self._bytes += _size(answer) - (0 if before is None else _size(before))
-            while self._bytes > _ANSWERS_KEPT:
-                self._bytes -= _size(self._known.popitem(last=False)[1])
-
-
-def _size(answer: requests.Response) -> int:
-    return len(answer.content) + _HEADERS
 
 
 class _Connection(HTTPRequestsConnectionClass):
@@ -74,7 +36,6 @@ class _Connection(HTTPRequestsConnectionClass):
     def __init__(self, api_url: str, timeout: float, answers: Answers, budget: Budget) -> None:
         parts = urlsplit(api_url)
         super().__init__(parts.hostname or "", parts.port)
-        self._origin = (parts.scheme, parts.netloc)
         self._root = f"{parts.scheme}://{parts.netloc}"
         self._seconds = timeout
         self._answers, self._budget = answers, budget
@@ -98,7 +59,7 @@ class _Connection(HTTPRequestsConnectionClass):
 
     def _ask(self, url: str, headers: dict[str, str]) -> requests.Response:
         kind, repository = _purpose(self.verb, urlsplit(self.url).path)
-        for _ in range(_MOST_REDIRECTS):
+        for _ in range(MOST_REDIRECTS):
             with self._budget.call(kind, repository) as call:
                 answer = self.session.request(
                     self.verb,
@@ -109,19 +70,10 @@ class _Connection(HTTPRequestsConnectionClass):
                     allow_redirects=False,
                 )
                 call.answered(answer.headers)
-            if answer.status_code not in _REDIRECTS or "Location" not in answer.headers:
+            if answer.status_code not in REDIRECTS or "Location" not in answer.headers:
                 return answer
-            url = self._followed(url, answer.headers["Location"])
-        raise requests.TooManyRedirects(f"more than {_MOST_REDIRECTS} redirects")
-
-    def _followed(self, url: str, location: str) -> str:
-        target = urlsplit(urljoin(url, location))
-        if (target.scheme, target.netloc) != self._origin:
-            raise Elsewhere(
-                f"it redirects to {target.scheme}://{target.netloc}, where the token does not"
-                " belong; if that is its address, set LOCKSTEP_GITHUB_API_URL to it"
-            )
-        return urlunsplit(target._replace(query=target.query or urlsplit(url).query, fragment=""))
+            url = followed(url, answer.headers["Location"], "LOCKSTEP_GITHUB_API_URL")
+        raise requests.TooManyRedirects(f"more than {MOST_REDIRECTS} redirects")
 
 
 def _purpose(verb: str, path: str) -> tuple[Kind, str]:

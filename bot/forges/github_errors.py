@@ -21,6 +21,7 @@ from bot.forges.forge import (
     Unauthorized,
     Unavailable,
 )
+from bot.forges.line import Elsewhere, NoJson
 
 # GitHub's advice where a secondary limit comes without `Retry-After`.
 _SECONDARY_WAIT = 60.0
@@ -34,14 +35,6 @@ _NOT_ALLOWED = re.compile(
 _LIMIT = re.compile(r"rate limit|abuse detection", re.IGNORECASE)
 # Both come as 405, but asking again after another look may help.
 _MOVED = re.compile(r"(?:base|head) branch was modified", re.IGNORECASE)
-
-
-class NoJson(Exception):
-    """The answer is no JSON: a proxy or a login page stands where GitHub should."""
-
-
-class Elsewhere(Exception):
-    """GitHub sends us to another address, where the token does not belong."""
 
 
 def translate(error: Exception, doing: str, now: float) -> ForgeError:

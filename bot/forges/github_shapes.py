@@ -1,6 +1,6 @@
 """Read GitHub's objects as the forge's values, of nothing but what their answer brought."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar, get_args
 
@@ -21,17 +21,6 @@ T = TypeVar("T")
 _PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 _STATES: Mapping[str, CheckState] = {state: state for state in get_args(CheckState)}
 _REVIEWS: Mapping[str, ReviewState] = {state.upper(): state for state in get_args(ReviewState)}
-# From the worst on; what has not ended is worse than what has ended well.
-_WORST = (
-    "failure",
-    "error",
-    "timed_out",
-    "startup_failure",
-    "action_required",
-    "cancelled",
-    "stale",
-    "pending",
-)
 
 
 def given(value: T) -> T | None:
@@ -107,21 +96,6 @@ def of_run(run: CheckRun, sha: str, now: float) -> Check:
     return Check(
         run.name, sha, _STATES.get(run.conclusion or "", "error") if ended else "pending", at
     )
-
-
-def newest(reports: Iterable[Check]) -> Sequence[Check]:
-    """Return the newest report of each name, of two at the same moment the worse."""
-    found: dict[str, Check] = {}
-    for report in reports:
-        known = found.get(report.name)
-        if known is None or _rank(report) > _rank(known):
-            found[report.name] = report
-    return [found[name] for name in sorted(found)]
-
-
-def _rank(report: Check) -> tuple[datetime, int]:
-    worse = len(_WORST) - _WORST.index(report.state) if report.state in _WORST else 0
-    return report.at, worse
 
 
 def permission_of(data: Mapping[str, Any]) -> Permission:

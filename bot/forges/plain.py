@@ -350,7 +350,15 @@ class PlainGit:
 
     # Conversation
 
-    def comment(self, repository: str, number: int, marker: str, body: str) -> None:
+    def comment(
+        self,
+        repository: str,
+        number: int,
+        marker: str,
+        body: str,
+        *,
+        on_pull_request: bool,  # noqa: ARG002 - here all are numbered together
+    ) -> None:
         """See `Forge.comment`; the conversation of the repository is begun by the first."""
         place, me = self._place(repository), self._account.login
         # First what it answers is written down.

@@ -136,7 +136,7 @@ class ForgeContract(PullRequestContract, LooksContract):
         number = opened(world).number
 
         for marker in ("answer/1", "answer/1", "answer/2", "answer/1"):
-            world.forge.comment(CONFIG, number, marker, "Held.")
+            world.forge.comment(CONFIG, number, marker, "Held.", on_pull_request=True)
 
         said = world.comments(number)
         assert [person for person, _ in said] == [ME, ME]
@@ -146,20 +146,20 @@ class ForgeContract(PullRequestContract, LooksContract):
         number = opened(world).number
         world.lose("comment")
         with pytest.raises(Unavailable):
-            world.forge.comment(CONFIG, number, "answer/1", "Held.")
+            world.forge.comment(CONFIG, number, "answer/1", "Held.", on_pull_request=True)
 
-        world.forge.comment(CONFIG, number, "answer/1", "Held.")
+        world.forge.comment(CONFIG, number, "answer/1", "Held.", on_pull_request=True)
 
         assert len(world.comments(number)) == 1
 
     def test_a_marker_that_somebody_else_copied_is_nothing(self, world: World) -> None:
         number = opened(world).number
-        world.forge.comment(CONFIG, number, "answer/1", "Held.")
+        world.forge.comment(CONFIG, number, "answer/1", "Held.", on_pull_request=True)
         (_, copied), *_ = world.comments(number)
         other = opened(world, "other").number
         world.say(other, "bob", copied)
 
-        world.forge.comment(CONFIG, other, "answer/1", "Held.")
+        world.forge.comment(CONFIG, other, "answer/1", "Held.", on_pull_request=True)
 
         assert world.comments(other) == [("bob", copied), (ME, copied)]
 
@@ -167,9 +167,9 @@ class ForgeContract(PullRequestContract, LooksContract):
         number = opened(world).number
         for at in range(100):
             world.say(number, "bob", f"No. {at}")
-        world.forge.comment(CONFIG, number, "answer/1", "Held.")
+        world.forge.comment(CONFIG, number, "answer/1", "Held.", on_pull_request=True)
 
-        world.forge.comment(CONFIG, number, "answer/1", "Held.")
+        world.forge.comment(CONFIG, number, "answer/1", "Held.", on_pull_request=True)
 
         assert len(world.comments(number)) == 101
 
@@ -187,7 +187,7 @@ class ForgeContract(PullRequestContract, LooksContract):
     def test_an_issue_takes_comments_too(self, world: World) -> None:
         number = world.open_issue_as("bob", "Why?")
 
-        world.forge.comment(CONFIG, number, "answer/1", "So.")
+        world.forge.comment(CONFIG, number, "answer/1", "So.", on_pull_request=False)
 
         assert [person for person, _ in world.comments(number)] == [ME]
 
@@ -269,7 +269,7 @@ class ForgeContract(PullRequestContract, LooksContract):
             lambda: forge.repository("acme", "nowhere"),
             lambda: forge.pull_request(CONFIG, 99),
             lambda: forge.pull_requests("acme/nowhere"),
-            lambda: forge.comment(CONFIG, 99, "answer/1", "Held."),
+            lambda: forge.comment(CONFIG, 99, "answer/1", "Held.", on_pull_request=True),
             lambda: forge.update_pull_request(CONFIG, 99, body="x"),
         ):
             with pytest.raises(NotFound):

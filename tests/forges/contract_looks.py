@@ -39,7 +39,7 @@ class LooksContract:
         world.say(number, "bob", "/status")
 
         (item,) = (one for one in world.forge.open_items(CONFIG) if one.number == number)
-        (comment,) = world.forge.comments(CONFIG, number)
+        (comment,) = world.forge.comments(CONFIG, number, on_pull_request=True)
 
         assert item.changed >= comment.at
         assert item.changed.tzinfo is not None
@@ -47,10 +47,10 @@ class LooksContract:
     def test_comments_are_read_as_they_were_said(self, world: World) -> None:
         number = opened(world).number
         first = world.say(number, "bob", "/hold\n\nwait")
-        world.forge.comment(CONFIG, number, "answer/1", "Held.")
+        world.forge.comment(CONFIG, number, "answer/1", "Held.", on_pull_request=True)
         second = world.say(number, "alice", "/resume")
 
-        found = world.forge.comments(CONFIG, number)
+        found = world.forge.comments(CONFIG, number, on_pull_request=True)
 
         assert [(one.id, one.author, one.text) for one in (found[0], found[2])] == [
             (first, "bob", "/hold\n\nwait"),
@@ -63,13 +63,20 @@ class LooksContract:
         number = opened(world).number
         for at in range(101):
             world.say(number, "bob", f"No. {at}")
-        found = world.forge.comments(CONFIG, number)
+        found = world.forge.comments(CONFIG, number, on_pull_request=True)
         assert [one.text for one in found] == [f"No. {at}" for at in range(101)]
 
-        since = world.forge.comments(CONFIG, number, found[50].at)
+        since = world.forge.comments(CONFIG, number, found[50].at, on_pull_request=True)
 
         assert {one.id for one in found[50:]} <= {one.id for one in since}
-        assert list(world.forge.comments(CONFIG, number, found[-1].at + timedelta(hours=1))) == []
+        assert (
+            list(
+                world.forge.comments(
+                    CONFIG, number, found[-1].at + timedelta(hours=1), on_pull_request=True
+                )
+            )
+            == []
+        )
 
     def test_our_status_tells_what_it_says_and_since_when_there_is_one(self, world: World) -> None:
         sha = world.push("topic", "new\n")

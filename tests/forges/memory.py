@@ -231,15 +231,30 @@ class MemoryForge(MemoryWorld):
 
     @_call
     def comments(
-        self, repository: str, number: int, since: datetime | None = None
+        self,
+        repository: str,
+        number: int,
+        since: datetime | None = None,
+        *,
+        on_pull_request: bool,
     ) -> Sequence[CommentInfo]:
-        spoken = self._place(repository).spoken.get(number, [])
+        place = self._place(repository)
+        known = number in (place.pulls if on_pull_request else place.issues)
+        spoken = place.spoken.get(number, []) if known else []
         return [one for one in spoken if since is None or one.at >= since]
 
     @_call
-    def comment(self, repository: str, number: int, marker: str, body: str) -> None:
+    def comment(
+        self,
+        repository: str,
+        number: int,
+        marker: str,
+        body: str,
+        *,
+        on_pull_request: bool,
+    ) -> None:
         place = self._place(repository)
-        if number not in place.pulls and number not in place.issues:
+        if number not in (place.pulls if on_pull_request else place.issues):
             raise NotFound(f"there is no {number} in {repository}")
         said = place.comments.get(number, [])
         if not any(person == self.me and carries(text, marker) for person, text in said):

@@ -15,7 +15,8 @@ from bot.decisions.facts import Check
 from bot.forges.forge import Forge
 from bot.forges.github_authors import authors_of, noreply_pattern
 from bot.forges.github_client import PUBLIC_API
-from bot.forges.github_shapes import newest, of_run, permission_of, pull_request_info
+from bot.forges.github_shapes import of_run, permission_of, pull_request_info
+from bot.forges.reports import newest
 from tests.forges.contract import ForgeContract
 from tests.forges.sandboxed import SandboxedGitHub, by_token, sandboxed
 from tests.forges.world import CONFIG, merged, opened
@@ -76,7 +77,7 @@ class TestGitHub(ForgeContract):
         ),
         (lambda f, sha: f.authors(CONFIG, [sha]), {f"GET {R}/commits": 1}),
         (
-            lambda f, _: f.comment(CONFIG, 1, "answer/1", "Held."),
+            lambda f, _: f.comment(CONFIG, 1, "answer/1", "Held.", on_pull_request=True),
             {
                 f"GET {R}/issues/{{issue_number}}/comments": 1,
                 f"POST {R}/issues/{{issue_number}}/comments": 1,

@@ -72,8 +72,8 @@ def test_an_app_tells_the_whole_story_under_its_own_name(app: AsApp) -> None:
     pull = opened(world)
     again = forge.open_pull_request(CONFIG, "topic", "main", "Promote topic", "Why")
     forge.set_status(CONFIG, pull.head_sha, "success", "ready")
-    forge.comment(CONFIG, pull.number, "answer/1", "Held.")
-    forge.comment(CONFIG, pull.number, "answer/1", "Held.")
+    forge.comment(CONFIG, pull.number, "answer/1", "Held.", on_pull_request=True)
+    forge.comment(CONFIG, pull.number, "answer/1", "Held.", on_pull_request=True)
     issue = forge.write_issue(CONFIG, "drift", title="Drift", body="One", open_=True)
     world.team("acme/qa", {"carol": "active", "dave": "pending"})
 
