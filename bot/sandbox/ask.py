@@ -2,31 +2,19 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from bot.sandbox.access import Actor, role
 from bot.sandbox.errors import Denied, Invalid, Missing
 from bot.sandbox.records import Account, Repository, at_least
+from bot.sandbox.routing import Answer, Unauthenticated, natural
 from bot.sandbox.shapes_github import GitHubShapes
 from bot.sandbox.world import World
 
 T = TypeVar("T")
 _MOST = 100
-
-
-class Unauthenticated(Exception):
-    """The call needs somebody who says who they are."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A status, a JSON body (None for an empty one) and headers."""
-
-    body: Any = None
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +117,8 @@ class Ask:
         wrap: Callable[[list[Any]], Any] | None = None,
     ) -> Answer:
         """Answer one page of a list, with GitHub's Link header."""
-        size = min(max(_natural(self.query.get("per_page"), 30), 1), _MOST)
-        page = max(_natural(self.query.get("page"), 1), 1)
+        size = min(max(natural(self.query.get("per_page"), 30), 1), _MOST)
+        page = max(natural(self.query.get("page"), 1), 1)
         last = max(1, math.ceil(len(items) / size))
         shown = [shape(item) for item in items[(page - 1) * size : page * size]]
         links: dict[str, int] = {}
@@ -146,25 +134,7 @@ class Ask:
         return Answer(body, headers={"Link": rendered} if rendered else {})
 
 
-def _natural(value: str | None, default: int) -> int:
-    return int(value) if value and value.isascii() and value.isdigit() else default
-
-
 def denied(actor: Actor) -> Denied:
     """Return GitHub's refusal in the words for this kind of token."""
     kind = "integration" if actor.installation else "personal access token"
     return Denied(f"Resource not accessible by {kind}")
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """A method and a path; `needs` is the token's permission, `role` the asker's.
-
-    `{name}` stands for a segment, `{name+}` for any number of them.
-    """
-
-    method: str
-    path: str
-    handle: Callable[[Ask], Answer]
-    needs: str = "metadata=read"
-    role: str = "read"

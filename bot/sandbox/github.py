@@ -1,17 +1,17 @@
 """GitHub's REST dialect: find the route, check who asks, answer in GitHub's words."""
 
-import json
-import re
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
-from urllib.parse import unquote
 
-from bot.sandbox.access import Actor, reaches, role
-from bot.sandbox.ask import Answer, Ask, Route, Unauthenticated, denied
+from bot.sandbox.access import Actor, BadCredentials, identify, reaches, role
+from bot.sandbox.api import Call, Found, digest
+from bot.sandbox.ask import Ask, denied
 from bot.sandbox.errors import Conflict, Denied, Invalid, Missing, NotMergeable, Refusal
 from bot.sandbox.git import GitError
+from bot.sandbox.limits import Budget, Exceeded
 from bot.sandbox.records import at_least
+from bot.sandbox.routing import Answer, BadJson, Route, Unauthenticated, match, parsed
 from bot.sandbox.shapes_github import GitHubShapes
 from bot.sandbox.world import World
 
@@ -26,10 +26,6 @@ _STATUS: Mapping[type[Exception], int] = {
 }
 
 
-class BadJson(Exception):
-    """The body is no JSON; the message is GitHub's."""
-
-
 def problem(status: int, message: str, errors: Sequence[Mapping[str, str] | str] = ()) -> Answer:
     """Return an error as GitHub words one."""
     body: dict[str, Any] = {"message": message, "documentation_url": DOCUMENTATION}
@@ -39,57 +35,61 @@ def problem(status: int, message: str, errors: Sequence[Mapping[str, str] | str]
     return Answer(body, status)
 
 
-@lru_cache(maxsize=512)
-def _pattern(path: str) -> re.Pattern[str]:
-    parts = re.split(r"(\{[a-z_]+\+?\})", path)
-    found = [
-        f"(?P<{part[1:-2]}>.+)"
-        if part.endswith("+}")
-        else f"(?P<{part[1:-1]}>[^/]+)"
-        if part.startswith("{")
-        else re.escape(part)
-        for part in parts
-    ]
-    return re.compile("".join(found))
-
-
 class GitHub:
-    """The dialect as a function from a call to an answer; it keeps no state of its own."""
+    """The dialect as functions from a call to an answer; it keeps no state of its own."""
 
-    def __init__(self, world: World, shapes: GitHubShapes, routes: Iterable[Route]) -> None:
+    prefix = "/api/v3"
+    raw_media = "application/vnd.github.raw; charset=utf-8"
+    forgiving = True
+
+    def __init__(self, world: World, shapes: GitHubShapes, routes: Iterable[Route[Ask]]) -> None:
         self._world = world
         self._shapes = shapes
         self._routes = list(routes)
 
-    def match(self, method: str, raw_path: str) -> tuple[Route, dict[str, str]] | None:
+    def match(self, method: str, raw_path: str) -> tuple[Route[Ask], Mapping[str, str]] | None:
         """Return the route of a call and what its path holds, unquoted; or None."""
-        for route in self._routes:
-            if route.method != method:
-                continue
-            found = _pattern(route.path).fullmatch(raw_path)
-            if found:
-                params = {name: unquote(value) for name, value in found.groupdict().items()}
-                numbers = [v for name, v in params.items() if name.endswith(("number", "_id"))]
-                if all(value.isascii() and value.isdigit() for value in numbers):
-                    return route, params
-        return None
+        return match(self._routes, method, raw_path)
 
-    def answer(
-        self,
-        route: Route,
-        params: Mapping[str, str],
-        *,
-        actor: Actor,
-        url: str,
-        query: Mapping[str, str],
-        content: bytes,
-        accept: str = "",
-    ) -> Answer:
+    def identify(self, call: Call) -> Actor:
+        """Return who an Authorization header speaks for; raises BadCredentials."""
+        return identify(self._world, call.headers.get("Authorization"))
+
+    def refuse(self, error: BadCredentials) -> Answer:
+        """Answer somebody whose credentials open nothing."""
+        return problem(401, str(error))
+
+    def uncounted(self, call: Call, budget: Budget) -> Answer | None:
+        """Answer what is left of the limit, which costs nothing to ask."""
+        if (call.method, call.path) != ("GET", "/rate_limit"):
+            return None
+        core = {
+            "limit": budget.limit,
+            "used": budget.used,
+            "remaining": budget.remaining,
+            "reset": budget.reset,
+        }
+        search = core | {"limit": 30, "used": 0, "remaining": 30}
+        return Answer({"resources": {"core": core, "search": search}, "rate": core})
+
+    def answer(self, found: Found, call: Call, actor: Actor) -> Answer:
         """Answer one call; what it changed is kept only if it succeeded."""
+        if found is None:
+            return problem(404, "Not Found")
+        route, params = found
         try:
-            body = _parsed(content)
+            body = parsed(call.content)
             with self._world.store.transaction():
-                ask = Ask(self._world, self._shapes, actor, url, params, query, body, accept)
+                ask = Ask(
+                    self._world,
+                    self._shapes,
+                    actor,
+                    call.url,
+                    params,
+                    call.query,
+                    body,
+                    call.headers.get("Accept", ""),
+                )
                 return self._checked(route, ask)
         except Invalid as error:
             return problem(422, str(error), error.errors)
@@ -100,7 +100,41 @@ class GitHub:
         except GitError as error:
             return problem(422, str(error))
 
-    def _checked(self, route: Route, ask: Ask) -> Answer:
+    def too_many(self, actor: Actor, exceeded: Exceeded) -> Answer:
+        """Answer a call that passed a limit."""
+        if exceeded.secondary:
+            said = (
+                "You have exceeded a secondary rate limit."
+                " Please wait a few minutes before you try again."
+            )
+        else:
+            who = actor.account.login if actor.account else actor.key
+            said = f"API rate limit exceeded for {who}."
+        answer = problem(exceeded.status, said)
+        # A used-up hour says when by its reset header; the secondary limit by Retry-After.
+        late = exceeded.secondary or exceeded.status == 429
+        return Answer(
+            answer.body, answer.status, {"Retry-After": str(exceeded.retry_after)} if late else {}
+        )
+
+    def headers(self, budget: Budget) -> dict[str, str]:
+        """Return the headers that every answer has."""
+        return {
+            "X-GitHub-Request-Id": uuid.uuid4().hex.upper(),
+            "X-GitHub-Media-Type": "github.v3; format=json",
+            "X-RateLimit-Limit": str(budget.limit),
+            "X-RateLimit-Remaining": str(budget.remaining),
+            "X-RateLimit-Used": str(budget.used),
+            "X-RateLimit-Reset": str(budget.reset),
+            "X-RateLimit-Resource": "core",
+            "X-Lockstep-Sandbox": "a development tool, not GitHub",
+        }
+
+    def fresh(self, content: bytes) -> dict[str, str]:
+        """Return the caching headers of an answer."""
+        return {"ETag": digest(content), "Cache-Control": "private, max-age=60, s-maxage=60"}
+
+    def _checked(self, route: Route[Ask], ask: Ask) -> Answer:
         if ask.actor.app and not ask.actor.account and not route.needs.startswith("app="):
             raise Unauthenticated("A JSON web token can only be used for the App's own routes")
         if route.needs.startswith("app="):
@@ -154,25 +188,3 @@ class GitHub:
             ask.accept,
             repo,
         )
-
-
-def _parsed(content: bytes) -> Any:
-    if not content.strip():
-        return None
-    try:
-        found = json.loads(content)
-        # A lone surrogate is JSON but no text, and git would choke on it later.
-        json.dumps(found, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as error:
-        raise BadJson("Problems parsing JSON") from error
-    if _has_nul(found):
-        raise BadJson("Problems parsing JSON: a text holds a NUL character")
-    return found
-
-
-def _has_nul(value: Any) -> bool:
-    if isinstance(value, str):
-        return "\0" in value
-    if isinstance(value, dict):
-        return any(_has_nul(item) for pair in value.items() for item in pair)
-    return isinstance(value, list) and any(_has_nul(item) for item in value)

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from bot.sandbox.ask import Answer, Ask, Route
+from bot.sandbox.ask import Ask
 from bot.sandbox.errors import Denied, Invalid, Missing
 from bot.sandbox.records import Account, App, Installation, Repository, Team
+from bot.sandbox.routing import Answer, Route
 from bot.sandbox.store import stamp
 from bot.sandbox.world import covers
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bot.sandbox.ask import Answer, Ask, Route, denied
+from bot.sandbox.ask import Ask, denied
 from bot.sandbox.checks import (
     check_runs,
     latest_statuses,
@@ -14,6 +14,7 @@ from bot.sandbox.checks import (
 from bot.sandbox.errors import Denied, Invalid, Missing
 from bot.sandbox.git import SHA
 from bot.sandbox.records import App, CheckRun, CheckSuite
+from bot.sandbox.routing import Answer, Route
 from bot.sandbox.shapes import Json
 
 _RUN_TEXTS = ("status", "conclusion", "external_id", "details_url", "started_at", "completed_at")

@@ -4,11 +4,12 @@ import base64
 import binascii
 from dataclasses import replace
 
-from bot.sandbox.ask import Answer, Ask, Route
+from bot.sandbox.ask import Ask
 from bot.sandbox.errors import Conflict, Invalid, Missing
 from bot.sandbox.git import Person
 from bot.sandbox.merge import may_land, merge_branches
 from bot.sandbox.pushing import announce
+from bot.sandbox.routing import Answer, Route
 from bot.sandbox.shapes import Json
 
 

@@ -8,11 +8,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from bot.sandbox.ask import Answer, Ask, Route
+from bot.sandbox.ask import Ask
 from bot.sandbox.errors import Conflict, Invalid, Missing
 from bot.sandbox.git import SHA, ZERO, Entry, GitError, Person, valid_branch
 from bot.sandbox.merge import may_land
 from bot.sandbox.pushing import announce
+from bot.sandbox.routing import Answer, Route
 from bot.sandbox.shapes import Json, node_id
 
 _MODES = {

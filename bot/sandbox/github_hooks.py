@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from bot.sandbox.ask import Answer, Ask, Route
+from bot.sandbox.ask import Ask
 from bot.sandbox.errors import Invalid, Missing
 from bot.sandbox.hooks import again, encode, github_headers
 from bot.sandbox.records import Delivery, Hook
+from bot.sandbox.routing import Answer, Route
 
 _ZEN = "Keep it logically awesome."
 

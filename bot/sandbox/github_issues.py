@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bot.sandbox.ask import Answer, Ask, Route
+from bot.sandbox.ask import Ask
 from bot.sandbox.errors import Invalid, Missing
 from bot.sandbox.github_pulls import set_state
 from bot.sandbox.pulls import (
@@ -19,6 +19,7 @@ from bot.sandbox.pulls import (
     pull,
 )
 from bot.sandbox.records import Comment, Issue, Label, Reaction
+from bot.sandbox.routing import Answer, Route
 
 _EMOJI = {"+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes"}
 

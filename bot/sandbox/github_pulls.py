@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from bot.sandbox.ask import Answer, Ask, Route, denied
+from bot.sandbox.ask import Ask, denied
 from bot.sandbox.errors import Invalid, Missing
 from bot.sandbox.git import GitError
 from bot.sandbox.merge import merge_pull
@@ -24,6 +24,7 @@ from bot.sandbox.pulls import (
 )
 from bot.sandbox.pushing import announce
 from bot.sandbox.records import Account, Pull, Repository, Review, at_least
+from bot.sandbox.routing import Answer, Route
 from bot.sandbox.world import Event
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bot.sandbox.ask import Answer, Ask, Route, denied
+from bot.sandbox.ask import Ask, denied
 from bot.sandbox.errors import Invalid, Missing
 from bot.sandbox.pushing import announce
 from bot.sandbox.records import Account, Protection
+from bot.sandbox.routing import Answer, Route
 from bot.sandbox.shapes import Json, role_flags
 
 _METHODS = {

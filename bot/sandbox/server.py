@@ -24,7 +24,7 @@ from bot.sandbox import (
     github_pulls,
     github_repos,
 )
-from bot.sandbox.api import PREFIX, Api, Observe
+from bot.sandbox.api import Api, Observe
 from bot.sandbox.controls import Controls
 from bot.sandbox.errors import Refusal
 from bot.sandbox.faults import Faults
@@ -74,7 +74,7 @@ class Sandbox:
         close: Callable[[], Awaitable[None]],
     ) -> None:
         self.url = url
-        self.api_url = f"{url}{PREFIX}"
+        self.api_url = f"{url}{GitHub.prefix}"
         self.control_token = control_token
         self.controls = controls
         self._thread = thread
@@ -131,9 +131,10 @@ async def start(
     url = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
     shapes = GitHubShapes(world, url)
     world.listeners.append(Webhooks(world, shapes).listen)
-    api = Api(world, GitHub(world, shapes, ROUTES), faults, limits, thread, url, observe)
+    github = GitHub(world, shapes, ROUTES)
+    api = Api(github, faults, limits, thread, url, observe)
     git = GitHttp(world, faults, thread)
-    app.router.add_route("*", PREFIX + "/{rest:.*}", api.handle)
+    app.router.add_route("*", github.prefix + "/{rest:.*}", api.handle)
     app.router.add_route("*", "/{owner}/{name}.git/{service:.+}", git.handle)
     Pages(world, controls, thread, url).add_to(app.router)
     app.router.add_route("*", "/_sandbox/{name}", _control_handler(controls, thread, token))
