@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import jwt
@@ -15,6 +16,14 @@ _LONGEST_JWT = 600
 
 class BadCredentials(Exception):
     """What was shown opens nothing; the message is the forge's answer."""
+
+
+class Expired(BadCredentials):
+    """The token was good until its time was up."""
+
+
+class Revoked(BadCredentials):
+    """The token was good until somebody took it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,11 @@ class Actor:
                 return None
         return needs
 
+    def out_of_scope(self, allowed: Sequence[str]) -> bool:
+        """Say whether the token has scopes, and none of these."""
+        scopes = self.token.scopes if self.token else None
+        return scopes is not None and not set(scopes) & set(allowed)
+
 
 def identify(world: World, header: str | None) -> Actor:
     """Return who an Authorization header speaks for; raises BadCredentials."""
@@ -52,13 +66,13 @@ def identify(world: World, header: str | None) -> Actor:
     scheme, _, value = header.partition(" ")
     match scheme.lower():
         case "basic":
-            return _of_secret(world, _password(value))
+            return of_secret(world, _password(value))
         case "token":
-            return _of_secret(world, value.strip())
+            return of_secret(world, value.strip())
         case "bearer" if value.count(".") == 2:
             return _of_jwt(world, value.strip())
         case "bearer":
-            return _of_secret(world, value.strip())
+            return of_secret(world, value.strip())
         case _:
             raise BadCredentials("Bad credentials")
 
@@ -72,14 +86,17 @@ def _password(value: str) -> str:
     return password if password not in {"", "x-oauth-basic"} else user
 
 
-def _of_secret(world: World, secret: str) -> Actor:
+def of_secret(world: World, secret: str) -> Actor:
+    """Return who a token speaks for; raises BadCredentials."""
     for token in world.store.all(Token):
         if token.secret == secret:
             break
     else:
         raise BadCredentials("Bad credentials")
+    if token.revoked:
+        raise Revoked("Bad credentials")
     if token.expires is not None and token.expires <= world.store.clock():
-        raise BadCredentials("Bad credentials")
+        raise Expired("Bad credentials")
     installation = app = None
     if token.installation_id is not None:
         installation = world.store.get(Installation, token.installation_id)

@@ -77,7 +77,7 @@ class Controls:
         """Make a token worthless."""
         for token in self._world.store.all(Token):
             if token.secret == secret:
-                self._world.store.drop(token)
+                self._world.store.put(replace(token, revoked=True))
 
     def add_organization(self, login: str, owners: Sequence[str] = ()) -> dict[str, Any]:
         """Make an organisation with its owners."""

@@ -133,6 +133,7 @@ class Git:
         self.path.mkdir(parents=True)
         self.run("init", "-q", "--bare", "--initial-branch", default_branch)
         self.run("config", "receive.hideRefs", "refs/pull")
+        self.run("config", "--add", "receive.hideRefs", "refs/merge-requests")
         self.run("config", "gc.auto", "0")
         self.run("config", "core.hooksPath", os.devnull)
         # A pull request's head outlives its branch, and people fetch commits by id.

@@ -280,7 +280,10 @@ def _permission(ask: Ask) -> Answer:
 def _add_collaborator(ask: Ask) -> Answer:
     account = _named(ask)
     given = ask.optional("permission") or "push"
-    ask.world.set_role(ask.repo, account.login, _TO_ROLE.get(given, given))
+    role = _TO_ROLE.get(given, given)
+    if role not in {"read", "triage", "write", "maintain", "admin"}:
+        raise Invalid(f"{given!r} is no permission")
+    ask.world.set_role(ask.repo, account.login, role)
     # The sandbox asks nobody: an invitation is accepted at once.
     return Answer(status=204)
 

@@ -6,6 +6,7 @@ from bot.sandbox.checks import verdicts
 from bot.sandbox.errors import Conflict, Invalid, NotMergeable
 from bot.sandbox.git import ZERO, GitError
 from bot.sandbox.merging import Conflicted, can_merge, merged_tree, rebase
+from bot.sandbox.protection import NO_PUSH, is_protected, may_push, rules
 from bot.sandbox.pulls import conversation, finish_merge, standing
 from bot.sandbox.pushing import announce
 from bot.sandbox.records import Account, Protection, Pull, Repository
@@ -37,6 +38,8 @@ def blocked_by(
 
 def may_land(world: World, repo: Repository, actor: Account, branch: str, sha: str) -> str | None:
     """Return why a direct push of a commit to a branch is refused, or None."""
+    if rules(world, repo, branch) and not may_push(world, repo, actor, branch):
+        return NO_PUSH
     rule = world.protection(repo, branch)
     if rule is None or (world.may(repo, actor, "admin") and not rule.enforce_admins):
         return None
@@ -110,8 +113,24 @@ def merge_pull(
         if method == "rebase":
             raise NotMergeable("This branch can't be rebased") from conflict
         raise NotMergeable("Pull Request is not mergeable") from conflict
+    remove = world.repository(base.id).delete_branch_on_merge
+    land(world, base, pull, actor, commit, method, remove_head=remove)
+    return commit
+
+
+def land(
+    world: World,
+    base: Repository,
+    pull: Pull,
+    actor: Account,
+    commit: str,
+    method: str,
+    *,
+    remove_head: bool,
+) -> None:
+    """Move the base to the commit that merges a pull request; NotMergeable where it moved."""
     # Written before the base moves: a kill in between is finished by the next start.
-    intended = world.store.put(replace(pull, intent=(commit, actor.id, method)))
+    intended = world.store.put(replace(pull, intent=(commit, actor.id, method), merge_how=method))
     world.store.commit()
     ref = f"refs/heads/{pull.base_ref}"
     try:
@@ -122,8 +141,8 @@ def merge_pull(
         raise NotMergeable("Base branch was modified. Review and try the merge again.") from error
     finish_merge(world, base, intended, actor, commit)
     announce(world, base, actor, [ref])
-    _delete_head(world, base, pull, actor)
-    return commit
+    if remove_head:
+        _delete_head(world, base, pull, actor)
 
 
 def _check_mergeable(
@@ -231,9 +250,7 @@ def _delete_head(world: World, base: Repository, pull: Pull, actor: Account) -> 
     ref = f"refs/heads/{pull.head_ref}"
     current = world.repository(base.id)
     stays = pull.head_repo_id != base.id or pull.head_ref == current.default_branch
-    if not current.delete_branch_on_merge or stays or ref not in current.refs:
-        return
-    if world.protection(base, pull.head_ref):
+    if stays or ref not in current.refs or is_protected(world, base, pull.head_ref):
         return
     world.git(base).update_ref(ref, ZERO, current.refs[ref])
     announce(world, base, actor, [ref])

@@ -70,6 +70,8 @@ class Webhooks:
         if event.kind.startswith("installation"):
             self._tell_app(event)
             return
+        if event.kind not in self._make:
+            return
         repo = self._world.repository(event.repo_id)
         hooks = [hook for hook in self._hooks(repo) if _wants(hook, event.kind)]
         if not hooks:
@@ -91,15 +93,14 @@ class Webhooks:
         return made
 
     def _hooks(self, repo: Repository) -> list[Hook]:
-        found = [hook for hook in self._world.store.all(Hook, repo.id) if hook.active]
+        own = self._world.store.all(Hook, repo.id)
+        found = [hook for hook in own if hook.active and hook.dialect == "github"]
         of_apps = (hook for hook in self._world.store.all(Hook) if hook.active and hook.app_id)
         return found + [h for h in of_apps if self._world.installation_of(repo, h.app_id or 0)]
 
     def _queue(
         self, hook: Hook, event: Event, payload: Json, installation: Installation | None
     ) -> None:
-        if hook.dialect != "github":
-            return
         if installation is not None and "installation" not in payload:
             key = installation.id
             payload = payload | {

@@ -46,17 +46,23 @@ def conversation(world: World, asked: Pull) -> Issue:
 def save_head(world: World, base: Repository, asked: Pull) -> None:
     """Keep a pull request's head in its base repository, whatever becomes of its branch."""
     git = world.git(base)
+    iid = conversation(world, asked).iid
+    ref = world.ways.head_ref.format(number=asked.number, iid=iid)
     if asked.head_repo_id != base.id:
         source = world.git(world.repository(asked.head_repo_id))
-        git.fetch(source.path, f"refs/heads/{asked.head_ref}", f"refs/pull/{asked.number}/head")
+        git.fetch(source.path, f"refs/heads/{asked.head_ref}", ref)
     else:
-        git.update_ref(f"refs/pull/{asked.number}/head", asked.head_sha)
+        git.update_ref(ref, asked.head_sha)
 
 
-def _numbered(world: World, repo: Repository) -> int:
+def numbered(world: World, repo: Repository, kind: str) -> tuple[int, int]:
+    """Return the next number of all, and the next of this kind (`pull`, `issue`, …) alone."""
     current = world.repository(repo.id)
-    world.store.put(replace(current, next_number=current.next_number + 1))
-    return current.next_number
+    iid = current.next_iids.get(kind, 1)
+    iids = {**current.next_iids, kind: iid + 1}
+    number = current.next_number + (kind in {"pull", "issue"})
+    world.store.put(replace(current, next_number=number, next_iids=iids))
+    return current.next_number, iid
 
 
 def open_issue(
@@ -70,6 +76,7 @@ def open_issue(
     assignees: Sequence[str] = (),
     app_id: int | None = None,
     is_pull: bool = False,
+    confidential: bool = False,
 ) -> Issue:
     """Open an issue; labels that do not exist are made."""
     if not title.strip():
@@ -77,11 +84,14 @@ def open_issue(
             "Validation Failed", {"resource": "Issue", "code": "missing_field", "field": "title"}
         )
     now = world.store.now()
+    number, iid = numbered(world, repo, "pull" if is_pull else "issue")
     made = world.store.put(
         Issue(
             id=world.store.new_id(),
             repo_id=repo.id,
-            number=_numbered(world, repo),
+            number=number,
+            iid=iid,
+            confidential=confidential,
             title=title,
             body=body,
             author_id=actor.id,
@@ -148,6 +158,8 @@ def comment(
     number: int,
     body: str,
     app_id: int | None = None,
+    *,
+    internal: bool = False,
 ) -> Comment:
     """Comment on an issue or a pull request."""
     about = issue(world, repo, number)
@@ -165,6 +177,7 @@ def comment(
             author_id=actor.id,
             body=body,
             app_id=app_id,
+            internal=internal,
             created_at=now,
             updated_at=now,
         )
@@ -231,7 +244,8 @@ def open_pull(
         draft=draft,
         maintainer_can_modify=maintainer_can_modify and head_repo.id != base.id,
     )
-    if world.git(base).is_ancestor(made.head_sha, made.base_sha):
+    empty = world.git(base).is_ancestor(made.head_sha, made.base_sha)
+    if empty and not world.ways.empty_pulls:
         raise _custom(f"No commits between {base_ref} and {head_ref}")
     open_issue(world, base, actor, title=title, body=body, app_id=app_id, is_pull=True)
     world.store.put(made)

@@ -81,16 +81,18 @@ def _head_moved(world: World, base: Repository, pull: Pull, actor: Account, new:
     _dismiss_stale(world, base, moved, actor)
     detail = {"before": pull.head_sha, "after": new}
     world.tell(Event("pull_request", "synchronize", base.id, actor.id, pull.number, detail))
-    if world.git(base).is_ancestor(new, moved.base_sha):
+    if world.ways.closes_emptied and world.git(base).is_ancestor(new, moved.base_sha):
         # Nothing is left to merge: the forge closes it.
         close_pull(world, base, moved, actor)
 
 
 def _base_moved(world: World, base: Repository, pull: Pull, actor: Account, new: str) -> None:
     if new == ZERO:
-        close_pull(world, base, pull, actor)
+        if world.ways.closes_without_base:
+            close_pull(world, base, pull, actor)
         return
-    if world.git(base).is_ancestor(pull.head_sha, new):
+    empty = world.git(base).is_ancestor(pull.head_sha, pull.base_sha)
+    if world.git(base).is_ancestor(pull.head_sha, new) and not empty:
         # The old base stays on record: what the pull request brought is counted from it.
         finish_merge(world, base, pull, actor, new)
     else:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-ROLES = ("none", "read", "triage", "write", "maintain", "admin")
-"""What a person may do in a repository, weakest first."""
+ROLES = ("none", "guest", "planner", "read", "triage", "write", "maintain", "admin")
+"""What a person may do in a repository, weakest first; the second and third are GitLab's alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,23 +22,35 @@ class Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account(Record):
-    """A person, an organisation or an App's own user."""
+    """A person, an organisation or an App's own user.
+
+    A group inside another has its whole path (`acme/team`) as its login. Members map login to
+    `member`, `admin` or another role.
+    """
 
     login: str
     name: str
     email: str
     type: str = "User"
     members: Mapping[str, str] = field(default_factory=dict)
+    parent_id: int | None = None
+    private: bool = False
     created_at: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token(Record):
-    """A secret that speaks for an account; `permissions` None means all that the account may."""
+    """A secret that speaks for an account.
+
+    `permissions` (GitHub's) and `scopes` (GitLab's) None mean all that the account may.
+    """
 
     secret: str
     account_id: int
     permissions: Mapping[str, str] | None = None
+    scopes: tuple[str, ...] | None = None
+    name: str = ""
+    revoked: bool = False
     installation_id: int | None = None
     repository_ids: tuple[int, ...] | None = None
     expires: float | None = None
@@ -83,7 +95,11 @@ class Installation(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repository(Record):
-    """A repository; `refs` are those last announced, so a restart notices what it missed."""
+    """A repository; `refs` are those last announced, so a restart notices what it missed.
+
+    `former_paths` are whole ones, left by a move to another owner; `shares` map a group to the
+    role its members have here; `settings` are GitLab's, in its own words.
+    """
 
     owner_id: int
     name: str
@@ -93,10 +109,14 @@ class Repository(Record):
     archived: bool = False
     fork_of: int | None = None
     former_names: tuple[str, ...] = ()
+    former_paths: tuple[str, ...] = ()
     merge_methods: tuple[str, ...] = ("merge", "squash", "rebase")
     delete_branch_on_merge: bool = False
     collaborators: Mapping[str, str] = field(default_factory=dict)
     teams: Mapping[str, str] = field(default_factory=dict)
+    shares: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    next_iids: Mapping[str, int] = field(default_factory=dict)
     refs: Mapping[str, str] = field(default_factory=dict)
     next_number: int = 1
     created_at: str = ""
@@ -131,7 +151,10 @@ class Label(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issue(Record):
-    """An issue, or the conversation of a pull request of the same number."""
+    """An issue, or the conversation of a pull request of the same number.
+
+    `number` is one series for both, as GitHub counts; `iid` one for each, as GitLab does.
+    """
 
     number: int
     title: str
@@ -145,6 +168,8 @@ class Issue(Record):
     closed_at: str | None = None
     closed_by: int | None = None
     app_id: int | None = None
+    iid: int = 0
+    confidential: bool = False
     created_at: str = ""
     updated_at: str = ""
 
@@ -154,7 +179,8 @@ class Pull(Record):
     """The git half of a pull request.
 
     `intent` is the merge under way, (merge commit, account id, method), written before the base
-    moves so that a kill between the two is finished at the next start.
+    moves so that a kill between the two is finished at the next start. `merge_how` is the way it
+    was merged; `auto_merge` what to merge with, and for whom, once everything allows it.
     """
 
     number: int
@@ -171,6 +197,12 @@ class Pull(Record):
     merged_by: int | None = None
     merge_sha: str | None = None
     intent: tuple[str, int, str] | None = None
+    squash: bool = False
+    squash_sha: str | None = None
+    merge_how: str = ""
+    remove_head: bool = False
+    auto_merge: Mapping[str, Any] | None = None
+    merge_error: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +213,8 @@ class Comment(Record):
     author_id: int
     body: str
     app_id: int | None = None
+    system: bool = False
+    internal: bool = False
     created_at: str = ""
     updated_at: str = ""
 
@@ -217,6 +251,7 @@ class Status(Record):
     description: str | None
     target_url: str | None
     author_id: int
+    pipeline_id: int = 0
     created_at: str = ""
 
 
@@ -254,7 +289,10 @@ class CheckRun(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hook(Record):
-    """Where to deliver: a repository's hook, or an App's when `app_id` is set."""
+    """Where to deliver: a repository's hook, an App's when `app_id` is set, else the server's.
+
+    `signing` is the key of GitLab's signed deliveries, as it is given: `whsec_…`.
+    """
 
     url: str
     secret: str | None
@@ -263,6 +301,10 @@ class Hook(Record):
     content_type: str = "json"
     active: bool = True
     app_id: int | None = None
+    signing: str | None = None
+    name: str = ""
+    description: str = ""
+    branch_filter: str = ""
     last_code: int | None = None
     last_message: str | None = None
     created_at: str = ""

@@ -135,7 +135,7 @@ async def start(
     api = Api(github, faults, limits, thread, url, observe)
     git = GitHttp(world, faults, thread)
     app.router.add_route("*", github.prefix + "/{rest:.*}", api.handle)
-    app.router.add_route("*", "/{owner}/{name}.git/{service:.+}", git.handle)
+    app.router.add_route("*", r"/{path:.+?}.git/{service:.+}", git.handle)
     Pages(world, controls, thread, url).add_to(app.router)
     app.router.add_route("*", "/_sandbox/{name}", _control_handler(controls, thread, token))
     await thread.call(lambda: _begin(world))

@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bot.sandbox import records
+from bot.sandbox import records, records_gitlab
 from bot.sandbox.records import Delivery, Record, plain
 
 R = TypeVar("R", bound=Record)
 _KINDS: dict[str, type[Record]] = {
     kind.__name__: kind
-    for kind in vars(records).values()
+    for kind in (*vars(records).values(), *vars(records_gitlab).values())
     if isinstance(kind, type) and issubclass(kind, Record) and kind not in {Record, Delivery}
 }
 _DELIVERIES_KEPT = 2000

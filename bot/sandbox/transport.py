@@ -12,6 +12,7 @@ from typing import IO, Any
 from aiohttp import web
 
 from bot.sandbox.git import environment
+from bot.sandbox.ways import Ways
 
 _CHUNK = 1 << 16
 _MOST_COMMANDS = 1 << 20
@@ -53,19 +54,16 @@ def read_push(body: IO[bytes]) -> Push:
     return Push(tuple(commands), capabilities)
 
 
-def declined(push: Push, reasons: Mapping[str, str]) -> bytes:
+def declined(push: Push, reasons: Mapping[str, str], ways: Ways) -> bytes:
     """Return the answer that declines a push, with the reason of each ref."""
     lines = [b"unpack ok\n"]
     for command in push.commands:
-        why = "protected branch hook declined" if command.ref in reasons else "declined with others"
+        why = ways.hook if command.ref in reasons else "declined with others"
         lines.append(f"ng {command.ref} {why}\n".encode(errors="surrogateescape"))
     report = b"".join(_packet(line) for line in lines) + b"0000"
     if "side-band-64k" not in push.capabilities:
         return report
-    said = "".join(
-        f"error: GH006: Protected branch update failed for {ref}.\nerror: {why}\n"
-        for ref, why in reasons.items()
-    )
+    said = "".join(ways.declined.format(ref=ref, why=why) for ref, why in reasons.items())
     return _packet(b"\x02" + said.encode(errors="replace")) + _packet(b"\x01" + report) + b"0000"
 
 

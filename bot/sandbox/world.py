@@ -13,6 +13,7 @@ from typing import Any
 
 from bot.sandbox.errors import Invalid, Missing
 from bot.sandbox.git import Git, Person, valid_branch
+from bot.sandbox.groups import membership
 from bot.sandbox.records import (
     ROLES,
     Account,
@@ -27,6 +28,7 @@ from bot.sandbox.records import (
     at_least,
 )
 from bot.sandbox.store import Store
+from bot.sandbox.ways import GITHUB, Ways
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9_-])?")
 FORGE_LOGIN = "web-flow"
@@ -48,9 +50,10 @@ class Event:
 class World:
     """Everything the sandbox knows, and the repositories on disk under `root`."""
 
-    def __init__(self, root: Path, store: Store) -> None:
+    def __init__(self, root: Path, store: Store, ways: Ways = GITHUB) -> None:
         self.root = root
         self.store = store
+        self.ways = ways
         self.listeners: list[Callable[[Event], None]] = []
         self._gits: dict[int, Git] = {}
 
@@ -85,10 +88,17 @@ class World:
         return next((a for a in self.store.all(Account) if a.email.lower() == wanted), None)
 
     def add_account(
-        self, login: str, kind: str = "User", *, name: str = "", email: str = ""
+        self,
+        login: str,
+        kind: str = "User",
+        *,
+        name: str = "",
+        email: str = "",
+        path: str = "",
+        parent: Account | None = None,
     ) -> Account:
-        """Return the account of this login, made if it is new."""
-        known = self.find_account(login)
+        """Return the account of this login, made if it is new; a group's may be a `path`."""
+        known = self.find_account(path or login)
         if known is not None and known.type != kind:
             raise Invalid(f"{login} is taken, by an account of type {known.type}")
         if known is not None:
@@ -99,17 +109,20 @@ class World:
         return self.store.put(
             Account(
                 id=key,
-                login=login,
+                login=path or login,
                 name=name or login,
-                email=email or f"{key}+{login}@users.noreply.github.com",
+                email=email or self.ways.noreply.format(id=key, login=login),
                 type=kind,
+                parent_id=parent.id if parent else None,
                 created_at=self.store.now(),
             )
         )
 
     def forge(self) -> Account:
         """Return the account that commits the forge's own merges."""
-        return self.add_account(FORGE_LOGIN, name="GitHub", email="noreply@github.com")
+        brand = self.ways.brand
+        email = f"noreply@{brand.lower()}.com"
+        return self.add_account(FORGE_LOGIN, name=brand, email=email)
 
     def owner_login(self, repo_id: int) -> str:
         """Return whose a repository is, in GitHub's words for one that was deleted too."""
@@ -312,18 +325,10 @@ class World:
 
     def role(self, repo: Repository, account: Account | None) -> str:
         """Return the strongest role that somebody has, by whatever way it comes."""
-        found = ["none" if repo.private else "read"]
-        if account is not None:
-            owner = self.account(repo.owner_id)
-            if account.id == owner.id or owner.members.get(account.login) == "admin":
-                return "admin"
-            found.append(repo.collaborators.get(account.login, "none"))
-            for slug, role in repo.teams.items():
-                team = self.team(owner, slug)
-                # A pending membership is none.
-                if team and team.members.get(account.login, ("", ""))[1] == "active":
-                    found.append(role)
-        return max(found, key=ROLES.index)
+        base = "none" if repo.private else "read"
+        if account is None:
+            return base
+        return max(base, membership(self, repo, account), key=ROLES.index)
 
     def may(self, repo: Repository, account: Account | None, role: str) -> bool:
         """Say whether somebody has at least this role."""
