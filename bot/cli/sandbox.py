@@ -19,8 +19,15 @@ from bot.cli.running import until_stopped
     type=click.Path(path_type=Path, file_okay=False),
     help="Keep everything in DIR; without it, all is gone at the end.",
 )
-def sandbox(port: int, root: Path | None) -> None:
-    """Run a local stand-in for GitHub: its API, git over HTTP, webhooks, pages.
+@click.option(
+    "--forge",
+    type=click.Choice(["github", "gitlab"]),
+    default="github",
+    show_default=True,
+    help="Whose nouns and habits it has; both APIs are there in any case.",
+)
+def sandbox(port: int, root: Path | None, forge: str) -> None:
+    """Run a local stand-in for GitHub and GitLab: their APIs, git over HTTP, webhooks, pages.
 
     A development tool: it listens on this machine alone, and whoever reaches it may act as
     anybody in it.
@@ -28,19 +35,20 @@ def sandbox(port: int, root: Path | None) -> None:
     with ExitStack() as opened:
         if root is None:
             root = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="lockstep-")))
-        until_stopped(_run(root, port))
+        until_stopped(_run(root, port, forge))
 
 
-async def _run(root: Path, port: int) -> None:
+async def _run(root: Path, port: int, forge: str) -> None:
     from bot.sandbox.server import start  # noqa: PLC0415 -- `--help` has no use for a server
 
     try:
-        running = await start(root, port)
+        running = await start(root, port, forge=forge)
     except (OSError, RuntimeError, OverflowError) as error:
         raise Failure(str(error)) from error
     try:
         click.echo(f"pages      {running.url}")
-        click.echo(f"API        {running.api_url}  (for LOCKSTEP_GITHUB_API_URL)")
+        click.echo(f"GitHub     {running.api_url}  (for LOCKSTEP_GITHUB_API_URL)")
+        click.echo(f"GitLab     {running.url}  (for LOCKSTEP_GITLAB_URL; its API is at /api/v4)")
         click.echo(f"controls   POST {running.url}/_sandbox/NAME with the token in")
         click.echo(f"           {root / 'control-token'}")
         click.echo("Ctrl-C ends it.")

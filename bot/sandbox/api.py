@@ -16,7 +16,7 @@ from bot.sandbox.thread import StoreThread
 
 Found = tuple[Route[Any], Mapping[str, str]] | None
 Observe = Callable[[str, str, int, bytes], None]
-"""Told of every answer: method, route, status, body. Tests validate by it."""
+"""Told of every answer: method, route under its API's root, status, body. Tests validate by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ class Api:
                 if self._dialect.forgiving:
                     self._limits.refund(actor.key)
         if self._observe is not None:
-            self._observe(request.method, template, status, content)
+            self._observe(request.method, self._dialect.prefix + template, status, content)
         headers |= self._dialect.headers(self._limits.budget(actor.key))
         if content:
             headers.setdefault("Content-Type", kind)

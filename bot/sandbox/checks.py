@@ -5,10 +5,15 @@ from dataclasses import replace
 from typing import Any
 
 from bot.sandbox.errors import Invalid
+from bot.sandbox.pipelines import attach, jobs_of, pipelines_of
 from bot.sandbox.records import Account, App, CheckRun, CheckSuite, Repository, Status
+from bot.sandbox.records_gitlab import Job
 from bot.sandbox.world import Event, World
 
 STATES = ("error", "failure", "pending", "success")
+MORE_STATES = ("running", "canceled", "skipped")
+"""What only GitLab says; on GitHub a pending one, a failure and a success."""
+_TO_GITHUB = {"running": "pending", "canceled": "failure", "skipped": "success"}
 CONCLUSIONS = (
     "success",
     "failure",
@@ -32,9 +37,10 @@ def set_status(
     context: str = "default",
     description: str | None = None,
     target_url: str | None = None,
+    ref: str = "",
 ) -> Status:
-    """Add a commit status."""
-    if state not in STATES:
+    """Add a commit status; `ref` is the branch whose pipeline it is part of."""
+    if state not in {*STATES, *MORE_STATES}:
         raise Invalid(
             "Validation Failed",
             {
@@ -67,8 +73,14 @@ def set_status(
             created_at=world.store.now(),
         )
     )
+    made = attach(world, repo, actor, made, ref)
     world.tell(Event("status", None, repo.id, actor.id, made.id))
     return made
+
+
+def seen_by_github(state: str) -> str:
+    """Return a state in GitHub's words."""
+    return _TO_GITHUB.get(state, state)
 
 
 def statuses(world: World, repo: Repository, sha: str) -> list[Status]:
@@ -87,7 +99,7 @@ def latest_statuses(world: World, repo: Repository, sha: str) -> list[Status]:
 
 def combined(found: list[Status]) -> str:
     """Return what the newest statuses come to; none at all is pending."""
-    states = {status.state for status in found}
+    states = {seen_by_github(status.state) for status in found}
     if states & {"error", "failure"}:
         return "failure"
     return "success" if states == {"success"} else "pending"
@@ -182,8 +194,18 @@ def _settle(world: World, repo: Repository, app: App, suite: CheckSuite) -> None
 
 def verdicts(world: World, repo: Repository, sha: str) -> dict[str, str]:
     """Return `success`, `failure` or `pending` by context, statuses and check runs alike."""
-    found = {status.context: status.state for status in latest_statuses(world, repo, sha)}
+    statuses = latest_statuses(world, repo, sha)
+    found = {status.context: seen_by_github(status.state) for status in statuses}
+    for pipeline in pipelines_of(world, repo, sha):
+        if pipeline.source != "external":
+            found |= {job.name: _of_job(job) for job in jobs_of(world, pipeline)}
     for run in reversed(check_runs(world, repo, sha)):
         passing = "success" if run.conclusion in _PASSING else "failure"
         found[run.name] = passing if run.status == "completed" else "pending"
     return {name: "failure" if state == "error" else state for name, state in found.items()}
+
+
+def _of_job(job: Job) -> str:
+    if job.status in {"success", "skipped", "manual"} or job.allow_failure:
+        return "success"
+    return "failure" if job.status in {"failed", "canceled"} else "pending"

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from bot.sandbox import checks, pulls
-from bot.sandbox.errors import Denied, Invalid, Missing
+from bot.sandbox.controls_gitlab import GitLabControls
+from bot.sandbox.errors import Denied, Missing
 from bot.sandbox.faults import Fault, Faults, HookFault
 from bot.sandbox.hooks import again, find_hook
 from bot.sandbox.limits import Limits
@@ -38,7 +39,7 @@ APP_EVENTS = (
 _CI_PERMISSIONS = {"checks": "write", "statuses": "write", "metadata": "read"}
 
 
-class Controls:
+class Controls(GitLabControls):
     """Sets up users, repositories and what goes wrong; `hold` stops and starts deliveries."""
 
     def __init__(
@@ -111,7 +112,7 @@ class Controls:
         private: bool = False,  # noqa: FBT001, FBT002 - a JSON argument by name
     ) -> dict[str, Any]:
         """Make a repository; files become its first commit, on the default and these branches."""
-        owner, _, name = full_name.partition("/")
+        owner, _, name = full_name.rpartition("/")
         account = self._account(owner)
         repo = self._world.add_repository(
             account, name, default_branch=default_branch, private=private
@@ -336,19 +337,6 @@ class Controls:
         """Count from nothing again."""
         self._faults.calls.clear()
         self._faults.not_modified = 0
-
-    def _account(self, login: str) -> Account:
-        found = self._world.find_account(login)
-        if found is None:
-            raise Missing(f"there is no user {login}: add it first")
-        return found
-
-    def _repo(self, full_name: str) -> Repository:
-        owner, _, name = full_name.partition("/")
-        found = self._world.find_repository(owner, name)
-        if found is None:
-            raise Invalid(f"there is no repository {full_name}: add it first")
-        return found
 
 
 def _shown(account: Account) -> dict[str, Any]:

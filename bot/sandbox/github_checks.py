@@ -4,6 +4,7 @@ from typing import Any
 
 from bot.sandbox.ask import Ask, denied
 from bot.sandbox.checks import (
+    MORE_STATES,
     check_runs,
     latest_statuses,
     set_check_run,
@@ -24,12 +25,13 @@ def _create_status(ask: Ask) -> Answer:
     sha = ask.params["sha"]
     if not SHA.fullmatch(sha) or ask.world.git(ask.repo).type_of(sha) != "commit":
         raise Invalid(f"No commit found for SHA: {sha}")
+    state = ask.text("state")
     made = set_status(
         ask.world,
         ask.repo,
         ask.who,
         sha,
-        state=ask.text("state"),
+        state="" if state in MORE_STATES else state,
         context=ask.optional("context") or "default",
         description=ask.optional("description"),
         target_url=ask.optional("target_url"),

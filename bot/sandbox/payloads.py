@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from bot.sandbox.checks import seen_by_github
 from bot.sandbox.git import ZERO, Commit
 from bot.sandbox.hooks import encode, github_headers
 from bot.sandbox.pulls import issue, pull
@@ -299,7 +300,7 @@ class Webhooks:
             "target_url": found.target_url,
             "context": found.context,
             "description": found.description,
-            "state": found.state,
+            "state": seen_by_github(found.state),
             "commit": self._shapes.commit(repo, found.sha),
             "branches": heads,
             "created_at": found.created_at,

@@ -23,13 +23,24 @@ from bot.sandbox import (
     github_issues,
     github_pulls,
     github_repos,
+    gitlab_accounts,
+    gitlab_branches,
+    gitlab_files,
+    gitlab_issues,
+    gitlab_mr_lists,
+    gitlab_mrs,
+    gitlab_notes,
+    gitlab_projects,
+    gitlab_statuses,
 )
-from bot.sandbox.api import Api, Observe
+from bot.sandbox.api import Api, Dialect, Observe
 from bot.sandbox.controls import Controls
 from bot.sandbox.errors import Refusal
 from bot.sandbox.faults import Faults
 from bot.sandbox.githttp import GitHttp
 from bot.sandbox.github import GitHub
+from bot.sandbox.gitlab import GitLab
+from bot.sandbox.gitlab_shapes_mr import GitLabShapes
 from bot.sandbox.hooks import Courier
 from bot.sandbox.limits import Limits
 from bot.sandbox.pages import Pages
@@ -38,6 +49,7 @@ from bot.sandbox.pushing import catch_up
 from bot.sandbox.shapes_github import GitHubShapes
 from bot.sandbox.store import Store
 from bot.sandbox.thread import StoreThread
+from bot.sandbox.ways import WAYS, Ways
 from bot.sandbox.world import World
 
 P = ParamSpec("P")
@@ -55,6 +67,17 @@ ROUTES = (
     *github_accounts.ROUTES,
     *github_files.LAST_ROUTES,
 )
+GITLAB_ROUTES = (
+    *gitlab_accounts.ROUTES,
+    *gitlab_projects.ROUTES,
+    *gitlab_branches.ROUTES,
+    *gitlab_statuses.ROUTES,
+    *gitlab_files.ROUTES,
+    *gitlab_issues.ROUTES,
+    *gitlab_mr_lists.ROUTES,
+    *gitlab_mrs.ROUTES,
+    *gitlab_notes.ROUTES,
+)
 
 
 class Sandbox:
@@ -67,6 +90,7 @@ class Sandbox:
     def __init__(
         self,
         url: str,
+        ways: Ways,
         control_token: str,
         controls: Controls,
         thread: StoreThread,
@@ -75,6 +99,8 @@ class Sandbox:
     ) -> None:
         self.url = url
         self.api_url = f"{url}{GitHub.prefix}"
+        self.gitlab_api_url = f"{url}{GitLab.prefix}"
+        self.ways = ways
         self.control_token = control_token
         self.controls = controls
         self._thread = thread
@@ -101,8 +127,12 @@ async def start(
     host: str = LOOPBACK,
     clock: Callable[[], float] = time.time,
     observe: Observe | None = None,
+    forge: str = "github",
 ) -> Sandbox:
     """Start a sandbox on what `root` holds; port 0 takes a free one.
+
+    It speaks both dialects whatever `forge` says, `github` or `gitlab`: that decides the nouns
+    of its pages and how it goes about what a push does to pull requests.
 
     Raises ValueError for a host that is not loopback: whoever reaches the sandbox may act as
     anybody in it; RuntimeError where another sandbox runs on the root; OSError for a port that
@@ -119,7 +149,8 @@ async def start(
         raise
     store = Store(root / "sandbox.db", clock)
     thread = StoreThread(store)
-    world = World(root, store)
+    ways = WAYS[forge]
+    world = World(root, store, ways)
     faults, limits = Faults(), Limits(clock)
     courier = Courier(store, faults, thread.call)
     thread.after = courier.wake
@@ -131,10 +162,14 @@ async def start(
     url = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
     shapes = GitHubShapes(world, url)
     world.listeners.append(Webhooks(world, shapes).listen)
-    github = GitHub(world, shapes, ROUTES)
-    api = Api(github, faults, limits, thread, url, observe)
+    dialects: list[Dialect] = [
+        GitHub(world, shapes, ROUTES),
+        GitLab(world, GitLabShapes(world, url), GITLAB_ROUTES),
+    ]
     git = GitHttp(world, faults, thread)
-    app.router.add_route("*", github.prefix + "/{rest:.*}", api.handle)
+    for dialect in dialects:
+        api = Api(dialect, faults, limits, thread, url, observe)
+        app.router.add_route("*", dialect.prefix + "/{rest:.*}", api.handle)
     app.router.add_route("*", r"/{path:.+?}.git/{service:.+}", git.handle)
     Pages(world, controls, thread, url).add_to(app.router)
     app.router.add_route("*", "/_sandbox/{name}", _control_handler(controls, thread, token))
@@ -151,7 +186,7 @@ async def start(
         store.close()
         lock.close()
 
-    return Sandbox(url, token, controls, thread, courier, close)
+    return Sandbox(url, ways, token, controls, thread, courier, close)
 
 
 def _lock(root: Path) -> IO[bytes]:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 from urllib.parse import quote
 
-from bot.sandbox.checks import combined, latest_statuses, suite_runs
+from bot.sandbox.checks import combined, latest_statuses, seen_by_github, suite_runs
 from bot.sandbox.pulls import conversation, pulls
 from bot.sandbox.records import (
     CheckRun,
@@ -30,7 +30,7 @@ class GitHubShapes(PullShapes):
             "avatar_url": creator["avatar_url"] if creator else None,
             "id": status.id,
             "node_id": node_id("StatusContext", status.id),
-            "state": status.state,
+            "state": seen_by_github(status.state),
             "description": status.description,
             "target_url": status.target_url,
             "context": status.context,

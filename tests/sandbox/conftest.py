@@ -15,6 +15,8 @@ import pytest
 from aiohttp import web
 from github import Auth, Github
 from github.Repository import Repository
+from gitlab import Gitlab
+from gitlab.v4.objects import Project
 
 from bot.sandbox.controls import Controls
 from bot.sandbox.server import Sandbox, start
@@ -23,6 +25,7 @@ from tests.sandbox.schemas import Checked
 P = ParamSpec("P")
 T = TypeVar("T")
 CONFIG = "acme/config"
+LAB = "acme/team/config"
 SECRET = "webhook secret"
 
 
@@ -39,18 +42,20 @@ class Received:
 class Forge:
     """A sandbox on its own thread; everything here waits for its answer."""
 
-    def __init__(self, root: Path, checked: Checked) -> None:
+    def __init__(self, root: Path, checked: Checked, forge: str = "github") -> None:
         self._root = root
+        self._forge = forge
         self._checked = checked
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self._clients: list[Github] = []
+        self._gitlabs: list[Gitlab] = []
         self._receiver: web.AppRunner | None = None
         self.received: list[Received] = []
         self.answer_with = 202
         self.tokens: dict[str, str] = {}
-        self.sandbox = self._run(start(root, observe=checked.answer))
+        self.sandbox = self._run(start(root, observe=checked.answer, forge=forge))
 
     def _run(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
@@ -67,7 +72,9 @@ class Forge:
     def restart(self) -> None:
         port = int(self.sandbox.url.rpartition(":")[2])
         self._run(self.sandbox.close())
-        self.sandbox = self._run(start(self._root, port, observe=self._checked.answer))
+        self.sandbox = self._run(
+            start(self._root, port, observe=self._checked.answer, forge=self._forge)
+        )
 
     def delivered(self) -> list[Received]:
         """Return what came in, once all of it has; and forget it."""
@@ -86,11 +93,13 @@ class Forge:
     async def _listen(self) -> str:
         async def take(request: web.Request) -> web.Response:
             body = await request.read()
-            event = request.headers["X-GitHub-Event"]
+            by_gitlab = request.headers.get("X-Gitlab-Event")
+            event = by_gitlab or request.headers["X-GitHub-Event"]
             one = Received(event, dict(request.headers), body)
             if request.content_type == "application/json":
                 one.payload = json.loads(body)
-                self._checked.hook(event, one.payload)
+                if by_gitlab is None:
+                    self._checked.hook(event, one.payload)
             self.received.append(one)
             return web.Response(status=self.answer_with)
 
@@ -117,6 +126,18 @@ class Forge:
         self._clients.append(made)
         return made
 
+    def gitlab(self, login: str, **options: Any) -> Gitlab:
+        return self.gitlab_client(private_token=self.token(login), **options)
+
+    def gitlab_client(self, **options: Any) -> Gitlab:
+        made = Gitlab(self.sandbox.url, retry_transient_errors=False, **options)
+        self._gitlabs.append(made)
+        return made
+
+    def project(self, login: str = "alice", name: str = CONFIG) -> Project:
+        found: Project = self.gitlab(login).projects.get(name)
+        return found
+
     def repo(self, login: str = "alice", name: str = CONFIG) -> Repository:
         return self.github(login).get_repo(name)
 
@@ -128,6 +149,8 @@ class Forge:
     def close(self) -> None:
         for client in self._clients:
             client.close()
+        for session in self._gitlabs:
+            session.session.close()
         self._run(self.sandbox.close())
         if self._receiver is not None:
             self._run(self._receiver.cleanup())
@@ -184,9 +207,9 @@ class Clone:
 
 
 @contextmanager
-def running(root: Path) -> Iterator[Forge]:
+def running(root: Path, forge_name: str = "github") -> Iterator[Forge]:
     checked = Checked()
-    forge = Forge(root, checked)
+    forge = Forge(root, checked, forge_name)
     try:
         yield forge
     finally:
@@ -214,4 +237,23 @@ def hooked(forge: Forge) -> Forge:
     return forge
 
 
-__all__ = ["CONFIG", "SECRET", "Clone", "Forge", "GitFailed", "Sandbox", "running"]
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Forge]:
+    """A GitLab with acme/team/config on main and development, main protected.
+
+    alice owns acme, mona maintains, bob develops in acme/team, rita reports, gus is a guest.
+    """
+    with running(tmp_path / "sandbox", "gitlab") as made:
+        for login in ("alice", "mona", "bob", "rita", "gus", "stranger"):
+            made.token(login)
+        made.do.add_group("acme", {"alice": "admin"})
+        made.do.add_group("acme/team", {"bob": "write", "rita": "read"})
+        files = {"app.yaml": "a: 1\nb: 1\nc: 1\n", "README.md": "# Config\n"}
+        made.do.add_repository(LAB, files, ["development"], private=True)
+        made.do.set_role(LAB, "mona", "maintain")
+        made.do.set_role(LAB, "gus", "guest")
+        made.do.protect_branch(LAB, "main")
+        yield made
+
+
+__all__ = ["CONFIG", "LAB", "SECRET", "Clone", "Forge", "GitFailed", "Sandbox", "running"]
