@@ -445,6 +445,8 @@ class Repository:
         """Whether `commit` exists and is `head` or an ancestor of it."""
         if self.commit(commit) is None:
             return False
+        if commit == head:
+            return True
         status, _ = self._answer("merge-base", "--is-ancestor", commit, head)
         return status == 0
 

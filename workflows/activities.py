@@ -20,6 +20,7 @@ from bot.engine.objects import MissingObject
 from bot.forges.forge import ForgeError, NotFound, RateLimited, Unauthorized
 from bot.messages import replies
 from bot.repository import RepositoryError
+from bot.together import together
 from bot.words import Words, words_for
 from webhook.events import Comment
 from workflows import applying, taking
@@ -88,8 +89,8 @@ class Activities:
     def advance(self, state: PromotionState, news: list[News]) -> Advanced:
         """Take one promotion as far as it can go now.
 
-        Every move begins with a fresh look: what the move before it did is observed, not
-        remembered.
+        A step begins with a fresh look, and looks again where a move was refused: what
+        others do meanwhile is news, and makes another step.
         """
         with _step(self._sites.clock, words_for(state.repository.forge)):
             return self._advance(state, news)
@@ -105,18 +106,27 @@ class Activities:
             # Something has changed that the forge may have refused to merge for.
             state = state.model_copy(update={"refusal": ""})
         comments = [comment for item in news for comment in item.comments]
-        taken = taking.Taken(state)
-        for move in range(_MOST_MOVES):
-            with self._sites.open(state.repository, state.branch) as site:
-                if move == 0:
-                    taken = taking.take(site, state, comments)
-                    state = taken.state
-                moved, asking = self._move(site, state, asking)
-                if isinstance(moved, _Rest):
-                    where = [replies.stands(moved.step.outcome or moved.step.reason)]
-                    for comment in taken.asked:
-                        taking.say(site, comment, where, "status")
+        with self._sites.open(state.repository, state.branch) as site:
+            fresh = [comment for comment in comments if comment.id not in state.taken]
+            # A sign to who spoke is given while we do what they said.
+            rest, _ = together(
+                lambda: self._walk(site, state, asking, fresh),
+                lambda: taking.acknowledge(site, fresh),
+            )
+        return rest
+
+    def _walk(
+        self, site: Site, state: PromotionState, asking: Asking, comments: Sequence[Comment]
+    ) -> Advanced:
+        """Move until the promotion waits or has ended."""
+        taken = taking.take(site, state, comments)
+        state = taken.state
+        for _ in range(_MOST_MOVES):
+            moved, asking = self._move(site, state, asking)
             if isinstance(moved, _Rest):
+                where = [replies.stands(moved.step.outcome or moved.step.reason)]
+                for comment in taken.asked:
+                    taking.say(site, comment, where, "status")
                 return self._told(moved, taken.pass_on)
             state = moved
         raise ApplicationError("the promotion keeps changing; looking again")
@@ -178,7 +188,10 @@ class Activities:
             case moves.Supersede(source):
                 return state.model_copy(update={"source": source, "retry": None, "refusal": ""})
             case moves.Merge():
-                return applying.merge(site, observed, decision)
+                state = applying.merge(site, observed, decision)
+                if not state.merged:
+                    site.git.look()  # somebody was faster, or a rule is in the way
+                return state
             case moves.Finish() | moves.MergedByHand():
                 outcome = applying.finish(site, observed, decision.reason, now)
                 return _Rest(Advanced(state=state, outcome=outcome))

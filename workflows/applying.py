@@ -21,6 +21,8 @@ from bot.forges.forge import Conflict, Refused, Unauthorized
 from bot.markdown import sentence
 from bot.messages import description
 from bot.repository import RepositoryError
+from bot.together import together
+from config.schema import Environment
 from workflows.observing import Observed, digest_of, observe
 from workflows.sites import Site
 from workflows.values import Built, PromotionState
@@ -36,11 +38,13 @@ def build(site: Site, observed: Observed, now: datetime) -> PromotionState:
     if plan is None or plan.candidate is None:
         raise ValueError("there is nothing to build")
     site.git.write(plan.candidate.objects)
-    site.mirror.push(state.branch, plan.candidate.sha, site.git.branch(state.branch))
+    sha, at = plan.candidate.sha, site.git.branch(state.branch)
+
+    def push() -> None:
+        site.git.push(state.branch, sha, at)
+
     comparison = plan.comparison
-    candidate = Candidate(
-        plan.candidate.sha, comparison.source.sha, comparison.target.sha, digest_of(plan), now
-    )
+    candidate = Candidate(sha, comparison.source.sha, comparison.target.sha, digest_of(plan), now)
     before, built = state.candidate, state.built
     if before is not None:
         built = (*built, Built(sha=before.sha, digest=before.digest))[-_MOST_BUILT:]
@@ -57,9 +61,11 @@ def build(site: Site, observed: Observed, now: datetime) -> PromotionState:
     )
     request = observed.facts.pull_request
     if state.number is not None and (request is None or request.state == "open"):
+        push()
         return state
-    state = state.model_copy(update={"number": None})
-    state, text = _first_body(site, state, now)
+    fresh = state.model_copy(update={"number": None})
+    # What the description has to say is learnt while git pushes.
+    _, (state, text) = together(push, lambda: _first_body(site, fresh, now))
     opened = site.forge.open_pull_request(
         site.name, state.branch, comparison.target.branch, description.title(plan), text
     )
@@ -117,15 +123,18 @@ def say(site: Site, observed: Observed, decision: Decision, now: datetime) -> Pr
     state, plan = observed.state, observed.plan
     if state.number is None or state.candidate is None:
         return state
-    state = _say_status(site, state, decision)
-    if plan is None or state.number is None:
-        return state
-    text = _body(site, observed, plan, decision.reason, now)
+    if plan is None:
+        return _say_status(site, state, decision)
+    title, text = description.title(plan), _body(site, observed, plan, decision.reason, now)
     said = _digest(text)
-    if said == state.said:
-        return state
-    state = _edit(site, state, title=description.title(plan), body=text)
-    return state.model_copy(update={"said": said})
+
+    def edited() -> PromotionState:
+        if said == state.said:
+            return state
+        return _edit(site, state, title=title, body=text).model_copy(update={"said": said})
+
+    told, after = together(lambda: _say_status(site, state, decision), edited)
+    return after.model_copy(update={"status": told.status})
 
 
 def _say_status(site: Site, state: PromotionState, decision: Decision) -> PromotionState:
@@ -192,32 +201,53 @@ def finish(site: Site, observed: Observed, reason: str, now: datetime) -> str:
     """See to what follows a merge, and return the outcome.
 
     The merged tree is compared with the candidate's: a difference is an incident, and
-    is said where the promotion stands.
+    is said where the promotion stands. As there hardly ever is one, the last word is said
+    at the same time, and said again where there is.
     """
-    state, plan, outcome = observed.state, observed.plan, reason
+    state, plan = observed.state, observed.plan
     target = site.config.environment(state.environment)
+    found, _, _ = together(
+        lambda: _landed(site, observed, target),
+        lambda: _last_word(site, observed, reason, now),
+        lambda: clean_up(site, state),
+    )
+    if not found or state.number is None:
+        return reason
+    outcome = f"{reason}. {found}"
+    site.forge.comment(
+        site.name, state.number, "incident", sentence(found), on_pull_request=True
+    )
+    if plan is not None:
+        _last_word(site, observed, outcome, now)
+    return outcome
+
+
+def _last_word(site: Site, observed: Observed, outcome: str, now: datetime) -> None:
+    state, plan = observed.state, observed.plan
+    if state.number is not None and plan is not None:
+        _edit(site, state, body=_body(site, observed, plan, outcome, now, open_=False))
+
+
+def _landed(site: Site, observed: Observed, target: Environment) -> str:
+    """Look at what was merged, and bring its mirrors there; return what is wrong, if anything."""
+    state, plan, incident = observed.state, observed.plan, ""
+    site.git.look()
     head = site.git.branch(target.branch)
     if state.number is not None and state.candidate is not None:
         merged = state.merged or site.forge.pull_request(site.name, state.number).merged_sha
+        if plan is not None and plan.candidate is not None:
+            # Its branch may have been deleted before this mirror had seen it.
+            site.git.write(plan.candidate.objects)
         incident = _incident(site, state.candidate, merged or head)
-        if incident:
-            outcome = f"{reason}. {incident}"
-            site.forge.comment(
-                site.name, state.number, "incident", sentence(incident), on_pull_request=True
-            )
     if head is not None:
         for branch in target.mirrors:
             site.mirror.push(branch, head, site.git.branch(branch))
-    if state.number is not None and plan is not None:
-        text = description.body(plan, gates_of(observed, now), outcome, site.words, open_=False)
-        _edit(site, state, body=text)
-    clean_up(site, state)
-    return outcome
+    return incident
 
 
 def _incident(site: Site, candidate: Candidate, merged: str | None) -> str:
     """Return what is wrong where the merge does not hold what was tested, else nothing."""
-    if merged is None or site.git.missing([merged]):
+    if merged is None or site.git.missing([merged, candidate.sha]):
         return ""
     reader = TreeReader(site.git)
     if reader.root(candidate.sha) == reader.root(merged):

@@ -10,6 +10,7 @@ from bot.decisions.requirements import EVERY_CHECK, Requirements
 from bot.engine.candidate import MergeMethod, Plan, plan_promotion
 from bot.engine.drift import compare
 from bot.model import Head, State
+from bot.together import together
 from config.schema import Environment, Role
 from workflows.sites import Site
 from workflows.values import PromotionState, Reviewed
@@ -88,9 +89,14 @@ def observe(site: Site, state: PromotionState, asking: Asking = Asking()) -> Obs
 
 
 def plan_for(site: Site, source: Head, target: Head, environment: Environment) -> Plan:
-    """Return the plan of a hop at two fixed commits."""
-    comparison = compare(site.git, source, target, site.keep)
-    return plan_promotion(site.git, comparison, site.keep, MergeMethod(environment.merge))
+    """Return the plan of a hop at two fixed commits, which is made once."""
+    method = MergeMethod(environment.merge)
+
+    def made() -> Plan:
+        comparison = compare(site.git, source, target, site.keep)
+        return plan_promotion(site.git, comparison, site.keep, method)
+
+    return site.plans.get((site.info.id, source, target, method, site.config.keep), made)
 
 
 def digest_of(plan: Plan) -> str:
@@ -138,17 +144,25 @@ def _with_evidence(
     if candidate is None:
         return state
     found: dict[str, object] = {}
-    if state.checks is None or asking.checks:
-        checks = site.forge.checks(site.name, candidate.sha)
-        found["checks"] = tuple(check for check in checks if _counts(check.name, gates))
-    unknown = state.reviews is None and (gates.approvals or gates.code_owners)
-    # Where nobody has to approve, somebody may still ask for changes.
-    if number is not None and (unknown or asking.pull_request):
-        found["reviews"] = _reviews(site, number)
-    if state.authors is None and plan is not None and gates.asks_people:
-        commits = [commit.sha for commit in plan.commits]
-        authors = site.forge.authors(site.name, commits) if commits else {}
-        found["authors"] = tuple(sorted({login for some in authors.values() for login in some}))
+
+    def checks() -> None:
+        if state.checks is None or asking.checks:
+            reported = site.forge.checks(site.name, candidate.sha)
+            found["checks"] = tuple(check for check in reported if _counts(check.name, gates))
+
+    def reviews() -> None:
+        unknown = state.reviews is None and gates.approvals
+        # Where nobody has to approve, somebody may still ask for changes.
+        if number is not None and (unknown or asking.pull_request):
+            found["reviews"] = _reviews(site, number)
+
+    def authors() -> None:
+        if state.authors is None and plan is not None and (gates.approvals or gates.sign_offs):
+            commits = [commit.sha for commit in plan.commits]
+            known = site.forge.authors(site.name, commits) if commits else {}
+            found["authors"] = tuple(sorted({login for some in known.values() for login in some}))
+
+    together(checks, reviews, authors)
     return state.model_copy(update=found)
 
 

@@ -17,6 +17,7 @@ from bot.model import Head
 from bot.words import Words, words_for
 from config.load import ConfigErrors, load
 from config.schema import Config, Environment
+from workflows.plans import Plans
 from workflows.values import RepositoryKey
 
 # How long what a forge says of a repository itself is believed without asking again.
@@ -51,6 +52,7 @@ class Site:
     mirror: Mirror
     git: MirroredRepository
     in_force: InForce
+    plans: Plans
 
     @property
     def name(self) -> str:
@@ -91,6 +93,7 @@ class Sites:
         self._branches: dict[RepositoryKey, frozenset[str]] = {}
         self._lock = threading.Lock()
         self._lines = Lines()
+        self._plans = Plans()
 
     def close(self) -> None:
         """Close the connections to the remotes."""
@@ -122,7 +125,7 @@ class Sites:
             if not environments <= wanted:
                 git.look(sorted(wanted | environments))
             self._branches[key] = environments
-            yield Site(key, forge, info, mirror, git, in_force)
+            yield Site(key, forge, info, mirror, git, in_force, self._plans)
         finally:
             git.close()
 

@@ -201,10 +201,8 @@ class _Survey:
 
     def _answer(self, config: Config, comment: Comment) -> None:
         answers: list[str] = []
-        found = parse_comment(comment.text, self.site.words)
-        if found:
-            acknowledge(self.site, comment)
-        for command in found:
+        acknowledge(self.site, [comment])
+        for command in parse_comment(comment.text, self.site.words):
             if isinstance(command, Unclear):
                 answers.append(command.answer)
                 continue

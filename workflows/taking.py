@@ -54,10 +54,7 @@ def take(site: Site, state: PromotionState, comments: Iterable[Comment]) -> Take
             continue
         answers: list[str] = []
         others: list[str] = []
-        found = parse_comment(comment.text, site.words)
-        if found:
-            acknowledge(site, comment)
-        for command in found:
+        for command in parse_comment(comment.text, site.words):
             if isinstance(command, _NOT_OURS):
                 others.append(write(command, site.words))
                 continue
@@ -110,14 +107,17 @@ def say(site: Site, comment: Comment, answers: Iterable[str], what: str = "answe
         _log.warning("%s: no answer under %d: %s", site.name, comment.number, error)
 
 
-def acknowledge(site: Site, comment: Comment) -> None:
-    """Put our sign on a comment, at once; a courtesy, which is not worth another try."""
-    try:
-        site.forge.acknowledge(
-            site.name, comment.number, comment.id, on_pull_request=comment.on_pull_request
-        )
-    except ForgeError as error:
-        _log.info("%s: no sign on the comment %d: %s", site.name, comment.id, error)
+def acknowledge(site: Site, comments: Iterable[Comment]) -> None:
+    """Put our sign on what holds a command; a courtesy, which is not worth another try."""
+    for comment in comments:
+        if not parse_comment(comment.text, site.words):
+            continue
+        try:
+            site.forge.acknowledge(
+                site.name, comment.number, comment.id, on_pull_request=comment.on_pull_request
+            )
+        except ForgeError as error:
+            _log.info("%s: no sign on the comment %d: %s", site.name, comment.id, error)
 
 
 def who(site: Site, comment: Comment, command: Command) -> Who:
