@@ -9,6 +9,9 @@ from typing import Any, Literal, NamedTuple
 # The kinds of forges, as ids and addresses spell them; `git` is a plain server without one.
 ForgeName = Literal["github", "gitlab", "git"]
 
+# The two ways in which a forge may be told of a check: a commit status, or a run of an App's.
+ReportedBy = Literal["status", "run"]
+
 
 class State(StrEnum):
     """Where a place or a hop stands. `IN_SYNC` is a hop's alone."""

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
-from bot.model import ForgeName
+from bot.model import ForgeName, ReportedBy
 
 MAX_TEXT = 8 * 1024
 """Most bytes of a comment's text, as UTF-8."""
@@ -102,13 +102,15 @@ class Comment(_Value):
 class ChecksChanged(_Value):
     """A status or a check of this commit was decided.
 
-    `name` is null where a whole suite reports, or what reports is not said.
+    `name` is null where a whole suite reports, or what reports is not said. `by` says of
+    which of a forge's two ways to report it came, null where it is not known or has but one.
     """
 
     kind: Literal["checks_changed"] = "checks_changed"
     sha: Sha
     name: Name | None = None
     failed: bool = False
+    by: ReportedBy | None = None
 
 
 class RepositoryChanged(_Value):

@@ -283,7 +283,8 @@ class _Status(_AtRepository):
             branch.name.startswith(OUR_BRANCHES) for branch in self.branches
         ):
             return Ignored("no candidate: not on a branch of Lockstep's")
-        return ChecksChanged(sha=self.sha, name=self.context, failed=self.state != "success")
+        failed = self.state != "success"
+        return ChecksChanged(sha=self.sha, name=self.context, failed=failed, by="status")
 
 
 class _CheckSuite(_Part):
@@ -328,7 +329,7 @@ def _checks(
         return Ignored("nothing is decided yet")
     if branch is not None and not branch.startswith(OUR_BRANCHES):
         return Ignored("no candidate: not on a branch of Lockstep's")
-    return ChecksChanged(sha=sha, name=name, failed=conclusion not in _GREEN)
+    return ChecksChanged(sha=sha, name=name, failed=conclusion not in _GREEN, by="run")
 
 
 class _Was(_Part):

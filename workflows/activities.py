@@ -38,6 +38,7 @@ from workflows.values import (
     Survey,
     SurveyRequest,
     Watched,
+    one_way,
 )
 from workflows.watching import watch
 
@@ -101,6 +102,7 @@ class Activities:
         asking = Asking(
             pull_request=again or any(item.pull_request or item.ask for item in news),
             checks=again or any(item.checks or item.ask for item in news),
+            checks_by=None if again else one_way(news),
         )
         if any(item.checks or item.pull_request for item in news):
             # Something has changed that the forge may have refused to merge for.
@@ -127,7 +129,14 @@ class Activities:
                 where = [replies.stands(moved.step.outcome or moved.step.reason)]
                 for comment in taken.asked:
                     taking.say(site, comment, where, "status")
-                return self._told(moved, taken.pass_on)
+                step, seen = self._told(moved, taken.pass_on), site.git.heads
+                if state.told or step.outcome:
+                    return step
+                # Until now the pipeline could not tell this promotion that a branch moved.
+                site.git.look()
+                if site.git.heads == seen:
+                    return step
+                moved = step.state
             state = moved
         raise ApplicationError("the promotion keeps changing; looking again")
 

@@ -214,9 +214,7 @@ def finish(site: Site, observed: Observed, reason: str, now: datetime) -> str:
     if not found or state.number is None:
         return reason
     outcome = f"{reason}. {found}"
-    site.forge.comment(
-        site.name, state.number, "incident", sentence(found), on_pull_request=True
-    )
+    site.forge.comment(site.name, state.number, "incident", sentence(found), on_pull_request=True)
     if plan is not None:
         _last_word(site, observed, outcome, now)
     return outcome

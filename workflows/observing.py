@@ -1,15 +1,16 @@
 """Observe one promotion: git and the forge into facts. Nothing is decided, nothing changed."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bot.decisions.digest import content_digest
-from bot.decisions.facts import GateFacts, PromotionFacts, PullRequest, Review
+from bot.decisions.facts import Check, GateFacts, PromotionFacts, PullRequest, Review
 from bot.decisions.policy import gates_for, places
 from bot.decisions.promotion import Promotion
 from bot.decisions.requirements import EVERY_CHECK, Requirements
 from bot.engine.candidate import MergeMethod, Plan, plan_promotion
 from bot.engine.drift import compare
-from bot.model import Head, State
+from bot.model import Head, ReportedBy, State
 from bot.together import together
 from config.schema import Environment, Role
 from workflows.sites import Site
@@ -38,6 +39,7 @@ class Asking:
 
     pull_request: bool = False
     checks: bool = False
+    checks_by: ReportedBy | None = None
 
 
 def observe(site: Site, state: PromotionState, asking: Asking = Asking()) -> Observed:
@@ -147,8 +149,12 @@ def _with_evidence(
 
     def checks() -> None:
         if state.checks is None or asking.checks:
-            reported = site.forge.checks(site.name, candidate.sha)
-            found["checks"] = tuple(check for check in reported if _counts(check.name, gates))
+            by = None if state.checks is None else asking.checks_by
+            reported = site.forge.checks(site.name, candidate.sha, by)
+            counting = [check for check in reported if _counts(check.name, gates)]
+            # What came the other way is as it was.
+            before = state.checks or () if by else ()
+            found["checks"] = _newest([*before, *counting])
 
     def reviews() -> None:
         unknown = state.reviews is None and gates.approvals
@@ -164,6 +170,15 @@ def _with_evidence(
 
     together(checks, reviews, authors)
     return state.model_copy(update=found)
+
+
+def _newest(checks: Iterable[Check]) -> tuple[Check, ...]:
+    """Return the newest report of each name, of two at the same moment the later one here."""
+    by_name: dict[str, Check] = {}
+    for check in checks:
+        if check.name not in by_name or check.at >= by_name[check.name].at:
+            by_name[check.name] = check
+    return tuple(by_name[name] for name in sorted(by_name))
 
 
 def _counts(name: str, gates: Requirements) -> bool:

@@ -14,7 +14,7 @@ from webhook.events import (
     RepositoryChanged,
     ReviewChanged,
 )
-from workflows.values import News, OpenPromotion, PipelineState
+from workflows.values import News, OpenPromotion, PipelineState, one_way
 
 _OURS = "lockstep/"
 _BACK_MERGES = "lockstep/back-merge/"
@@ -70,6 +70,7 @@ def add(routed: Routed, promotion: OpenPromotion, news: News) -> None:
     before = routed.news.get(promotion.environment, News())
     routed.news[promotion.environment] = News(
         checks=before.checks or news.checks,
+        checks_by=one_way((before, news)),
         pull_request=before.pull_request or news.pull_request,
         ask=before.ask or news.ask,
         comments=before.comments + news.comments,
@@ -129,7 +130,9 @@ def _checked(checks: ChecksChanged, routed: Routed) -> None:
         complete = reported == set(awaits)
         if not complete or (name is not None and reported == before):
             return
-    add(routed, changed, News(checks=True))
+    # Of others that were awaited too, it is not remembered by which way they reported.
+    by = checks.by if awaits is not None and set(awaits) <= {name} else None
+    add(routed, changed, News(checks=True, checks_by=by))
 
 
 def _changed(changed: PullRequestChanged, routed: Routed) -> None:

@@ -4,6 +4,7 @@ Small and forgiving when read back: an unknown field is skipped, a missing one h
 default, so that a worker of another release can go on with what this one left.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,7 +20,7 @@ from bot.decisions.facts import (
     SignedOff,
 )
 from bot.forges.forge import ReviewInfo
-from bot.model import ForgeName
+from bot.model import ForgeName, ReportedBy
 from webhook.events import Comment, Delivery, RepositoryRef
 
 TASK_QUEUE = "lockstep"
@@ -150,13 +151,21 @@ class PromotionState(_Value):
 class News(_Value):
     """Why a promotion should look again: what happened, or what a person said.
 
-    `ask` is no news at all: whatever an event should have told is asked for.
+    `ask` is no news at all: whatever an event should have told is asked for. `checks_by` is
+    the one way by which checks have reported, None where any may have.
     """
 
     checks: bool = False
+    checks_by: ReportedBy | None = None
     pull_request: bool = False
     ask: bool = False
     comments: tuple[Comment, ...] = ()
+
+
+def one_way(news: Iterable[News]) -> ReportedBy | None:
+    """Return the one way by which all checks that are news have reported, None for any."""
+    ways = {item.checks_by for item in news if item.checks or item.ask}
+    return ways.pop() if len(ways) == 1 else None
 
 
 class Advanced(_Value):

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 from bot.decisions.facts import Check, MergeMethod, Permission, PullRequestState, ReviewState
 from bot.git_http import USER
-from bot.model import ForgeName
+from bot.model import ForgeName, ReportedBy
 
 StatusState = Literal["pending", "success", "failure"]
 
@@ -244,9 +244,10 @@ class Forge(Protocol):
     def set_status(self, repository: str, sha: str, state: StatusState, line: str) -> None:
         """Set the bot's own status on a commit; `line` has at most 140 characters."""
 
-    def checks(self, repository: str, sha: str) -> Sequence[Check]:
+    def checks(self, repository: str, sha: str, by: ReportedBy | None = None) -> Sequence[Check]:
         """Return the newest report of each name on a commit, statuses and check runs alike.
 
+        `by` asks for one of the two alone; a forge that has but one way may answer with all.
         Of two at the same moment the worse one counts. Sorted by name.
         """
 

@@ -56,9 +56,13 @@ from bot.forges.github_shapes import (
     review_info,
 )
 from bot.forges.markers import carries, marked
+<<<<<<< HEAD
 from bot.forges.own_issue import OwnIssues, Seen
 from bot.forges.reports import newest
 from bot.model import ForgeName
+=======
+from bot.model import ForgeName, ReportedBy
+>>>>>>> 3944e72 (Ask for those checks alone that an event spoke of, and count a hop's calls one by one)
 from bot.together import together
 
 # The reaction that says that a comment was read.
@@ -259,8 +263,8 @@ class GitHub:
                 found.requester, {}, {"url": f"{found.url}/commits/{sha}", "sha": sha}
             ).create_status(state, description=line, context=STATUS_CONTEXT)
 
-    def checks(self, repository: str, sha: str) -> Sequence[Check]:
-        """See `Forge.checks`; 2 calls at once, 1 more per further 100 statuses or check runs."""
+    def checks(self, repository: str, sha: str, by: ReportedBy | None = None) -> Sequence[Check]:
+        """See `Forge.checks`; 2 calls at once, 1 of one way, 1 more per 100 after the first."""
         place = f"/commits/{sha}"
 
         def statuses() -> list[Check]:
@@ -280,8 +284,8 @@ class GitHub:
                 listed = PaginatedList(CheckRun, found.requester, url, {}, list_item="check_runs")
                 return [of_run(run, sha, self._clock()) for run in listed]
 
-        both = together(statuses, runs)
-        return newest([*both[0], *both[1]])
+        ways = {"status": [statuses], "run": [runs], None: [statuses, runs]}[by]
+        return newest([check for found in together(*ways) for check in found])
 
     def own_status(self, repository: str, sha: str) -> OwnStatus | None:
         """See `Forge.own_status`; 1 call per 100 statuses that the commit ever had."""

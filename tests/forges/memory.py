@@ -28,7 +28,7 @@ from bot.forges.forge import (
     StatusState,
 )
 from bot.forges.markers import carries, marked, unmarked
-from bot.model import ForgeName
+from bot.model import ForgeName, ReportedBy
 from tests.forges.memory_world import Land, MemoryWorld, Merged, OwnedIssue
 
 P = ParamSpec("P")
@@ -197,7 +197,8 @@ class MemoryForge(MemoryWorld):
         return self._place(repository).statuses.get(sha)
 
     @_call
-    def checks(self, repository: str, sha: str) -> Sequence[Check]:
+    def checks(self, repository: str, sha: str, by: ReportedBy | None = None) -> Sequence[Check]:
+        del by  # all are of one way here
         found = self._place(repository).checks.values()
         return sorted((check for check in found if check.sha == sha), key=lambda check: check.name)
 

@@ -60,8 +60,8 @@ CLOSED = PullRequestChanged(
     from_fork=False,
     by="alice",
 )
-STATUS = ChecksChanged(sha=NEW, name="ci/test")
-CHECK = ChecksChanged(sha=NEW, name="build")
+STATUS = ChecksChanged(sha=NEW, name="ci/test", by="status")
+CHECK = ChecksChanged(sha=NEW, name="build", by="run")
 SAID = Comment(
     number=12,
     id=99,
@@ -169,7 +169,7 @@ def changed(**fields: Any) -> PullRequestChanged:
             ),
             CHECK,
         ),
-        ("check_suite", check_suite_hook(), ChecksChanged(sha=NEW)),
+        ("check_suite", check_suite_hook(), ChecksChanged(sha=NEW, by="run")),
         ("repository", hook(action="archived"), RepositoryChanged(change="archived", by="alice")),
         (
             "repository",

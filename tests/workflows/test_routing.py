@@ -97,6 +97,29 @@ def test_a_promotion_hears_of_its_checks_when_all_that_it_awaits_have_succeeded(
     assert second.news == {"staging": News(checks=True)}
 
 
+def test_the_way_a_check_reported_is_told_where_it_is_the_only_one_awaited() -> None:
+    one = STAGING.model_copy(update={"awaits": ("ci/one",)})
+    status = ChecksChanged(sha=CANDIDATE, name="ci/one", by="status")
+    run = status.model_copy(update={"by": "run"})
+
+    assert routed(state(one), status).news == {"staging": News(checks=True, checks_by="status")}
+    # Of two ways, and of others whose way nobody has written down, all are asked for.
+    assert routed(state(one), status.model_copy(update={"failed": True}), run).news == {
+        "staging": News(checks=True)
+    }
+    first = routed(state(STAGING), check("ci/two"))
+    assert routed(first.state, status).news == {"staging": News(checks=True)}
+
+
+def test_what_else_is_news_leaves_the_way_a_check_reported_as_it_was() -> None:
+    one = STAGING.model_copy(update={"awaits": ("ci/one",)})
+    status = ChecksChanged(sha=CANDIDATE, name="ci/one", by="status")
+
+    found = routed(state(one), push("development"), status, push("development"))
+
+    assert found.news == {"staging": News(checks=True, checks_by="status")}
+
+
 def test_checks_that_it_does_not_await_and_those_that_say_it_again_are_no_news() -> None:
     complete = STAGING.model_copy(update={"reported": ("ci/one", "ci/two")})
 
