@@ -56,13 +56,9 @@ from bot.forges.github_shapes import (
     review_info,
 )
 from bot.forges.markers import carries, marked
-<<<<<<< HEAD
 from bot.forges.own_issue import OwnIssues, Seen
 from bot.forges.reports import newest
-from bot.model import ForgeName
-=======
 from bot.model import ForgeName, ReportedBy
->>>>>>> 3944e72 (Ask for those checks alone that an event spoke of, and count a hop's calls one by one)
 from bot.together import together
 
 # The reaction that says that a comment was read.
