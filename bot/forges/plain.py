@@ -34,7 +34,7 @@ from bot.forges.plain_ledger import Ledger, Remark, Reported, Request, conversat
 from bot.forges.plain_place import Place, moment, numbered
 from bot.forges.plain_servers import Account, Served
 from bot.forges.plain_store import Look
-from bot.model import ForgeName
+from bot.model import ForgeName, ReportedBy
 from bot.pushes import BRANCHES, CONVERSATION, number_of
 from config.load import ConfigErrors, load
 from config.schema import Role
@@ -272,7 +272,12 @@ class PlainGit:
 
         place.change(edit)
 
-    def checks(self, repository: str, sha: str) -> Sequence[Check]:
+    def checks(
+        self,
+        repository: str,
+        sha: str,
+        by: ReportedBy | None = None,  # noqa: ARG002 - there is but one way here
+    ) -> Sequence[Check]:
         """See `Forge.checks`: what was reported by `lockstep report-check`."""
         place = self._place(repository)
         place.settled()
