@@ -75,12 +75,13 @@ class Request(_Value):
 
 
 class Reported(_Value):
-    """The newest report of one check; `order` tells which came last of two in one second."""
+    """The newest report of one check; `since` is when our own reported first."""
 
     state: CheckState
     at: int
     by: str
     line: str = ""
+    since: int = 0
 
 
 class Landed(_Value):

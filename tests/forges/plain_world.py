@@ -232,8 +232,9 @@ class PlainWorld:
         sha = self.head(self._request(number)["head"])
         self.word(person, {"on": number, "review": state, "sha": sha})
 
-    def say(self, number: int, person: str, body: str) -> None:
+    def say(self, number: int, person: str, body: str) -> int:
         self.word(person, {"on": number, "say": body})
+        return self.forge.comments(CONFIG, number)[-1].id
 
     def comments(self, number: int) -> Sequence[tuple[str, str]]:
         self.forge.repository("acme", "config")  # so that what was heard is written down

@@ -30,6 +30,10 @@ _NOT_HERE = {
     "test_a_team_has_its_active_members": "git knows no teams",
     "test_a_repository_keeps_its_former_name": "a name is all that a repository has",
     "test_a_used_up_limit_says_until_when": "git counts no requests",
+    "test_our_open_pull_requests_are_listed_and_nobody_elses": (
+        "the bot alone opens pull requests here"
+    ),
+    "test_a_token_says_what_it_has_left": "git counts no requests",
     "test_a_comment_is_acknowledged_once": "the push that says it is answered at once",
     "test_an_issue_takes_comments_too": "people open no issues, they speak of the repository",
     "test_an_issue_with_a_copied_marker_is_not_ours": "people open no issues",
