@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -18,10 +19,13 @@ from bot.decisions.permissions import roles_held
 from bot.engine.drift import CONFIGURATION
 from bot.forges.forge import (
     STATUS_CONTEXT,
+    CommentInfo,
     Conflict,
     IssueInfo,
     Left,
     NotFound,
+    OpenItem,
+    OwnStatus,
     PullRequestInfo,
     Refused,
     RepositoryInfo,
@@ -29,6 +33,7 @@ from bot.forges.forge import (
     StatusState,
     Unavailable,
 )
+from bot.forges.markers import marked
 from bot.forges.plain_errors import asking
 from bot.forges.plain_ledger import Ledger, Remark, Reported, Request, conversation
 from bot.forges.plain_place import Place, moment, numbered
@@ -107,6 +112,27 @@ class PlainGit:
             can_write=True,
             git_user=self._account.login,
         )
+
+    def has_file(self, repository: str, path: str) -> bool:
+        """See `Forge.has_file`."""
+        try:
+            place = self._place(repository)
+            look = place.settled()
+        except NotFound:
+            return False
+        head = look.branch(look.default_branch)
+        if head is None:
+            return False
+        with asking(f"look for {path} in {repository}"):
+            place.history.bring([head])
+            return place.history.file(head, path) is not None
+
+    def open_items(self, repository: str) -> Sequence[OpenItem]:
+        """See `Forge.open_items`; the drift issue is among them."""
+        place = self._place(repository)
+        place.settled()
+        found = place.store.read(lambda ledger: ledger.requests())
+        return sorted(map(_open_item, found), key=lambda item: item.changed, reverse=True)
 
     # Pull requests
 
@@ -266,11 +292,27 @@ class PlainGit:
         def edit(ledger: Ledger) -> None:
             before = ledger.checks(sha).get(STATUS_CONTEXT)
             if before is None or (before.state, before.line) != (state, line):
-                reported = Reported(state=state, at=self._now(), by=self._account.login, line=line)
+                now = self._now()
+                since = before.since if before is not None else now
+                reported = Reported(
+                    state=state, at=now, by=self._account.login, line=line, since=since
+                )
                 ledger.report(sha, STATUS_CONTEXT, reported)
                 ledger.say(f"{sha[:12]} is {state}: {line}")
 
         place.change(edit)
+
+    def own_status(self, repository: str, sha: str) -> OwnStatus | None:
+        """See `Forge.own_status`."""
+        place = self._place(repository)
+        place.settled()
+        found = place.store.read(lambda ledger: ledger.checks(sha)).get(STATUS_CONTEXT)
+        if found is None:
+            return None
+        state: StatusState = "failure"
+        if found.state == "pending" or found.state == "success":  # noqa: PLR1714 -- for mypy
+            state = found.state
+        return OwnStatus(state, found.line, moment(found.since or found.at))
 
     def checks(
         self,
@@ -354,6 +396,30 @@ class PlainGit:
         return name if name and domain.casefold() in self._account.domains else address
 
     # Conversation
+
+    def comments(
+        self,
+        repository: str,
+        number: int,
+        since: datetime | None = None,
+        *,
+        on_pull_request: bool,  # noqa: ARG002 - here both are numbered together
+    ) -> Sequence[CommentInfo]:
+        """See `Forge.comments`; our own come with their markers."""
+        place, me = self._place(repository), self._account.login
+        place.settled()
+        found = place.store.read(lambda ledger: ledger.request(number))
+        return [
+            CommentInfo(
+                id=number_of(one.id),
+                author=one.by,
+                at=moment(one.at),
+                text=marked(one.text, one.id) if one.by == me else one.text,
+                edited=False,
+            )
+            for one in (found.remarks if found else ())
+            if since is None or moment(one.at) >= since
+        ]
 
     def comment(
         self,
@@ -451,6 +517,13 @@ class PlainGit:
 
     def _now(self) -> int:
         return int(self._clock())
+
+
+def _open_item(request: Request) -> OpenItem:
+    """Return what is open, touched when somebody last spoke or reviewed there."""
+    moments = [one.at for one in request.remarks] + [one.at for one in request.reviews]
+    changed = moment(max(moments, default=0))
+    return OpenItem(request.number, changed, is_pull_request=request.kind == "pull-request")
 
 
 def _issue(ledger: Ledger, marker: str) -> Request | None:

@@ -234,7 +234,7 @@ class PlainWorld:
 
     def say(self, number: int, person: str, body: str) -> int:
         self.word(person, {"on": number, "say": body})
-        return self.forge.comments(CONFIG, number)[-1].id
+        return self.forge.comments(CONFIG, number, on_pull_request=True)[-1].id
 
     def comments(self, number: int) -> Sequence[tuple[str, str]]:
         self.forge.repository("acme", "config")  # so that what was heard is written down

@@ -10,14 +10,10 @@ from tests.forges.contract import ForgeContract
 from tests.forges.plain_world import PlainWorld, plain_world
 from tests.forges.world import CONFIG, ME, World, merged, opened
 
-_LOOKS = "plain git does not tell this yet"
 _NOT_HERE = {
-    "test_a_file_is_looked_for_on_the_default_branch": _LOOKS,
-    "test_our_open_pull_requests_are_listed_and_nobody_elses": _LOOKS,
-    "test_a_comment_touches_what_it_is_under": _LOOKS,
-    "test_comments_are_read_as_they_were_said": _LOOKS,
-    "test_of_comments_since_a_moment_none_is_lacking": _LOOKS,
-    "test_our_status_tells_what_it_says_and_since_when_there_is_one": _LOOKS,
+    "test_our_open_pull_requests_are_listed_and_nobody_elses": (
+        "the bot alone opens pull requests here"
+    ),
     "test_a_token_says_what_it_has_left": "git counts no requests",
     "test_somebody_elses_pull_request_is_not_adopted": "the bot alone opens pull requests here",
     "test_a_pull_request_from_a_fork_says_so_and_is_no_branch_of_ours": "there are no forks",
@@ -30,10 +26,6 @@ _NOT_HERE = {
     "test_a_team_has_its_active_members": "git knows no teams",
     "test_a_repository_keeps_its_former_name": "a name is all that a repository has",
     "test_a_used_up_limit_says_until_when": "git counts no requests",
-    "test_our_open_pull_requests_are_listed_and_nobody_elses": (
-        "the bot alone opens pull requests here"
-    ),
-    "test_a_token_says_what_it_has_left": "git counts no requests",
     "test_a_comment_is_acknowledged_once": "the push that says it is answered at once",
     "test_an_issue_takes_comments_too": "people open no issues, they speak of the repository",
     "test_an_issue_with_a_copied_marker_is_not_ours": "people open no issues",
