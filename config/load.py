@@ -4,21 +4,26 @@ Sentences are ours: whoever reads them knows YAML, and nothing of how it is chec
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, Generic, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, RootModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from config.document import Document, Loc, Unreadable
+from config.organisation import Organisation
 from config.patterns import child, item
-from config.references import Problem, references
+from config.problems import Problem
+from config.references import references
 from config.schema import Config
+from config.sentences import sentence
 from config.suggest import closest, named
 
 # How alike a key must be for its value to be read as if the known one had been written.
 _SURELY_MEANT = 0.7
+
+M = TypeVar("M", Config, Organisation)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -42,8 +47,33 @@ class ConfigErrors(Exception):
         self.errors = errors
 
 
+@dataclass(frozen=True, slots=True)
+class Reading(Generic[M]):
+    """A file that was read, and still knows where everything in it stands."""
+
+    model: M
+    document: Document
+
+    def located(self, problems: Iterable[Problem]) -> tuple[ConfigError, ...]:
+        """Return problems that were found in what the file says, each with its place."""
+        report = _Report(self.document)
+        for problem in problems:
+            report.add(problem, alone=False)
+        return report.errors()
+
+
 def load(text: str) -> Config:
     """Return the configuration that `text` holds; raises `ConfigErrors`."""
+    return read(text, Config).model
+
+
+def load_organisation(text: str) -> Organisation:
+    """Return the organisation's policy that `text` holds; raises `ConfigErrors`."""
+    return read(text, Organisation).model
+
+
+def read(text: str, kind: type[M]) -> Reading[M]:
+    """Return the file of a kind that `text` holds, with its places; raises `ConfigErrors`."""
     try:
         document = Document(text)
     except Unreadable as error:
@@ -52,17 +82,16 @@ def load(text: str) -> Config:
     report = _Report(document)
     if not isinstance(document.data, dict):
         holds = "is empty" if document.data is None else f"holds {named(document.data)}"
-        report.add(
-            Problem((), f"the file {holds}; it begins with `version: 1`, then `environments:`")
-        )
+        then = "`environments:`" if "keep" in kind.model_fields else "what it asks for"
+        report.add(Problem((), f"the file {holds}; it begins with `version: 1`, then {then}"))
         raise ConfigErrors(report.errors())
-    for problem in _keys(document, Config, document.data, ()):
+    for problem in _keys(document, kind, document.data, ()):
         report.add(problem)
     for problem in _nothings(document.data, ()):
         report.add(problem)
-    config = None
+    model = None
     try:
-        config = Config.model_validate(document.data)
+        model = kind.model_validate(document.data)
     except ValidationError as error:
         for details in error.errors(include_url=False):
             # Entries that are wrong do not count as entries, and are reported themselves.
@@ -71,9 +100,9 @@ def load(text: str) -> Config:
     for problem in references(document.data):
         report.add(problem)
     errors = report.errors()
-    if config is None or errors:
+    if model is None or errors:
         raise ConfigErrors(errors)
-    return config
+    return Reading(model, document)
 
 
 class _Report:
@@ -92,9 +121,9 @@ class _Report:
             for loc, mark, message in document.problems
         ]
 
-    def add(self, problem: Problem) -> None:
+    def add(self, problem: Problem, *, alone: bool = True) -> None:
         mark = self._document.mark(problem.loc, at_key=problem.at_key)
-        if mark in self._marks or problem.loc in self._within:
+        if alone and (mark in self._marks or problem.loc in self._within):
             return
         self._within |= {problem.loc[:size] for size in range(len(problem.loc) + 1)}
         path = self._path(problem.loc)
@@ -159,7 +188,8 @@ def _keys(
             yield Problem((*loc, key), f"{named(key)} is empty; fill it in, or leave it out")
         nested = _model_in(fields[key].annotation)
         if nested:
-            for below, mapping in _mappings(value, (*loc, key)):
+            by_name = get_origin(fields[key].annotation) is dict
+            for below, mapping in (_by_name if by_name else _mappings)(value, (*loc, key)):
                 yield from _keys(document, nested, mapping, below)
 
 
@@ -178,6 +208,12 @@ def _mappings(value: object, loc: Loc) -> Iterator[tuple[Loc, dict[str, Any]]]:
         for index, element in enumerate(value):
             if isinstance(element, dict):
                 yield (*loc, index), element
+
+
+def _by_name(value: object, loc: Loc) -> Iterator[tuple[Loc, dict[str, Any]]]:
+    for name, element in value.items() if isinstance(value, dict) else ():
+        if isinstance(element, dict):
+            yield (*loc, name), element
 
 
 def _nothings(value: object, loc: Loc) -> Iterator[Problem]:
@@ -202,36 +238,5 @@ def _problem(details: ErrorDetails, document: Document) -> Problem:
     at_key = details["loc"][-1] == "[key]"
     # What was written, not what YAML made of it: `no`, `1:30`.
     shown = document.written(loc) or value
-    message = _sentence(details, loc, shown).replace(named(value), named(shown))
+    message = sentence(details, loc, shown).replace(named(value), named(shown))
     return Problem(loc, message, at_key=at_key)
-
-
-_TAKES = {
-    "string_type": "text",
-    "int_type": "a whole number",
-    "bool_type": "`true` or `false`",
-    "tuple_type": "a list",
-    "dict_type": "a mapping",
-    "model_type": "a mapping",
-}
-
-
-def _sentence(details: ErrorDetails, loc: Loc, shown: object) -> str:
-    """Return pydantic's kind of error as a sentence for whoever wrote `shown`."""
-    kind = details["type"]
-    key = next((step for step in reversed(loc) if isinstance(step, str)), "")
-    subject = named(key) if loc and loc[-1] == key else f"an item of {named(key)}"
-    if kind == "value_error":
-        return str(details["ctx"]["error"])
-    if kind in {"too_short", "string_too_short"}:
-        needs = "needs at least one entry" if kind == "too_short" else "needs some text"
-        return f"{subject} is empty; it {needs}"
-    if kind == "greater_than_equal":
-        return f"{subject} cannot be less than {details['ctx']['ge']}, and {named(shown)} is"
-    takes = f"{subject} takes {_TAKES.get(kind, 'another kind of value')}"
-    scalar = not isinstance(shown, (dict, list))
-    if kind == "string_type" and scalar:
-        return f"{takes}, and YAML does not read {named(shown)} as text: put it in quotes"
-    if kind == "tuple_type" and scalar:
-        return f"{takes}; put it in brackets: {named(f'[{shown}]')}"
-    return f"{takes}, not {named(shown)}"

@@ -10,6 +10,7 @@ from config.suggest import named
 OWN_PREFIX = "lockstep/"
 NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9_-])?"
 MEMBER = r"(@[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*|[A-Za-z0-9][A-Za-z0-9._-]*(\[bot\])?)"
+REPOSITORY = r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9._-]+)+"
 
 # The rules of git-check-ref-format(1), as a search for what a name may not hold.
 _REFUSED = (
@@ -60,5 +61,14 @@ def member(text: str) -> str:
         raise ValueError(
             f"{named(text)} is neither a user nor a team; write a user as `alice` "
             'and a team as "@acme/qa", in quotes'
+        )
+    return text
+
+
+def repository(text: str) -> str:
+    """Return `text` where it names a repository of the same forge, such as ``acme/policy``."""
+    if not re.fullmatch(REPOSITORY, text) or ".." in text or text.endswith(".git"):
+        raise ValueError(
+            f"{named(text)} is not a repository; write its owner and name: `acme/policy`"
         )
     return text

@@ -255,3 +255,16 @@ def _class(part: str, start: int) -> tuple[str, int]:
         members += re.escape(first) + ("-" + re.escape(last) if last else "")
     negation = "^" if body_start > start + 1 else ""
     return f"(?!/)[{negation}{members}]", end
+
+
+@lru_cache(maxsize=4096)
+def text_pattern(pattern: str) -> re.Pattern[str]:
+    """Return the expression that fully matches the texts which `pattern` covers.
+
+    ``*`` is any number of characters, all others stand for themselves. Raises `PatternError`.
+    """
+    if not pattern:
+        raise PatternError("an empty pattern matches nothing; write `*` for any text")
+    chunks = [re.escape(chunk) for chunk in pattern.split("*")]
+    body = _stars(chunks, r"[\s\S]") if len(chunks) > 1 else chunks[0]
+    return re.compile(body, re.DOTALL)

@@ -5,20 +5,12 @@ that is wrong; whatever has not the right shape is passed over here.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from config.document import Loc
+from config.policy_references import policy_references
+from config.problems import Problem
 from config.suggest import named, suggest
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What is wrong at one place; `at_key` where the key is at fault, not its value."""
-
-    loc: Loc
-    message: str
-    at_key: bool = False
 
 
 def references(data: dict[str, Any]) -> Iterator[Problem]:
@@ -31,6 +23,7 @@ def references(data: dict[str, Any]) -> Iterator[Problem]:
     yield from _names(environments)
     yield from _branches(environments)
     yield from _sources(environments)
+    yield from policy_references(data)
 
 
 _Place = tuple[Loc, dict[str, Any]]

@@ -5,16 +5,13 @@ environments and roles, cycles, branches that two environments share.
 """
 
 from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainValidator,
-    RootModel,
-    model_validator,
 )
 
 from config import times
@@ -24,7 +21,6 @@ from config.kinds import (
     NOT_EMPTY,
     Branch,
     KeyPattern,
-    Member,
     Model,
     Name,
     PathPattern,
@@ -33,13 +29,8 @@ from config.kinds import (
     one_of,
     spelled,
 )
+from config.policy import INHERIT, Bundles, Facts, Inherit, Roles, Rules, Tests, file_version
 from config.suggest import named, suggest
-
-
-def _version(value: object) -> object:
-    if value is not True and value == 1:
-        return 1
-    raise ValueError(f"this Lockstep reads `version: 1` of the file, not {named(value)}")
 
 
 class Schedule(Model):
@@ -102,56 +93,12 @@ class Environment(Model):
     )
 
 
-class Role(RootModel[Annotated[tuple[Member, ...], Field(min_length=1)]]):
-    """The people who may sign off in one capacity."""
-
-    model_config = ConfigDict(frozen=True)
-
-    @property
-    def users(self) -> tuple[str, ...]:
-        """Its members by user name."""
-        return tuple(member for member in self.root if not member.startswith("@"))
-
-    @property
-    def teams(self) -> tuple[str, ...]:
-        """Its teams, without the ``@``: ``acme/qa``."""
-        return tuple(member[1:] for member in self.root if member.startswith("@"))
-
-
 class KeepRule(Model):
     """Places that every environment owns: they differ on purpose and are never promoted."""
 
     path: PathPattern = Field(description="The files, by a path pattern.")
     keys: Annotated[tuple[KeyPattern, ...], NOT_EMPTY] = Field(
         default=(), description="The keys in them, by key patterns; left out, the whole files."
-    )
-
-
-class When(Model):
-    """What a change must touch: one of the paths, and in it one of the keys."""
-
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
-
-    paths: Annotated[tuple[PathPattern, ...], NOT_EMPTY] = Field(
-        default=(), description="Path patterns; left out, any file."
-    )
-    keys: Annotated[tuple[KeyPattern, ...], NOT_EMPTY] = Field(
-        default=(), description="Key patterns; left out, any key."
-    )
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if not self.paths and not self.keys:
-            raise ValueError("`when` says nothing; write `paths`, `keys` or both")
-        return self
-
-
-class Rule(Model):
-    """Gates that are added where the promoted content matches."""
-
-    when: When = Field(description="The content that it is about.")
-    gates: Gates = Field(
-        description="What such content needs besides; the strictest of all gates applies."
     )
 
 
@@ -166,17 +113,14 @@ def _with_sources(environments: tuple[Environment, ...]) -> tuple[Environment, .
 class Config(Model):
     """Which branches are environments, and the rules by which content moves between them."""
 
-    version: Annotated[Literal[1], BeforeValidator(_version)] = Field(
+    version: Annotated[Literal[1], BeforeValidator(file_version)] = Field(
         description="The version of this file's format."
     )
     environments: Annotated[
         tuple[Environment, ...], Field(min_length=1), AfterValidator(_with_sources)
     ] = Field(description="The environments, in promotion order; changes begin in the first.")
-    roles: dict[RoleName, Role] = Field(
-        default_factory=dict,
-        json_schema_extra={"additionalProperties": False},
-        description="Who may sign off in which capacity: users, and teams with `@`.",
-    )
+    inherit: Inherit | None = Field(default=None, description=INHERIT)
+    roles: Roles = Field(default_factory=dict)
     override: Annotated[tuple[RoleName, ...], NOT_EMPTY] = Field(
         default=(),
         description="Roles whose members may pass a gate with `/override` and undo a promotion "
@@ -185,9 +129,10 @@ class Config(Model):
     keep: tuple[KeepRule, ...] = Field(
         default=(), description="What each environment owns: it is never promoted."
     )
-    rules: tuple[Rule, ...] = Field(
-        default=(), description="Stricter gates for some of the content."
-    )
+    bundles: Bundles = Field(default_factory=dict)
+    rules: Rules = ()
+    facts: Facts = ()
+    tests: Tests = ()
     back_merge: Annotated[
         Literal["pull-request", "report", "off"], one_of("pull-request", "report", "off")
     ] = Field(

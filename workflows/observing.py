@@ -5,14 +5,15 @@ from dataclasses import dataclass
 
 from bot.decisions.digest import content_digest
 from bot.decisions.facts import Check, GateFacts, PromotionFacts, PullRequest, Review
-from bot.decisions.policy import gates_for, places
 from bot.decisions.promotion import Promotion
 from bot.decisions.requirements import EVERY_CHECK, Requirements
 from bot.engine.candidate import MergeMethod, Plan, plan_promotion
 from bot.engine.drift import compare
 from bot.model import Head, ReportedBy, State
+from bot.policies.effective import policy_of
 from bot.together import together
-from config.schema import Environment, Role
+from config.schema import Environment
+from workflows.knowing import authors_of, learn, people_of
 from workflows.sites import Site
 from workflows.values import PromotionState, Reviewed
 
@@ -63,7 +64,10 @@ def observe(site: Site, state: PromotionState, asking: Asking = Asking()) -> Obs
         # What was promoted, or cannot be now, is said of the commits that it was built of.
         before = Head(target.name, target.branch, then.target)
         plan = plan_for(site, Head(source.name, source.branch, then.source), before, target)
-    gates = gates_for(site.config, target, places(plan.promoted if plan else ()))
+    state, known = learn(site, state, plan, ask=asking.pull_request)
+    gates = Requirements.of(target.gates, target.freezes)
+    if plan is not None:
+        gates = policy_of(site.git, site.policies, target, plan, known).needed
     state = _with_evidence(site, state, gates, plan, asking)
     promotion = Promotion(
         environment=target.name,
@@ -157,16 +161,14 @@ def _with_evidence(
             found["checks"] = _newest([*before, *counting])
 
     def reviews() -> None:
-        unknown = state.reviews is None and gates.approvals
+        unknown = state.reviews is None and (gates.approvals or gates.code_owners)
         # Where nobody has to approve, somebody may still ask for changes.
         if number is not None and (unknown or asking.pull_request):
             found["reviews"] = _reviews(site, number)
 
     def authors() -> None:
-        if state.authors is None and plan is not None and (gates.approvals or gates.sign_offs):
-            commits = [commit.sha for commit in plan.commits]
-            known = site.forge.authors(site.name, commits) if commits else {}
-            found["authors"] = tuple(sorted({login for some in known.values() for login in some}))
+        if state.authors is None and plan is not None and gates.asks_people:
+            found["authors"] = authors_of(site, plan)
 
     together(checks, reviews, authors)
     return state.model_copy(update=found)
@@ -222,18 +224,7 @@ def _members(site: Site, gates: Requirements) -> dict[str, frozenset[str]]:
     """Return the people of each role that must sign off; one whose team is hidden is left out."""
     found = {}
     for name in gates.sign_offs:
-        people = people_of(site, site.config.roles[name])
+        people = people_of(site, name)
         if people is not None:
             found[name] = people
     return found
-
-
-def people_of(site: Site, role: Role) -> frozenset[str] | None:
-    """Return the people of a role, teams resolved; None where a team may not be seen."""
-    people = set(role.users)
-    for team in role.teams:
-        members = site.forge.members(team)
-        if members is None:
-            return None
-        people |= members
-    return frozenset(people)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from bot.decisions.policy import Policies
 from bot.engine.drift import CONFIGURATION
 from bot.engine.keep import Keep
 from bot.engine.trees import TreeReader
@@ -16,6 +17,7 @@ from bot.mirror import Mirror, MirroredRepository
 from bot.model import Head
 from bot.words import Words, words_for
 from config.load import ConfigErrors, load
+from config.organisation import Organisation
 from config.schema import Config, Environment
 from workflows.plans import Plans
 from workflows.values import RepositoryKey
@@ -53,6 +55,14 @@ class Site:
     git: MirroredRepository
     in_force: InForce
     plans: Plans
+    now: datetime
+    inherited: tuple[Organisation, ...] = ()
+    policy_problems: tuple[str, ...] = ()
+
+    @property
+    def policies(self) -> Policies:
+        """All that asks something of a promotion. Raises `NotFound` as `config` does."""
+        return Policies(self.config, self.inherited, self.policy_problems)
 
     @property
     def name(self) -> str:
@@ -125,7 +135,7 @@ class Sites:
             if not environments <= wanted:
                 git.look(sorted(wanted | environments))
             self._branches[key] = environments
-            yield Site(key, forge, info, mirror, git, in_force, self._plans)
+            yield Site(key, forge, info, mirror, git, in_force, self._plans, self.clock())
         finally:
             git.close()
 

@@ -106,7 +106,7 @@ class PromotionState(_Value):
     """All that one promotion is, between two steps.
 
     `first` is the source commit that it began with, which named its branch. `checks`,
-    `reviews` and `authors` are as last observed, None where they must be asked for.
+    `reviews`, `authors` and `labels` are as last observed, None where they must be asked for.
     `merged` is the commit that our own merge made. `status`, `said` and `told` are the
     digests of what the status, the description and the pipeline were last told;
     `labelled` says that the pull request has had our labels.
@@ -123,6 +123,7 @@ class PromotionState(_Value):
     checks: tuple[Check, ...] | None = None
     reviews: tuple[Reviewed, ...] | None = None
     authors: tuple[str, ...] | None = None
+    labels: tuple[str, ...] | None = None
     merged: str = ""
     hold: Said | None = None
     cancel: Said | None = None

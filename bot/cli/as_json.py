@@ -55,12 +55,18 @@ def plan_document(plan: Plan, gates: Sequence[GateResult]) -> str:
             "promoted": [_change(change) for change in plan.promoted],
             "held_back": [_change(change) for change in plan.held_back],
             "commits": [_commit(commit) for commit in plan.commits],
-            "gates": [
-                {"gate": g.gate, "state": g.verdict.state, "reason": g.verdict.reason}
-                for g in gates
-            ],
+            "gates": [_gate(result) for result in gates],
         }
     )
+
+
+def _gate(result: GateResult) -> dict[str, Any]:
+    said = {
+        "gate": result.gate,
+        "state": result.verdict.state,
+        "reason": result.verdict.reason,
+    }
+    return {**said, "because": list(result.because)} if result.because else said
 
 
 def _dumped(document: dict[str, Any]) -> str:

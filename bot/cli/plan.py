@@ -10,12 +10,13 @@ from bot.cli.drift import say_notes
 from bot.cli.local import Local, config_option, json_option, opened, repository_argument
 from bot.cli.main import Failure
 from bot.decisions.outlook import outlook
-from bot.decisions.policy import gates_for, places
+from bot.decisions.policy import Policies
 from bot.decisions.verdicts import GateResult
 from bot.engine.candidate import MergeMethod, Plan, plan_promotion
 from bot.engine.drift import compare
 from bot.engine.keep import Keep
 from bot.model import State
+from bot.policies.effective import Known, policy_of
 from config.schema import Environment
 
 
@@ -64,9 +65,10 @@ def plan(
 
 
 def _gates(local: Local, target: Environment, planned: Plan) -> tuple[GateResult, ...]:
-    gates = gates_for(local.config, target, places(planned.promoted))
     now = datetime.now(UTC)  # noqa: TID251 -- the command line is where time comes in
-    return outlook(gates, local.config.roles, now)
+    policies = Policies(local.config)
+    policy = policy_of(local.repository, policies, target, planned, Known(now))
+    return outlook(policy.needed, policies.roles, now)
 
 
 def _commit_to(local: Local, ref: str, planned: Plan) -> None:

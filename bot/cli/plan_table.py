@@ -75,4 +75,6 @@ def _gates_table(gates: Sequence[GateResult]) -> Table:
             Text(verdict.state, style=_GATE_COLOURS[verdict.state]),
             Text(printable(verdict.reason)),
         )
+        for why in result.because:
+            table.add_row("", "", Text(printable(f"because {why}"), style="dim"))
     return table

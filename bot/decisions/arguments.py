@@ -93,7 +93,7 @@ def _key(key: str) -> str:
 
 
 def _gate(word: str) -> str:
-    gates = [*Gates.model_fields, "freezes"]
+    gates = [*Gates.model_fields, "freezes", "facts"]
     gate, colon, name = word.partition(":")
     if gate not in gates or (colon and (gate not in SEVERAL or not name)):
         known = ", ".join(f"`{gate}`" for gate in gates)

@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+from bot.decisions.gates import undetermined
 from bot.decisions.requirements import EVERY_CHECK, Requirements
 from bot.decisions.verdicts import Closed, GateResult, Open
 from bot.decisions.windows import is_frozen, is_open
 from config.gates import Checks
-from config.schema import Role
+from config.policy import Role
 from config.times import spell_duration
 
 
@@ -19,7 +20,10 @@ def outlook(
     Without a pull request only windows and freezes can be open; the others wait for
     what they name.
     """
-    return tuple(_outlook(gates, roles, now))
+    return tuple(
+        GateResult(result.gate, result.verdict, gates.because.get(result.gate, ()))
+        for result in (*_outlook(gates, roles, now), *undetermined(gates))
+    )
 
 
 def _outlook(gates: Requirements, roles: Mapping[str, Role], now: datetime) -> Iterator[GateResult]:

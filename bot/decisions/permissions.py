@@ -7,7 +7,7 @@ from typing import Literal, get_args
 from bot.decisions.commands import Command, Override, Reject, Rollback, SignOff
 from bot.decisions.facts import Permission, Who
 from bot.words import Words
-from config.schema import Role
+from config.policy import Role
 from config.suggest import named, suggest
 
 # Lowest first.

@@ -201,7 +201,7 @@ def decide_promotion(  # noqa: C901, PLR0911, PLR0912 - one flat ladder, read fr
     if facts.refusal:
         return Blocked(f"the forge refuses to merge; `{retry}` tries again: {facts.refusal}")
     results = evaluate(promotion.gates, evidence, now)
-    return _gated(results) or Merge(
+    return _gated(results, promotion.gates.until) or Merge(
         candidate.sha, promotion.merge, f"every gate is open: merging {_short(candidate.sha)}"
     )
 
@@ -276,8 +276,11 @@ def _newer(promotion: Promotion, facts: PromotionFacts, words: Words) -> Superse
     return None
 
 
-def _gated(results: Sequence[GateResult]) -> Wait | Blocked | None:
-    """Return the wait that the first failed gate, else the first closed one, explains."""
+def _gated(results: Sequence[GateResult], until: datetime | None = None) -> Wait | Blocked | None:
+    """Return the wait that the first failed gate, else the first closed one, explains.
+
+    At `until` other gates may apply.
+    """
     shut = [result for result in results if not isinstance(result.verdict, Open)]
     if not shut:
         return None
@@ -285,7 +288,7 @@ def _gated(results: Sequence[GateResult]) -> Wait | Blocked | None:
     first = shut[0].verdict
     also = f"; also not open: {_names(shut[1:])}" if shut[1:] else ""
     times = [result.verdict.until for result in shut if isinstance(result.verdict, Closed)]
-    until = min((time for time in times if time is not None), default=None)
+    until = min((time for time in [*times, until] if time is not None), default=None)
     move = Blocked if isinstance(first, Failed) else Wait
     return move(first.reason + also, until)
 

@@ -3,9 +3,9 @@
 `strictest` is the one place that says what stricter means.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from itertools import chain
 from typing import TypeVar
 
@@ -26,7 +26,9 @@ class Requirements:
     """The gates that apply to one promotion.
 
     Of `windows`, one of each set must be open. Where `checks` requires none, every check
-    that reports counts.
+    that reports counts. `undetermined` are gates at which more may be asked for, and
+    why that cannot be told. `because` says of gates why they are stricter than the
+    environment's own; at `until` other rules may apply.
     """
 
     checks: Checks = _NO_CHECKS
@@ -42,6 +44,9 @@ class Requirements:
     metrics: tuple[MetricsGate, ...] = ()
     workflow: tuple[WorkflowGate, ...] = ()
     freezes: tuple[Freeze, ...] = ()
+    undetermined: tuple[tuple[str, str], ...] = ()
+    because: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
+    until: datetime | None = field(default=None, compare=False)
 
     @classmethod
     def of(cls, gates: Gates, freezes: Iterable[Freeze] = ()) -> "Requirements":
@@ -94,6 +99,7 @@ def strictest(own: Requirements, others: Sequence[Requirements]) -> Requirements
         metrics=_union(each.metrics for each in matching),
         workflow=_union(each.workflow for each in matching),
         freezes=_union(each.freezes for each in matching),
+        undetermined=_union(each.undetermined for each in matching),
     )
 
 

@@ -37,8 +37,10 @@ Verdict = Open | Closed | Failed
 class GateResult:
     """A gate, by its key in ``gates:`` (or ``freezes``), and what was found.
 
-    Of a gate that has several, each by its name: ``http:capacity``.
+    Of a gate that has several, each by its name: ``http:capacity``. `because` says what
+    makes it stricter than the environment's own.
     """
 
     gate: str
     verdict: Verdict
+    because: tuple[str, ...] = ()

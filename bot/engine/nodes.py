@@ -132,6 +132,11 @@ def flatten(root: Node, prefix: str = "") -> dict[str, Value]:
     return flattening.values
 
 
+def whole(node: Node) -> Value:
+    """Return all of a node as one value. Raises `Unreadable` as `flatten` does."""
+    return _Flattening().one_value(node, 0)
+
+
 class _Flattening:
     def __init__(self) -> None:
         self.values: dict[str, Value] = {}
@@ -140,7 +145,7 @@ class _Flattening:
     def walk(self, node: Node, key: str, depth: int) -> None:
         self._visit(depth, len(key))
         if node.tag:
-            self.values[key] = self._one_value(node, depth)
+            self.values[key] = self.one_value(node, depth)
         elif node.value is not None:
             self.values[key] = node.value
         elif node.pairs:
@@ -152,18 +157,18 @@ class _Flattening:
                 self.walk(element, item(key, name, identity), depth + 1)
             self.values[order(key)] = Value("o" + repr(found), found)
         else:
-            self.values[key] = self._one_value(node, depth)
+            self.values[key] = self.one_value(node, depth)
 
-    def _one_value(self, node: Node, depth: int) -> Value:
+    def one_value(self, node: Node, depth: int) -> Value:
         """Return a whole node as one value; lengths keep tokens of different shape apart."""
         keys = sum(len(pair.key) for pair in node.pairs or ())
         self._visit(depth, keys if node.value is None else len(node.value.token))
         if node.items is not None:
-            parts = [self._one_value(element, depth + 1) for element in node.items]
+            parts = [self.one_value(element, depth + 1) for element in node.items]
             joined = ",".join(f"{len(part.token)}:{part.token}" for part in parts)
             found = Value(f"[{joined}]", [part.data for part in parts])
         elif node.pairs is not None:
-            pairs = sorted((p.key, self._one_value(p.node, depth + 1)) for p in node.pairs)
+            pairs = sorted((p.key, self.one_value(p.node, depth + 1)) for p in node.pairs)
             joined = ",".join(f"{len(k)}:{k}={len(v.token)}:{v.token}" for k, v in pairs)
             found = Value("{" + joined + "}", {key: part.data for key, part in pairs})
         else:

@@ -96,11 +96,15 @@ class Merge:
     theirs: str
 
 
-class Objects(Protocol):
-    """Read access to one repository's objects."""
+class Reads(Protocol):
+    """Whatever gives objects by their ids."""
 
     def read(self, oids: Sequence[str]) -> list[bytes]:
         """Return the contents of objects, in order. Raises `MissingObject`."""
+
+
+class Objects(Reads, Protocol):
+    """Read access to one repository's objects."""
 
     def sizes(self, oids: Sequence[str]) -> list[int]:
         """Return the sizes of objects in bytes, in order. Raises `MissingObject`."""

@@ -11,6 +11,7 @@ from bot.model import State
 from bot.words import Words
 
 _MOST_COMMITS = 50
+_MOST_REASONS = 5
 _OF_A_PROMOTION = ("sign-off", "reject", "hold", "resume", "cancel", "retry", "override", "help")
 
 
@@ -69,8 +70,16 @@ def gates_table(gates: Sequence[GateResult]) -> str:
     for result in gates:
         verdict = result.verdict
         sign = "✅" if isinstance(verdict, Open) else "❌" if isinstance(verdict, Failed) else "⏳"
-        lines.append(f"| {result.gate} | {sign} {verdict.state} | {sentence(verdict.reason)} |")
+        lines.append(f"| {result.gate} | {sign} {verdict.state} | {_why(result)} |")
     return "\n".join(lines)
+
+
+def _why(result: GateResult) -> str:
+    """Return a gate's sentence, and below it what makes the gate stricter than usual."""
+    more = len(result.because) - _MOST_REASONS
+    because = [f"because {sentence(why)}" for why in result.because[:_MOST_REASONS]]
+    because += [f"and for {more} reason{'s' * (more > 1)} more"] if more > 0 else []
+    return "<br>".join([sentence(result.verdict.reason), *because])
 
 
 def _held_back(plan: Plan, words: Words) -> str:

@@ -152,6 +152,7 @@ def test_a_rule_that_matches_the_content_adds_its_gates(
             "gate": "approvals",
             "state": "closed",
             "reason": "needs the approval of 2 people who did not write the change",
+            "because": ["payments/limits.yaml changed"],
         },
     ]
 

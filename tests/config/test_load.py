@@ -63,8 +63,8 @@ def test_an_unknown_key_is_named_with_the_one_it_is_like() -> None:
 def test_an_unknown_key_that_is_like_no_other_comes_with_those_that_are_known() -> None:
     assert errors(PRODUCTION + "colour: blue\n") == [
         (
-            "7:1: unknown key `colour`; known here are `version`, `environments`, `roles`, "
-            "`override`, `keep`, `rules`, `back_merge`"
+            "7:1: unknown key `colour`; known here are `version`, `environments`, `inherit`, "
+            "`roles`, `override`, `keep`, `bundles`, `rules`, `facts`, `tests`, `back_merge`"
         )
     ]
 

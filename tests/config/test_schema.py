@@ -10,15 +10,9 @@ from pydantic_core import to_json
 from config.freezes import Freeze
 from config.gates import Checks, Gates
 from config.load import load
-from config.schema import (
-    Config,
-    Environment,
-    KeepRule,
-    Role,
-    Rule,
-    Schedule,
-    When,
-)
+from config.policy import Role
+from config.rules import Rule, When
+from config.schema import Config, Environment, KeepRule, Schedule
 from config.times import Window
 from tests.config.reading import PRODUCTION
 

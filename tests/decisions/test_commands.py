@@ -60,7 +60,7 @@ NO_PATH = "needs a path from the repository's root, without `/` in front or `..`
 
 NO_GATE = (
     "names none of the gates `checks`, `soak`, `approvals`, `sign_offs`, `windows`, `drained`, "
-    "`required_files`, `schemas`, `http`, `metrics`, `workflow`, `freezes`"
+    "`required_files`, `schemas`, `http`, `metrics`, `workflow`, `freezes`, `facts`"
 )
 
 

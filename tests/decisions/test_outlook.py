@@ -10,7 +10,7 @@ from bot.decisions.verdicts import Closed, GateResult, Open
 from bot.decisions.windows import is_frozen, is_open
 from config.freezes import Freeze
 from config.gates import Checks, Gates
-from config.schema import Role
+from config.policy import Role
 from config.times import window
 
 WEDNESDAY_NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)

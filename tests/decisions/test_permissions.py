@@ -28,7 +28,7 @@ from bot.decisions.commands import (
 from bot.decisions.facts import Permission, Who
 from bot.decisions.permissions import Allowed, Ignored, Refused, may, roles_held
 from bot.words import GITHUB, GITLAB
-from config.schema import Role
+from config.policy import Role
 
 ROLES = {"qa": Role(("alice", "@acme/qa")), "release": Role(("rita",))}
 

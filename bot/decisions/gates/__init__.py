@@ -21,6 +21,7 @@ __all__ = [
     "Verdict",
     "evaluate",
     "people_agree",
+    "undetermined",
 ]
 
 Judge = Callable[[Requirements, GateFacts, datetime], Iterator[GateResult]]
@@ -41,6 +42,18 @@ def _not_yet(gate: str) -> Judge:
     return judge
 
 
+def undetermined(needed: Requirements) -> Iterator[GateResult]:
+    """Fail where what a promotion has to pass cannot be told: nobody knows what it lacks."""
+    for gate in dict.fromkeys(gate for gate, _ in needed.undetermined):
+        why = [reason for name, reason in needed.undetermined if name == gate]
+        yield GateResult(gate, Failed("; ".join(why)))
+
+
+def _undetermined(needed: Requirements, facts: GateFacts, now: datetime) -> Iterator[GateResult]:
+    del facts, now
+    return undetermined(needed)
+
+
 TABLE: tuple[Judge, ...] = (
     checks,
     _not_yet("soak"),
@@ -54,6 +67,7 @@ TABLE: tuple[Judge, ...] = (
     _not_yet("metrics"),
     _not_yet("workflow"),
     _not_yet("freezes"),
+    _undetermined,
 )
 
 
@@ -63,7 +77,11 @@ def evaluate(needed: Requirements, facts: GateFacts, now: datetime) -> tuple[Gat
     A gate overridden for this very content is open.
     """
     return tuple(
-        GateResult(result.gate, _overridden(result.gate, facts) or result.verdict)
+        GateResult(
+            result.gate,
+            _overridden(result.gate, facts) or result.verdict,
+            needed.because.get(result.gate.partition(":")[0], ()),
+        )
         for judge in TABLE
         for result in judge(needed, facts, now)
     )
