@@ -42,7 +42,7 @@ from bot.forges.plain_store import Look
 from bot.model import ForgeName, ReportedBy
 from bot.pushes import BRANCHES, CONVERSATION, number_of
 from config.load import ConfigErrors, load
-from config.schema import Role
+from config.policy import Role
 
 LONGEST_STATUS = 140
 MAINTAINERS, ADMINS = "maintainers", "admins"
