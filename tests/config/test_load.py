@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from config.load import ConfigError, ConfigErrors, load
@@ -270,7 +270,6 @@ def test_a_byte_order_mark_windows_line_ends_and_a_document_mark_change_nothing(
     assert load("\ufeff---\n" + ONE_OF_EVERYTHING.replace("\n", "\r\n") + "...\r\n") == plain
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.integers(0, len(ONE_OF_EVERYTHING)), st.integers(0, 9), st.text(max_size=3)),
@@ -348,13 +347,11 @@ VALUES = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from([*Config.model_fields, "x"]), VALUES, max_size=6))
 def test_data_of_any_shape_is_read_or_refused_in_our_own_words(data: dict[str, object]) -> None:
     check_errors(yaml.safe_dump({"version": 1} | data))
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(st.sampled_from(["promote", "merge", "gates", "freezes", "mirrors"]), VALUES)
 )

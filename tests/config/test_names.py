@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Callable
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from config.names import branch, member, name
@@ -32,7 +32,7 @@ def git_accepts(text: str) -> bool:
 OURS = ("-", "refs/", "lockstep/")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(
     st.one_of(
         st.text(alphabet=st.sampled_from("ab./-@{~^:?*[\\ \t\x7f\x01é"), min_size=1, max_size=8),

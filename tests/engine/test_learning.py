@@ -408,7 +408,7 @@ KEYS = ("host", "size", "web.size", "jobs.size", "web.host")
 PLACES = st.tuples(st.sampled_from(PATHS), st.sampled_from(KEYS))
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(owned=st.sets(PLACES, max_size=12), promoted=st.lists(PLACES, min_size=4, max_size=14))
 def test_no_rule_ever_covers_what_was_promoted(
     owned: set[tuple[str, str]], promoted: list[tuple[str, str]]

@@ -348,7 +348,7 @@ def check(path: str, lines: list[Line], result: str, expected: Expected) -> None
 
 
 @pytest.mark.parametrize("path", FORMATS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(styles=STYLES, newline=st.sampled_from(["\n", "\r\n"]), data=st.data())
 def test_some_of_what_differs_is_spliced_exactly_or_refused(
     path: str, styles: tuple[int, int], newline: str, data: st.DataObject
@@ -365,7 +365,7 @@ def test_some_of_what_differs_is_spliced_exactly_or_refused(
 
 
 @pytest.mark.parametrize("path", FORMATS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(styles=STYLES, data=st.data())
 def test_whole_entries_are_always_spliced_where_another_one_stays(
     path: str, styles: tuple[int, int], data: st.DataObject
@@ -381,7 +381,7 @@ def test_whole_entries_are_always_spliced_where_another_one_stays(
     check(path, lines, splice(path, text_of(lines), theirs, expected), expected)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(document=documents(YAML_LEAVES), style=st.integers(0, 999), leaf=YAML_LEAVES, data=st.data())
 def test_one_scalar_is_always_spliced_and_is_all_that_changes(
     document: dict[str, object], style: int, leaf: str, data: st.DataObject
