@@ -21,7 +21,7 @@ def everything(words: Words) -> Iterator[str]:
     """Yield every text that names a pull request, its number or a command."""
     held_back = (CONFLICT, DRIFTED)
     yield description.body(plan(change(), held_back=held_back), GATES, "waiting", words)
-    yield description.cancelled("eve closed it", "staging", words)
+    yield description.cancelled("eve closed it", "promote", "staging", words)
     yield drift.drift_body([comparison(DRIFTED, CONFLICT)], {"staging": 9}, words)
     yield drift.overview([comparison(change())], {"staging": 9}, words)
     yield proposals.keep_body("eve", "app.yaml", "log", words)

@@ -107,6 +107,9 @@ class Activities:
         if any(item.checks or item.pull_request for item in news):
             # Something has changed that the forge may have refused to merge for.
             state = state.model_copy(update={"refusal": ""})
+        for item in news:
+            if item.rolling is not None:
+                state = state.model_copy(update={"rolling": item.rolling})
         comments = [comment for item in news for comment in item.comments]
         with self._sites.open(state.repository, state.branch) as site:
             fresh = [comment for comment in comments if comment.id not in state.taken]
@@ -153,6 +156,7 @@ class Activities:
             number=state.number,
             candidate=state.candidate.sha if state.candidate else "",
             awaits=rest.awaits,
+            rolls_back=state.asked_by if state.undoes else "",
         )
         digest = hashlib.sha256(told.model_dump_json().encode()).hexdigest()[:16]
         if digest == state.told and not step.outcome and not pass_on:

@@ -19,7 +19,7 @@ from bot.engine.candidate import Plan
 from bot.engine.trees import TreeReader
 from bot.forges.forge import Conflict, Refused, Unauthorized
 from bot.markdown import sentence
-from bot.messages import description
+from bot.messages import description, rollback
 from bot.repository import RepositoryError
 from bot.together import together
 from config.schema import Environment
@@ -67,7 +67,7 @@ def build(site: Site, observed: Observed, now: datetime) -> PromotionState:
     # What the description has to say is learnt while git pushes.
     _, (state, text) = together(push, lambda: _first_body(site, fresh, now))
     opened = site.forge.open_pull_request(
-        site.name, state.branch, comparison.target.branch, description.title(plan), text
+        site.name, state.branch, comparison.target.branch, _title(observed, plan), text
     )
     update = {"number": opened.number, "said": _digest(text), "labelled": False}
     return state.model_copy(update=update)
@@ -99,15 +99,22 @@ def _first_body(site: Site, state: PromotionState, now: datetime) -> tuple[Promo
         raise ValueError("there is no candidate")
     request = PullRequest(head=facts.evidence.candidate.sha, base=promotion.branch)
     decision = decide_promotion(promotion, replace(facts, pull_request=request), now, site.words)
-    text = description.body(observed.plan, gates_of(observed, now), decision.reason, site.words)
-    return observed.state, text
+    return observed.state, _body(site, observed, observed.plan, decision.reason, now)
 
 
 def _body(
     site: Site, observed: Observed, plan: Plan, reason: str, now: datetime, *, open_: bool = True
 ) -> str:
-    gates = gates_of(observed, now)
-    return description.body(plan, gates, reason, site.words, open_=open_)
+    gates, undone = gates_of(observed, now), observed.promotion.undoes
+    if not undone:
+        return description.body(plan, gates, reason, site.words, open_=open_)
+    by = observed.state.asked_by
+    return rollback.body(plan, gates, reason, site.words, undone=undone, by=by, open_=open_)
+
+
+def _title(observed: Observed, plan: Plan) -> str:
+    undone = observed.promotion.undoes
+    return rollback.title(plan, undone) if undone else description.title(plan)
 
 
 def gates_of(observed: Observed, now: datetime) -> Sequence[GateResult]:
@@ -125,7 +132,7 @@ def say(site: Site, observed: Observed, decision: Decision, now: datetime) -> Pr
         return state
     if plan is None:
         return _say_status(site, state, decision)
-    title, text = description.title(plan), _body(site, observed, plan, decision.reason, now)
+    title, text = _title(observed, plan), _body(site, observed, plan, decision.reason, now)
     said = _digest(text)
 
     def edited() -> PromotionState:
@@ -263,8 +270,9 @@ def close(site: Site, observed: Observed, decision: Decision, now: datetime) -> 
         if plan is not None:
             reason = decision.reason
             if isinstance(decision, Cancelled):
-                reason = description.cancelled(reason, state.environment, site.words)
-            text = description.body(plan, gates_of(observed, now), reason, site.words, open_=False)
+                command = "rollback" if state.undoes else "promote"
+                reason = description.cancelled(reason, command, state.environment, site.words)
+            text = _body(site, observed, plan, reason, now, open_=False)
         _edit(site, state, body=text, closed=True)
     clean_up(site, state)
 

@@ -13,6 +13,7 @@ from bot.model import Head, ReportedBy, State
 from bot.policies.effective import policy_of
 from bot.together import together
 from config.schema import Environment
+from workflows import rolling_back
 from workflows.knowing import authors_of, learn, people_of
 from workflows.sites import Site
 from workflows.values import PromotionState, Reviewed
@@ -53,36 +54,43 @@ def observe(site: Site, state: PromotionState, asking: Asking = Asking()) -> Obs
     source = site.config.source_of(target)
     if source is None:
         raise KeyError(state.environment)
-    source_head, target_head = site.head(source), site.head(target)
-    kept = source_head is not None and site.git.contains(source_head.sha, state.source)
+    target_head = site.head(target)
+    source_head = site.head(source) if not state.undoes else _before(state, target)
+    kept = source_head is not None and (
+        bool(state.undoes) or site.git.contains(source_head.sha, state.source)
+    )
     request = _pull_request(site, state, target, ask=asking.pull_request)
     plan, then = None, state.candidate
     ended = request is not None and request.state == "merged"
     if kept and target_head is not None and not (ended and then):
-        plan = plan_for(site, Head(source.name, source.branch, state.source), target_head, target)
+        plan = _plan(site, state, Head(source.name, source.branch, state.source), target_head)
     elif then is not None and not site.git.missing([then.source, then.target]):
         # What was promoted, or cannot be now, is said of the commits that it was built of.
         before = Head(target.name, target.branch, then.target)
-        plan = plan_for(site, Head(source.name, source.branch, then.source), before, target)
+        plan = _plan(site, state, Head(source.name, source.branch, then.source), before)
     state, known = learn(site, state, plan, ask=asking.pull_request)
     gates = Requirements.of(target.gates, target.freezes)
     if plan is not None:
         gates = policy_of(site.git, site.policies, target, plan, known).needed
+    if state.undoes:
+        # CI alone: what it restores was agreed to once, and whoever asks is in a hurry.
+        gates = Requirements(checks=gates.checks)
     state = _with_evidence(site, state, gates, plan, asking)
     promotion = Promotion(
         environment=target.name,
         branch=target.branch,
-        source_branch=source.branch,
+        source_branch=target.branch if state.undoes else source.branch,
         source=state.source,
         automatic=target.promote == "automatic" and not state.asked_by,
         merge=target.merge,
         gates=gates,
+        undoes=state.first[:10] if state.undoes else "",
     )
     facts = PromotionFacts(
         source_head=source_head.sha if source_head else None,
         target_head=target_head.sha if target_head else None,
         source_kept=kept,
-        pending=plan is None or plan.candidate is not None or plan.state is State.CONFLICT,
+        pending=_is_pending(state, plan),
         conflicts=_conflicts(plan),
         evidence=evidence_of(site, state, gates),
         pull_request=request,
@@ -90,19 +98,61 @@ def observe(site: Site, state: PromotionState, asking: Asking = Asking()) -> Obs
         cancel=state.cancel,
         retry=state.retry,
         refusal=state.refusal,
+        rolling=state.rolling,
     )
     return Observed(state, promotion, facts, plan)
 
 
-def plan_for(site: Site, source: Head, target: Head, environment: Environment) -> Plan:
-    """Return the plan of a hop at two fixed commits, which is made once."""
+def _before(state: PromotionState, target: Environment) -> Head:
+    """Return what a roll-back goes back to: a commit that stays."""
+    return Head(target.name, target.branch, state.source)
+
+
+def _plan(site: Site, state: PromotionState, source: Head, target: Head) -> Plan | None:
+    if state.undoes:
+        return rolling_back.plan_at(site, state, target)
+    environment = site.config.environment(state.environment)
+    return plan_for(site, source, target, environment, state.lifts)
+
+
+def _is_pending(state: PromotionState, plan: Plan | None) -> bool:
+    """Whether there is anything to do; of a roll-back, not where its promotion is gone."""
+    if plan is None:
+        return not state.undoes
+    return plan.candidate is not None or (plan.state is State.CONFLICT and not state.undoes)
+
+
+def plan_for(
+    site: Site,
+    source: Head,
+    target: Head,
+    environment: Environment,
+    lifts: tuple[str, ...] = (),
+) -> Plan:
+    """Return the plan of a hop at two fixed commits, which is made once.
+
+    `lifts` are roll-backs that hold nothing back any more.
+    """
     method = MergeMethod(environment.merge)
 
     def made() -> Plan:
-        comparison = compare(site.git, source, target, site.keep)
+        comparison = compare(site.git, source, target, site.keep, lifts)
         return plan_promotion(site.git, comparison, site.keep, method)
 
-    return site.plans.get((site.info.id, source, target, method, site.config.keep), made)
+    key = (site.info.id, source, target, method, site.config.keep, lifts)
+    return site.plans.get(key, made)
+
+
+def plan_and_lifts(
+    site: Site, source: Head, target: Head, environment: Environment, *, by_hand: bool
+) -> tuple[Plan, tuple[str, ...]]:
+    """Return the plan of a promotion that begins now, and the roll-backs that it lifts.
+
+    Who asks for one by hand takes along what was rolled back until then.
+    """
+    plan = plan_for(site, source, target, environment)
+    lifts = plan.comparison.held_by if by_hand else ()
+    return (plan_for(site, source, target, environment, lifts) if lifts else plan), lifts
 
 
 def digest_of(plan: Plan) -> str:

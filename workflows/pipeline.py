@@ -48,6 +48,7 @@ class PipelineWorkflow:
         self._deliveries: deque[Delivery] = deque()
         self._reports: deque[Report] = deque()
         self._asked: list[Comment] = []
+        self._rolling: dict[str, str] = {}
         self._look = self._stir = not state.carried
         self._overdue = self._ask = False
         self._until = self._asked_at = workflow.now()
@@ -62,8 +63,8 @@ class PipelineWorkflow:
         managed = True
         while managed or self._waiting():
             routed = self._routed()
-            for environment, news in routed.news.items():
-                await self._tell(environment, news)
+            for slot, news in routed.news.items():
+                await self._tell(slot, news)
             if routed.moved:
                 return "the repository has another name now"
             if routed.look or routed.comments or routed.merged:
@@ -79,7 +80,8 @@ class PipelineWorkflow:
         return "the repository is not managed: it has no `.lockstep.yaml`, or is not ours"
 
     def _waiting(self) -> bool:
-        return bool(self._deliveries or self._reports or self._asked or self._look)
+        waiting = self._deliveries or self._reports or self._asked or self._look
+        return bool(waiting or self._rolling)
 
     def _routed(self) -> Routed:
         """Return what is to be done about all that has come, each delivery once."""
@@ -94,6 +96,10 @@ class PipelineWorkflow:
             self._asked_at = workflow.now()
             for promotion in routed.state.open:
                 add(routed, promotion, News(ask=True))
+        for promotion in routed.state.open:
+            if not promotion.rolls_back and promotion.environment in self._rolling:
+                add(routed, promotion, News(rolling=self._rolling[promotion.environment]))
+        self._rolling = {}
         routed.comments += self._asked
         self._asked, self._look, self._stir = [], False, False
         self._overdue = self._ask = False
@@ -146,10 +152,13 @@ class PipelineWorkflow:
             # It may have told us of itself already, and then knows better.
             if started.workflow_id not in known:
                 self._opened(started)
+            if started.rolls_back:
+                # Nothing merges there meanwhile: it would not be what is being taken back.
+                self._rolling[started.environment] = started.rolls_back
         return survey.managed
 
     def _opened(self, promotion: OpenPromotion) -> None:
-        others = [p for p in self._state.open if p.environment != promotion.environment]
+        others = [p for p in self._state.open if p.slot != promotion.slot]
         before = next((p for p in self._state.open if p.workflow_id == promotion.workflow_id), None)
         if before is not None and before.candidate == promotion.candidate:
             promotion = promotion.model_copy(update={"reported": before.reported})
@@ -163,14 +172,16 @@ class PipelineWorkflow:
             return
         still = tuple(p for p in self._state.open if p.workflow_id != told.workflow_id)
         cancelled = self._state.cancelled
-        if report.cancelled:
+        if told.rolls_back:
+            self._rolling[told.environment] = ""
+        elif report.cancelled:
             # By a person: this source commit is not tried again by itself.
             cancelled = (*cancelled, f"{told.environment}/{told.source}")[-_REMEMBERED:]
         self._state = self._state.model_copy(update={"open": still, "cancelled": cancelled})
         self._look = self._stir = True
 
-    async def _tell(self, environment: str, news: News) -> None:
-        promotion = next((p for p in self._state.open if p.environment == environment), None)
+    async def _tell(self, slot: str, news: News) -> None:
+        promotion = next((p for p in self._state.open if p.slot == slot), None)
         if promotion is None:
             return
         handle = workflow.get_external_workflow_handle(promotion.workflow_id)

@@ -23,7 +23,7 @@ _MOST_EARLY = 64
 
 @dataclass(slots=True)
 class Routed:
-    """The state after some events, news by environment, and what a look has to answer.
+    """The state after some events, news by slot, and what a look has to answer.
 
     `changed` says that the repository itself is another, `drift` that the drift watch
     should look, and `moved` that the repository is no longer of this name.
@@ -67,13 +67,14 @@ def _is_early(delivery: Delivery, state: PipelineState) -> bool:
 
 def add(routed: Routed, promotion: OpenPromotion, news: News) -> None:
     """Add to what a promotion will be told."""
-    before = routed.news.get(promotion.environment, News())
-    routed.news[promotion.environment] = News(
+    before = routed.news.get(promotion.slot, News())
+    routed.news[promotion.slot] = News(
         checks=before.checks or news.checks,
         checks_by=one_way((before, news)),
         pull_request=before.pull_request or news.pull_request,
         ask=before.ask or news.ask,
         comments=before.comments + news.comments,
+        rolling=before.rolling if news.rolling is None else news.rolling,
     )
 
 

@@ -15,11 +15,12 @@ from bot.engine.drift import compare
 from bot.engine.trees import TreeReader
 from bot.forges.forge import NotFound
 from bot.markdown import cut, sentence
-from bot.messages import drift, proposals, replies, usage
+from bot.messages import drift, proposals, replies, rollback, usage
 from bot.model import Head, State
 from config.schema import Config, Environment, Schedule
 from webhook.events import Comment
-from workflows.observing import plan_for
+from workflows import rolling_back
+from workflows.observing import plan_and_lifts
 from workflows.proposing import CannotWriteRule, Proposal, keep_commit, propose
 from workflows.sites import Site, Sites
 from workflows.taking import acknowledge, defused, say, who
@@ -64,7 +65,7 @@ class _Survey:
     ) -> None:
         self.site, self.request, self.now = site, request, now
         self._start = start
-        self.open = {promotion.environment: promotion for promotion in request.open}
+        self.open = {promotion.slot: promotion for promotion in request.open}
         self.started: list[OpenPromotion] = []
         self.remembered = list(request.remembered)
 
@@ -109,6 +110,8 @@ class _Survey:
         )
 
     def _look(self, config: Config, until: datetime) -> datetime:
+        if self.request.looked is None:
+            self._go_on_with_roll_backs(config)
         for comment in self.request.comments:
             self._answer(config, comment)
         for wish in list(self.remembered):
@@ -116,7 +119,7 @@ class _Survey:
                 self.remembered.remove(wish)
                 self._promise(config, wish)
         for environment in config.environments:
-            if environment.source is None or environment.name in self.open:
+            if environment.source is None or self._is_busy(environment.name):
                 continue
             if environment.promote == "automatic":
                 self._begin(config, environment, "")
@@ -125,6 +128,18 @@ class _Survey:
                     self._begin(config, environment, BY_SCHEDULE)
                 until = min(until, _next(environment.promote, self.now))
         return until
+
+    def _go_on_with_roll_backs(self, config: Config) -> None:
+        for begun in rolling_back.left_open(self.site, config):
+            if self._rolling(begun.environment) is None:
+                self._started(begun)
+
+    def _is_busy(self, name: str) -> bool:
+        """Whether a promotion into an environment, or its roll-back, is open."""
+        return name in self.open or self._rolling(name) is not None
+
+    def _rolling(self, name: str) -> OpenPromotion | None:
+        return self.open.get(f"rollback/{name}")
 
     def _is_due(self, schedule: Schedule) -> bool:
         looked = self.request.looked
@@ -141,7 +156,8 @@ class _Survey:
         cancelled = f"{environment.name}/{heads[0].sha}" in self.request.cancelled
         if cancelled and not asked_by:
             return None
-        plan = plan_for(self.site, heads[0], heads[1], environment)
+        by_hand = asked_by not in {"", BY_SCHEDULE}
+        plan, lifts = plan_and_lifts(self.site, heads[0], heads[1], environment, by_hand=by_hand)
         if plan.candidate is not None:
             sha = heads[0].sha
             self._started(
@@ -151,6 +167,7 @@ class _Survey:
                     source=sha,
                     first=sha,
                     asked_by=asked_by,
+                    lifts=lifts,
                 )
             )
         return plan
@@ -162,8 +179,9 @@ class _Survey:
             source=promotion.source,
             workflow_id=promotion.workflow_id,
             branch=promotion.branch,
+            rolls_back=promotion.asked_by if promotion.undoes else "",
         )
-        self.open[promotion.environment] = opened
+        self.open[opened.slot] = opened
         self.started.append(opened)
 
     def _promote(self, config: Config, name: str, person: str) -> str:
@@ -171,8 +189,8 @@ class _Survey:
         known = {e.name: e for e in config.environments if e.source is not None}
         if name not in known:
             return replies.no_environment(name, known)
-        if name in self.open:
-            return replies.already_open(name, self.open[name].number, self.site.words)
+        if answer := self._busy(name):
+            return answer
         plan = self._begin(config, known[name], person)
         if plan is None:
             return replies.gone(name)
@@ -181,6 +199,14 @@ class _Survey:
         if plan.candidate is None:
             return replies.nothing_pending(known[name].source or "", name)
         return replies.started(name, plan.comparison.source.sha, self.site.words)
+
+    def _busy(self, name: str) -> str:
+        """Return why nothing more can begin in an environment; empty where it can."""
+        if (rolling := self._rolling(name)) is not None:
+            return rollback.under_way(name, rolling.number, self.site.words)
+        if name in self.open:
+            return replies.already_open(name, self.open[name].number, self.site.words)
+        return ""
 
     def _promise(self, config: Config, wish: Remembered) -> None:
         """Do what was remembered; whoever was promised it is told where that cannot be."""
@@ -216,7 +242,7 @@ class _Survey:
         if answers:
             say(self.site, comment, answers, "answer-of-the-repository")
 
-    def _done(self, config: Config, comment: Comment, command: Command) -> str:
+    def _done(self, config: Config, comment: Comment, command: Command) -> str:  # noqa: PLR0911 - one for each command
         """Do what one command asks for; return the answer."""
         match command:
             case c.Promote(environment):
@@ -229,6 +255,8 @@ class _Survey:
                 return self._keep(config, comment, path, key)
             case c.Discard() | c.Resolve():
                 return self._carry(config, comment, command)
+            case c.Rollback(environment):
+                return self._roll_back(config, comment, environment)
             case _:
                 is_later = isinstance(command, c.Rollback)
                 return (replies.not_yet if is_later else replies.not_here)(
@@ -260,6 +288,15 @@ class _Survey:
                     self.remembered.append(wish)
                 return replies.remembered(name)
         return self._promote(config, name, comment.author)
+
+    def _roll_back(self, config: Config, comment: Comment, name: str) -> str:
+        """Begin to take the newest promotion back; return the answer."""
+        if (rolling := self._rolling(name)) is not None:
+            return rollback.under_way(name, rolling.number, self.site.words)
+        begun, answer = rolling_back.prepare(self.site, config, name, comment.author)
+        if begun is not None:
+            self._started(begun)
+        return answer
 
     def _keep(self, config: Config, comment: Comment, path: str, key: str | None) -> str:
         reader = TreeReader(self.site.git)

@@ -191,8 +191,8 @@ def _done(
         case c.Hold(reason):
             change = {"hold": Said(person, reason)}
         case c.Resume():
-            change = {"hold": None}
-            answer = "" if state.hold else replies.NOTHING_HELD
+            change = {"hold": None, "rolling": ""}
+            answer = "" if state.hold or state.rolling else replies.NOTHING_HELD
         case c.Cancel():
             change = {"cancel": Said(person)}
         case c.Retry():

@@ -69,6 +69,10 @@ class RepositoryKey(_Value):
         """The id of the workflow that keeps the drift issue and the back-merge."""
         return f"drift-watch/{self.path}"
 
+    def rollback_id(self, environment: str, promotion: str) -> str:
+        """Return the id of the workflow of one roll-back."""
+        return f"rollback/{self.path}/{environment}/{promotion[:12]}"
+
     def promotion_id(self, environment: str, source: str) -> str:
         """Return the id of the workflow of one promotion."""
         return f"promotion/{self.path}/{environment}/{source[:12]}"
@@ -110,6 +114,11 @@ class PromotionState(_Value):
     `merged` is the commit that our own merge made. `status`, `said` and `told` are the
     digests of what the status, the description and the pipeline were last told;
     `labelled` says that the pull request has had our labels.
+
+    A roll-back is one too: it `undoes` the promotion with this commit on the target's line,
+    its `source` is the commit before and it is named by the promotion's. `lifts` are the
+    roll-backs whose holds a person has ended by asking for this promotion. While somebody
+    is `rolling` the environment back, it waits.
     """
 
     repository: RepositoryKey
@@ -137,23 +146,30 @@ class PromotionState(_Value):
     said: str = ""
     told: str = ""
     labelled: bool = False
+    undoes: str = ""
+    lifts: tuple[str, ...] = ()
+    rolling: str = ""
 
     @property
     def workflow_id(self) -> str:
         """The id of this promotion's workflow."""
+        if self.undoes:
+            return self.repository.rollback_id(self.environment, self.first)
         return self.repository.promotion_id(self.environment, self.first)
 
     @property
     def branch(self) -> str:
         """The promotion's branch; a name that it keeps, also when it is superseded."""
-        return f"lockstep/promote/{self.environment}/{self.first[:12]}"
+        kind = "rollback" if self.undoes else "promote"
+        return f"lockstep/{kind}/{self.environment}/{self.first[:12]}"
 
 
 class News(_Value):
     """Why a promotion should look again: what happened, or what a person said.
 
     `ask` is no news at all: whatever an event should have told is asked for. `checks_by` is
-    the one way by which checks have reported, None where any may have.
+    the one way by which checks have reported, None where any may have. `rolling` says who
+    rolls the environment back, nobody any more where it is empty.
     """
 
     checks: bool = False
@@ -161,6 +177,7 @@ class News(_Value):
     pull_request: bool = False
     ask: bool = False
     comments: tuple[Comment, ...] = ()
+    rolling: str | None = None
 
 
 def one_way(news: Iterable[News]) -> ReportedBy | None:
@@ -185,7 +202,8 @@ class OpenPromotion(_Value):
     """What the pipeline knows of a promotion that is open, enough to send it its news.
 
     `awaits` are the checks that its candidate needs, None for whichever reports;
-    `reported` those that it has had a success of.
+    `reported` those that it has had a success of. `rolls_back` is who asked for it, where
+    it is a roll-back.
     """
 
     environment: str
@@ -198,6 +216,13 @@ class OpenPromotion(_Value):
     candidate: str = ""
     awaits: tuple[str, ...] | None = None
     reported: tuple[str, ...] = ()
+    rolls_back: str = ""
+
+    @property
+    def slot(self) -> str:
+        """What there is one of at a time: a promotion and a roll-back for each environment."""
+        # A name holds no slash, so the two never meet.
+        return f"rollback/{self.environment}" if self.rolls_back else self.environment
 
 
 class Report(_Value):

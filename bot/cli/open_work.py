@@ -26,6 +26,7 @@ class Waiting(_Value):
     source: str
     pull_request: int | None
     waits_for: str
+    rolls_back: bool = False
 
 
 class BroughtHome(_Value):
@@ -99,6 +100,7 @@ async def _waiting(client: Client, promotion: OpenPromotion) -> Waiting:
         source=promotion.source,
         pull_request=promotion.number,
         waits_for=reason or "",
+        rolls_back=bool(promotion.rolls_back),
     )
 
 

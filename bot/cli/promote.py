@@ -18,7 +18,7 @@ from bot.words import words_for
 from config.settings import Settings
 from config.suggest import suggest
 from webhook.dispatch import TASK_QUEUE
-from workflows.observing import plan_for
+from workflows.observing import plan_and_lifts
 from workflows.sites import Site, Sites
 from workflows.values import PromotionState, RepositoryKey
 
@@ -44,6 +44,8 @@ async def _promote(settings: Settings, environment: str, repository: str) -> Non
         (key,) = await pipelines(client, repository)
         words = words_for(key.forge)
         for one in await open_promotions(client, key):
+            if one.environment == environment and one.rolls_back:
+                raise Failure(f"{environment} is being rolled back; promote once that is over")
             if one.environment == environment:
                 reference = words.reference(one.number) if one.number else ""
                 where = f", {words.pull_request} {reference}" if reference else ""
@@ -67,15 +69,21 @@ def _prepared(sites: Sites, key: RepositoryKey, environment: str) -> PromotionSt
     """Return the promotion to start. Raises `Failure` where there is nothing that could be."""
     try:
         with sites.open(key) as site:
-            source = _source(site, environment)
+            source, lifts = _source(site, environment)
     except (ForgeError, RepositoryError) as error:
         raise Failure(str(error)) from error
     return PromotionState(
-        repository=key, environment=environment, source=source, first=source, asked_by=ASKED_BY
+        repository=key,
+        environment=environment,
+        source=source,
+        first=source,
+        asked_by=ASKED_BY,
+        lifts=lifts,
     )
 
 
-def _source(site: Site, name: str) -> str:
+def _source(site: Site, name: str) -> tuple[str, tuple[str, ...]]:
+    """Return the commit to promote, and the roll-backs that hold nothing back any more."""
     known = {one.name: one for one in site.config.environments if one.source is not None}
     if name not in known:
         raise Failure(
@@ -87,7 +95,7 @@ def _source(site: Site, name: str) -> str:
     heads = (site.head(source) if source else None, site.head(target))
     if source is None or heads[0] is None or heads[1] is None:
         raise Failure(f"the branch of {name}, or of what it is promoted from, is not there")
-    plan = plan_for(site, heads[0], heads[1], target)
+    plan, lifts = plan_and_lifts(site, heads[0], heads[1], target, by_hand=True)
     if plan.state is State.CONFLICT:
         raise Failure(
             f"both {source.name} and {name} changed the same places, so nothing is promoted; "
@@ -95,7 +103,7 @@ def _source(site: Site, name: str) -> str:
         )
     if plan.candidate is None:
         raise Failure(f"{name} has all that {source.name} has, but for what is held back")
-    return heads[0].sha
+    return heads[0].sha, lifts
 
 
 async def _start(client: Client, promotion: PromotionState) -> None:

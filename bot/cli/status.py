@@ -107,7 +107,7 @@ def _one(work: OpenWork) -> list[Text | Table]:
     words = words_for(work.forge)
     rows = [
         (
-            f"promotion to {one.environment}",
+            f"{'roll-back of' if one.rolls_back else 'promotion to'} {one.environment}",
             words.reference(one.pull_request) if one.pull_request else "",
             one.source[:10],
             one.waits_for,

@@ -159,6 +159,7 @@ class PromotionFacts:
     still has the promoted commit; of the plan for it and the target's head, whether
     anything is pending and which places conflict; the candidate with its evidence and
     the pull request, None until there are such; what people said and is in force.
+    `rolling` is who rolls the environment back at the moment.
     `refusal` is the forge's, to merge this candidate, until something that could
     matter has changed or somebody said ``/retry``.
     """
@@ -174,3 +175,4 @@ class PromotionFacts:
     cancel: Said | None = None
     retry: Said | None = None
     refusal: str = ""
+    rolling: str = ""

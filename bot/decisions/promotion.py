@@ -33,6 +33,7 @@ class Promotion:
     automatic: bool
     merge: MergeMethod
     gates: Requirements
+    undoes: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,12 @@ def decide_promotion(  # noqa: C901, PLR0911, PLR0912 - one flat ladder, read fr
         return ended
     if facts.cancel:
         return Cancelled(f"{facts.cancel.person} said `{cancel}`")
+    if facts.rolling:
+        resume = words.command("resume")
+        return Hold(
+            f"{facts.rolling} is rolling {promotion.environment} back; it goes on after that, or "
+            f"by `{resume}`"
+        )
     if facts.hold:
         resume = words.command("resume")
         return Hold(f"held by {facts.hold.person}: {facts.hold.reason}; `{resume}` lets it go on")
@@ -180,12 +187,12 @@ def decide_promotion(  # noqa: C901, PLR0911, PLR0912 - one flat ladder, read fr
     if facts.target_head is None:
         return Blocked(f"the branch {promotion.branch} is gone; bring it back, or say `{cancel}`")
     if not facts.pending:
-        return UpToDate(f"{promotion.environment} has all of {_short(promotion.source)}")
+        return UpToDate(_nothing_pending(promotion))
     if facts.conflicts:
         return Blocked(_conflict(facts.conflicts, words))
     build = (promotion.source, facts.target_head)
     if evidence is None or request is None or request.state == "closed":
-        return Build(*build, f"promoting {_short(promotion.source)} to {promotion.environment}")
+        return Build(*build, _doing(promotion))
     candidate = evidence.candidate
     if candidate.source != promotion.source:
         return Rebuild(*build, f"promoting {_short(promotion.source)} instead")
@@ -240,7 +247,7 @@ def _ended(
             f"{request.by} merged the {noun} into {request.base}, not {promotion.branch}"
         )
     if request.by_self:
-        return Finish(f"{_short(promotion.source)} is in {promotion.environment}")
+        return Finish(_done(promotion))
     jumped = _jumped(promotion, request, evidence, now)
     past = _names(jumped)
     return MergedByHand(
@@ -299,6 +306,24 @@ def _conflict(places: Sequence[tuple[str, str | None]], words: Words) -> str:
     place = named(path if key is None else f"{path}:{key}")
     resolve = words.command("resolve PATH[:KEY] source|target")
     return f"conflict at {place}{more}; choose with `{resolve}`"
+
+
+def _doing(promotion: Promotion) -> str:
+    if promotion.undoes:
+        return f"rolling {promotion.environment} back to before {promotion.undoes}"
+    return f"promoting {_short(promotion.source)} to {promotion.environment}"
+
+
+def _done(promotion: Promotion) -> str:
+    if promotion.undoes:
+        return f"{promotion.environment} is rolled back to before {promotion.undoes}"
+    return f"{_short(promotion.source)} is in {promotion.environment}"
+
+
+def _nothing_pending(promotion: Promotion) -> str:
+    if promotion.undoes:
+        return f"nothing of {promotion.undoes} is left in {promotion.environment} to take back"
+    return f"{promotion.environment} has all of {_short(promotion.source)}"
 
 
 def _names(results: Sequence[GateResult]) -> str:

@@ -118,9 +118,9 @@ def _commits(plan: Plan, words: Words) -> str:
     return included + folded(f"Commits: {len(plan.commits)}", "\n".join(lines)) if lines else ""
 
 
-def cancelled(reason: str, environment: str, words: Words) -> str:
-    """Return the last word of a promotion that a person ended."""
-    again = words.command(f"promote {environment}")
+def cancelled(reason: str, command: str, environment: str, words: Words) -> str:
+    """Return the last word of a promotion, or a roll-back, that a person ended."""
+    again = words.command(f"{command} {environment}")
     return f"{reason}; `{again}` starts it anew"
 
 

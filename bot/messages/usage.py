@@ -14,6 +14,7 @@ _DOES = {
     "resume": "end a hold",
     "cancel": "close the promotion; this source commit is not tried again by itself",
     "retry": "look at everything again, and take what the source has now",
+    "rollback": "take back what the newest promotion brought; needs {maintain}",
     "override": "pass a gate for this content; needs {maintain}",
     "keep": "propose that a place differs on purpose",
     "discard": "propose to undo what drifted",

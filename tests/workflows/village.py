@@ -278,6 +278,15 @@ class Village:
         handle = self.client.get_workflow_handle(KEY.promotion_id(environment, source))
         return await handle.fetch_history()
 
+    async def until_open(self, slot: str) -> None:
+        """Wait until the pipeline knows what is open in a slot, and where its news has to go."""
+
+        async def look() -> bool:
+            found = [p for p in (await self.pipeline()).open if p.slot == slot]
+            return bool(found and found[0].number)
+
+        await eventually(look, f"{slot} to be open")
+
     async def until_idle(self) -> None:
         """Wait until no step is under way, in any workflow."""
         calm = 0
