@@ -5,10 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 from bot.sandbox.errors import Invalid
-from bot.sandbox.pipelines import attach, jobs_of, pipelines_of
+from bot.sandbox.events import Event
+from bot.sandbox.pipelines import attach, jobs_of, pipelines_of, settle
 from bot.sandbox.records import Account, App, CheckRun, CheckSuite, Repository, Status
 from bot.sandbox.records_gitlab import Job
-from bot.sandbox.world import Event, World
+from bot.sandbox.world import World
 
 STATES = ("error", "failure", "pending", "success")
 MORE_STATES = ("running", "canceled", "skipped")
@@ -75,6 +76,7 @@ def set_status(
     )
     made = attach(world, repo, actor, made, ref)
     world.tell(Event("status", None, repo.id, actor.id, made.id))
+    settle(world, actor, made.pipeline_id, repo)
     return made
 
 

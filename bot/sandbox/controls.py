@@ -236,10 +236,18 @@ class Controls(GitLabControls):
         secret: str | None = None,
         events: Sequence[str] = ("*",),
         content_type: str = "json",
+        forge: str | None = None,
+        signing: str | None = None,
     ) -> int:
-        """Add a webhook to a repository; returns its id."""
+        """Add a webhook to a repository, by default in the server's own dialect.
+
+        GitLab's events are named by their flags (`merge_requests`), and `signing` is its signing
+        token, `whsec_` and 32 bytes in base64.
+        """
         return self._add_hook(
             repo_id=self._repo(repo).id,
+            dialect=forge or self._world.ways.forge,
+            signing=signing,
             url=url,
             secret=secret,
             events=tuple(events),

@@ -1,16 +1,14 @@
 """What may be set up of a GitLab: groups, levels, scoped tokens, pipelines, protected branches."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from bot.sandbox import pipelines
 from bot.sandbox.errors import Invalid, Missing
-from bot.sandbox.gitlab_merging import retry_auto_merge
 from bot.sandbox.groups import add_group, find_path, move_group, transfer
 from bot.sandbox.protecting import protect_branch
-from bot.sandbox.pulls import conversation, pulls
 from bot.sandbox.records import ROLES, Account, Repository
 from bot.sandbox.records_gitlab import Pipeline
 from bot.sandbox.world import World
@@ -23,6 +21,7 @@ class GitLabControls:
     """
 
     _world: World
+    _add_hook: Callable[..., int]
 
     def add_group(
         self,
@@ -88,6 +87,16 @@ class GitLabControls:
         )
         return made.secret
 
+    def add_system_hook(
+        self, url: str, secret: str | None = None, events: Sequence[str] = ("*",)
+    ) -> int:
+        """Add a hook of the server's own, which hears of every project; returns its id."""
+        return self._add_hook(url=url, secret=secret, events=tuple(events), dialect="gitlab")
+
+    def set_instance_admin(self, login: str) -> None:
+        """Let somebody do everything everywhere, as GitLab's administrators may."""
+        self._world.store.put(replace(self._account(login), instance_admin=True))
+
     def protect_branch(
         self,
         repo: str,
@@ -128,7 +137,6 @@ class GitLabControls:
         at = sha or self._world.head(found, ref)
         listed = [(name, state, False) for name, state in (jobs or {}).items()]
         made = pipelines.run(self._world, found, actor, at, ref, status, listed, source)
-        self._settle(found)
         return made.id
 
     def set_pipeline(
@@ -148,13 +156,6 @@ class GitLabControls:
         for name, state in (jobs or {}).items():
             pipelines.set_job(self._world, known, actor, name, state)
         pipelines.set_pipeline(self._world, known, actor, status)
-        self._settle(found)
-
-    def _settle(self, repo: Repository) -> None:
-        """Merge what waited for this."""
-        for asked in pulls(self._world, repo):
-            if asked.auto_merge is not None and conversation(self._world, asked).state == "open":
-                retry_auto_merge(self._world, repo, asked)
 
     def _ci_account(self, login: str) -> Account:
         if login == "sandbox-ci":

@@ -18,6 +18,7 @@ from bot.sandbox.pulls import (
     open_issue,
     pull,
 )
+from bot.sandbox.reactions import react, reactions, unreact
 from bot.sandbox.records import Comment, Issue, Label, Reaction
 from bot.sandbox.routing import Answer, Route
 
@@ -276,8 +277,7 @@ def _subject(ask: Ask) -> str:
 
 
 def _reactions(ask: Ask) -> Answer:
-    subject = _subject(ask)
-    found = [r for r in ask.world.store.all(Reaction, ask.repo.id) if r.subject == subject]
+    found = reactions(ask.world, ask.repo, _subject(ask))
     wanted = ask.query.get("content")
     found = [r for r in found if wanted in {None, r.content}]
     return ask.page(found, ask.shapes.reaction)
@@ -287,26 +287,15 @@ def _react(ask: Ask) -> Answer:
     subject, content = _subject(ask), ask.text("content")
     if content not in _EMOJI:
         raise Invalid(f"{content!r} is no reaction: one of {', '.join(sorted(_EMOJI))}")
-    for known in ask.world.store.all(Reaction, ask.repo.id):
-        same = (known.subject, known.author_id, known.content)
-        if same == (subject, ask.who.id, content):
-            return Answer(ask.shapes.reaction(known))
-    made = Reaction(
-        id=ask.world.store.new_id(),
-        repo_id=ask.repo.id,
-        subject=subject,
-        author_id=ask.who.id,
-        content=content,
-        created_at=ask.world.store.now(),
-    )
-    return Answer(ask.shapes.reaction(ask.world.store.put(made)), 201)
+    made, new = react(ask.world, ask.repo, ask.who, subject, content)
+    return Answer(ask.shapes.reaction(made), 201 if new else 200)
 
 
 def _unreact(ask: Ask) -> Answer:
     found = ask.world.store.get(Reaction, ask.number("reaction_id"), ask.repo.id)
     if found is None or found.subject != _subject(ask) or found.author_id != ask.who.id:
         raise Missing("Not Found")
-    ask.world.store.drop(found)
+    unreact(ask.world, ask.repo, ask.who, found)
     return Answer(status=204)
 
 

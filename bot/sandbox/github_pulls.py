@@ -5,6 +5,7 @@ from typing import Any
 
 from bot.sandbox.ask import Ask, denied
 from bot.sandbox.errors import Invalid, Missing
+from bot.sandbox.events import Event
 from bot.sandbox.git import GitError
 from bot.sandbox.merge import merge_pull
 from bot.sandbox.merging import Conflicted, merged_tree
@@ -25,7 +26,6 @@ from bot.sandbox.pulls import (
 from bot.sandbox.pushing import announce
 from bot.sandbox.records import Account, Pull, Repository, Review, at_least
 from bot.sandbox.routing import Answer, Route
-from bot.sandbox.world import Event
 
 
 def _pull(ask: Ask) -> Pull:

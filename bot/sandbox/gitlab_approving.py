@@ -1,10 +1,10 @@
 """Approve a merge request, take that back, ask for changes."""
 
+from bot.sandbox.events import Event
 from bot.sandbox.gitlab_ask import Ask
-from bot.sandbox.gitlab_merging import approvers, objectors, retry_auto_merge
-from bot.sandbox.pulls import conversation, pull
+from bot.sandbox.gitlab_merging import approvers, objectors
+from bot.sandbox.pulls import conversation
 from bot.sandbox.records import Pull, Review
-from bot.sandbox.world import Event
 
 
 def _say(ask: Ask, asked: Pull, state: str) -> Review:
@@ -33,7 +33,6 @@ def approve(ask: Ask, asked: Pull) -> bool:
     if mine or not is_open or not ask.shapes.may_approve(ask.repo, asked, ask.who):
         return False
     _say(ask, asked, "APPROVED")
-    retry_auto_merge(ask.world, ask.repo, pull(ask.world, ask.repo, asked.number))
     return True
 
 

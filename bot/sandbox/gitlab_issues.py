@@ -86,7 +86,8 @@ def _labels(ask: Ask) -> Answer:
 
 
 def _label(ask: Ask) -> Label:
-    name = ask.params["name"]
+    # The name may stand in the path or, the older way, among the parameters.
+    name = ask.params.get("name") or ask.optional("label_id") or ask.text("name")
     found = ask.world.label(ask.repo, name)
     if found is None and name.isdigit():
         found = ask.world.store.get(Label, int(name), ask.repo.id)
@@ -159,4 +160,6 @@ ROUTES = (
     route("GET", f"{_L}/{{name}}", _get_label),
     route("PUT", f"{_L}/{{name}}", _edit_label, "planner"),
     route("DELETE", f"{_L}/{{name}}", _delete_label, "planner"),
+    route("PUT", _L, _edit_label, "planner"),
+    route("DELETE", _L, _delete_label, "planner"),
 )

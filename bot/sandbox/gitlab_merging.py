@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from bot.sandbox.errors import NotMergeable
+from bot.sandbox.events import Event
 from bot.sandbox.gitlab_shapes import setting
 from bot.sandbox.merge import land
 from bot.sandbox.merging import Conflicted, can_merge, merged_tree, rebase
@@ -214,6 +215,16 @@ def retry_auto_merge(world: World, repo: Repository, asked: Pull) -> None:
     actor = world.account(int(asked.auto_merge["user_id"]))
     if may_merge(world, repo, actor, asked.base_ref):
         merge(world, repo, asked, actor, asked.auto_merge)
+
+
+def merge_what_waited(world: World, event: Event) -> None:
+    """Listen for what may let an auto-merge through: a pipeline's state, a review."""
+    if event.kind not in {"pipeline", "pull_request_review"}:
+        return
+    repo = world.repository(event.repo_id)
+    for asked in world.store.all(Pull, repo.id):
+        if asked.auto_merge is not None and conversation(world, asked).state == "open":
+            retry_auto_merge(world, repo, asked)
 
 
 def set_draft(world: World, repo: Repository, actor: Account, asked: Pull, title: str) -> None:

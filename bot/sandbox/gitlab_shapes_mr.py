@@ -13,7 +13,7 @@ from bot.sandbox.gitlab_merging import (
 )
 from bot.sandbox.gitlab_shapes import Json, moment, setting
 from bot.sandbox.gitlab_shapes_git import GitShapes
-from bot.sandbox.pulls import conversation, pulls
+from bot.sandbox.pulls import conversation, issue, pulls
 from bot.sandbox.records import (
     Account,
     Comment,
@@ -25,7 +25,8 @@ from bot.sandbox.records import (
     Review,
 )
 
-_OLD_STATUS = {"mergeable": "can_be_merged", "conflict": "cannot_be_merged"}
+OLD_STATUS = {"mergeable": "can_be_merged", "conflict": "cannot_be_merged"}
+TO_GITLAB_EMOJI = {"+1": "thumbsup", "-1": "thumbsdown", "hooray": "tada", "laugh": "smile"}
 _COLORS: Mapping[str, str] = {"ededed": "6699cc"}
 
 
@@ -88,7 +89,7 @@ class GitLabShapes(GitShapes):
             "work_in_progress": asked.draft,
             "milestone": None,
             "merge_when_pipeline_succeeds": asked.auto_merge is not None,
-            "merge_status": _OLD_STATUS.get(status, "can_be_merged"),
+            "merge_status": OLD_STATUS.get(status, "can_be_merged"),
             "detailed_merge_status": status,
             "merge_after": None,
             "sha": asked.head_sha,
@@ -159,7 +160,7 @@ class GitLabShapes(GitShapes):
             "state": self.state(about, asked),
             "created_at": moment(about.created_at),
             "updated_at": moment(about.updated_at),
-            "merge_status": _OLD_STATUS.get(merge_status(self.world, repo, asked), "can_be_merged"),
+            "merge_status": OLD_STATUS.get(merge_status(self.world, repo, asked), "can_be_merged"),
             "approved": left == 0,
             "approvals_required": left + len(given) if left else _wanted(repo),
             "approvals_left": left,
@@ -332,16 +333,25 @@ class GitLabShapes(GitShapes):
             "is_project_label": True,
         }
 
-    def emoji(self, reaction: Reaction, awardable: int) -> Json:
+    def awardable(self, repo: Repository, reaction: Reaction) -> tuple[str, int]:
+        """Return the kind and the id of what an emoji was awarded to."""
+        kind, _, key = reaction.subject.partition("/")
+        if kind == "comment":
+            return "Note", int(key)
+        about = issue(self.world, repo, int(key))
+        found = [p.id for p in pulls(self.world, repo) if p.number == about.number]
+        return ("MergeRequest", found[0]) if found else ("Issue", about.id)
+
+    def emoji(self, repo: Repository, reaction: Reaction) -> Json:
         """Return an emoji that somebody awarded."""
-        kind = "Note" if reaction.subject.startswith("comment/") else "MergeRequest"
+        kind, key = self.awardable(repo, reaction)
         return {
             "id": reaction.id,
-            "name": reaction.content,
+            "name": TO_GITLAB_EMOJI.get(reaction.content, reaction.content),
             "user": self.user_of(reaction.author_id),
             "created_at": moment(reaction.created_at),
             "updated_at": moment(reaction.created_at),
-            "awardable_id": awardable,
+            "awardable_id": key,
             "awardable_type": kind,
             "url": None,
         }

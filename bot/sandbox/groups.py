@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot.sandbox.errors import Invalid, Missing
+from bot.sandbox.events import Event
 from bot.sandbox.records import ROLES, Account, Repository, at_least
 
 if TYPE_CHECKING:
@@ -89,7 +90,10 @@ def transfer(world: "World", repo: Repository, owner: Account) -> Repository:
         raise Invalid("Project with same name or path in target namespace already exists")
     former = (*repo.former_paths, world.full_name(repo).lower())
     changed = replace(repo, owner_id=owner.id, former_paths=former, updated_at=world.store.now())
-    return world.store.put(changed)
+    world.store.put(changed)
+    detail = {"path": former[-1]}
+    world.tell(Event("repository", "transferred", repo.id, owner.id, detail=detail))
+    return changed
 
 
 def move_group(world: "World", group: Account, path: str) -> Account:

@@ -5,9 +5,11 @@ does it: one attempt, ten seconds, nothing is sent again by itself.
 """
 
 import asyncio
+import base64
 import hashlib
 import hmac
 import time
+import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -54,6 +56,36 @@ def github_headers(hook: Hook, event: str, guid: str, body: bytes) -> dict[str, 
     }
 
 
+def gitlab_headers(
+    hook: Hook, event: str, guid: str, body: bytes, when: int, instance: str, told: str
+) -> dict[str, str]:
+    """Return the headers of a delivery in GitLab's dialect; `told` is the same for all of an event.
+
+    With a signing key the three headers of the Standard Webhooks, whose id is the idempotency key.
+    """
+    signed: dict[str, str] = {}
+    if hook.signing:
+        content = f"{guid}.{when}.".encode() + body
+        key = base64.b64decode(hook.signing.removeprefix("whsec_"))
+        code = base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
+        signed = {
+            "webhook-id": guid,
+            "webhook-timestamp": str(when),
+            "webhook-signature": f"v1,{code}",
+        }
+    return {
+        "Content-Type": "application/json",
+        "User-Agent": "GitLab/18.5.0-ee sandbox",
+        "Idempotency-Key": guid,
+        "X-Gitlab-Event": event,
+        "X-Gitlab-Webhook-UUID": str(uuid.uuid4()),
+        "X-Gitlab-Instance": instance,
+        "X-Gitlab-Event-UUID": told,
+        **({"X-Gitlab-Token": hook.secret} if hook.secret else {}),
+        **signed,
+    }
+
+
 def encode(hook: Hook, payload: str) -> str:
     """Return a payload as the hook's content type wants it."""
     return urlencode({"payload": payload}) if hook.content_type == "form" else payload
@@ -61,7 +93,13 @@ def encode(hook: Hook, payload: str) -> str:
 
 def again(store: Store, old: Delivery, hook: Hook) -> Delivery:
     """Queue a delivery once more: the same body and guid, marked as a redelivery."""
-    headers = github_headers(hook, old.event, old.guid, old.body.encode())
+    body = old.body.encode()
+    if hook.dialect == "gitlab":
+        instance, when = old.request_headers["X-Gitlab-Instance"], int(store.clock())
+        told = str(uuid.uuid4())
+        headers = gitlab_headers(hook, old.event, old.guid, body, when, instance, told)
+    else:
+        headers = github_headers(hook, old.event, old.guid, body)
     fresh = replace(
         old,
         id=store.new_id(),

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.sandbox.checks import seen_by_github
+from bot.sandbox.events import Event
 from bot.sandbox.git import ZERO, Commit
 from bot.sandbox.hooks import encode, github_headers
 from bot.sandbox.pulls import issue, pull
@@ -25,7 +26,7 @@ from bot.sandbox.records import (
 from bot.sandbox.shapes import Json, node_id
 from bot.sandbox.shapes_github import GitHubShapes
 from bot.sandbox.store import stamp
-from bot.sandbox.world import Event, World, covers
+from bot.sandbox.world import World, covers
 
 _Maker = Callable[[Event, Repository], Json]
 _MOST_COMMITS = 2048

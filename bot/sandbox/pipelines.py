@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.sandbox.errors import Invalid
+from bot.sandbox.events import Event
 from bot.sandbox.pulls import numbered
 from bot.sandbox.records import Account, Repository, Status
 from bot.sandbox.records_gitlab import Job, Pipeline
-from bot.sandbox.world import Event, World
+from bot.sandbox.world import World
 
 STATES = (
     "created",
@@ -76,6 +77,21 @@ def attach(world: World, repo: Repository, actor: Account, status: Status, ref: 
     return world.store.put(replace(status, pipeline_id=pipeline.id))
 
 
+def settle(world: World, actor: Account, key: int, repo: Repository) -> None:
+    """Announce what a pipeline comes to, where that is news."""
+    pipeline = world.store.get(Pipeline, key, repo.id)
+    if pipeline is None:
+        return
+    state, now = pipeline_status(world, pipeline), world.store.now()
+    if state == pipeline.told:
+        return
+    began = pipeline.started_at or (None if state in {"created", "pending"} else now)
+    ended = now if state in DONE else None
+    told = replace(pipeline, told=state, updated_at=now, started_at=began, finished_at=ended)
+    world.store.put(told)
+    world.tell(Event("pipeline", None, repo.id, actor.id, key))
+
+
 def _external(world: World, repo: Repository, actor: Account, sha: str, ref: str) -> Pipeline:
     now = world.store.now()
     return world.store.put(
@@ -129,13 +145,11 @@ def run(
             user_id=actor.id,
             created_at=now,
             updated_at=now,
-            started_at=None if status in {"created", "pending"} else now,
-            finished_at=now if status in DONE else None,
         )
     )
     for name, state, may_fail in jobs:
         set_job(world, made, actor, name, state, may_fail=may_fail)
-    world.tell(Event("pipeline", None, repo.id, actor.id, made.id))
+    settle(world, actor, made.id, repo)
     return made
 
 
@@ -171,14 +185,6 @@ def set_pipeline(world: World, pipeline: Pipeline, actor: Account, status: str) 
     """Move a pipeline to a state."""
     if status not in STATES:
         raise Invalid(f"{status!r} is no state: one of {', '.join(STATES)}")
-    now = world.store.now()
-    made = replace(
-        pipeline,
-        status=status,
-        updated_at=now,
-        started_at=pipeline.started_at or now,
-        finished_at=now if status in DONE else None,
-    )
-    world.store.put(made)
-    world.tell(Event("pipeline", None, pipeline.repo_id, actor.id, made.id))
+    made = world.store.put(replace(pipeline, status=status))
+    settle(world, actor, made.id, world.repository(pipeline.repo_id))
     return made

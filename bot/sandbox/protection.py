@@ -49,7 +49,7 @@ def may_force(world: World, repo: Repository, branch: str) -> bool:
 def _may(
     world: World, repo: Repository, account: Account, asked: Iterable[tuple[Level, ...]]
 ) -> bool:
-    held = membership(world, repo, account)
+    held = "admin" if account.instance_admin else membership(world, repo, account)
     lists = list(asked)
     if not at_least(held, "write"):
         return False

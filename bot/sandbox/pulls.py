@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from bot.sandbox.errors import Invalid, Missing
+from bot.sandbox.events import Event
 from bot.sandbox.git import ZERO
 from bot.sandbox.records import Account, Comment, Issue, Label, Pull, Repository, Review
-from bot.sandbox.world import Event, World
+from bot.sandbox.world import World
 
 VERDICTS = {"APPROVE": "APPROVED", "REQUEST_CHANGES": "CHANGES_REQUESTED", "COMMENT": "COMMENTED"}
 

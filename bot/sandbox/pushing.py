@@ -4,13 +4,14 @@ Git is the truth. The refs last announced stand in the store, so what moved is a
 a start after a kill announces what the kill swallowed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from bot.sandbox.events import Event
 from bot.sandbox.git import ZERO
 from bot.sandbox.pulls import close_pull, conversation, dismiss, finish_merge, pulls, save_head
 from bot.sandbox.records import Account, Pull, Repository, Review
-from bot.sandbox.world import Event, World
+from bot.sandbox.world import World
 
 
 def announce(
@@ -27,9 +28,9 @@ def announce(
     known = {name: sha for name, sha in known.items() if name not in moved or name in after}
     now = world.store.now()
     world.store.put(replace(repo, refs=known, pushed_at=now, updated_at=now))
-    for name in moved:
-        old, new = before.get(name, ZERO), after.get(name, ZERO)
-        _tell(world, repo, actor, name, old, new)
+    changes = [(before.get(name, ZERO), after.get(name, ZERO), name) for name in moved]
+    for old, new, name in changes:
+        _tell(world, repo, actor, name, old, new, changes)
         if name.startswith("refs/heads/"):
             _follow(world, repo, actor, name.removeprefix("refs/heads/"), new)
 
@@ -52,12 +53,29 @@ def catch_up(world: World) -> None:
         announce(world, repo, world.account(repo.owner_id))
 
 
-def _tell(world: World, repo: Repository, actor: Account, ref: str, old: str, new: str) -> None:
+def _tell(
+    world: World,
+    repo: Repository,
+    actor: Account,
+    ref: str,
+    old: str,
+    new: str,
+    changes: Sequence[tuple[str, str, str]],
+) -> None:
     if old == ZERO:
         world.tell(Event("create", None, repo.id, actor.id, detail={"ref": ref}))
     if new == ZERO:
         world.tell(Event("delete", None, repo.id, actor.id, detail={"ref": ref}))
-    detail = {"ref": ref, "before": old, "after": new}
+    kind = ref.split("/")[1]
+    detail = {
+        "ref": ref,
+        "before": old,
+        "after": new,
+        # A forge may tell less of a push that moves many branches or tags at once.
+        "together": sum(name.split("/")[1] == kind for _, _, name in changes),
+        "last": (old, new, ref) == changes[-1],
+        "all": tuple(changes),
+    }
     world.tell(Event("push", None, repo.id, actor.id, detail=detail))
 
 
@@ -101,7 +119,8 @@ def _base_moved(world: World, base: Repository, pull: Pull, actor: Account, new:
 
 def _dismiss_stale(world: World, base: Repository, pull: Pull, actor: Account) -> None:
     rule = world.protection(base, pull.base_ref)
-    if rule is None or not rule.dismiss_stale:
+    reset = world.ways.resets_approvals and base.settings.get("reset_approvals_on_push", True)
+    if not reset and (rule is None or not rule.dismiss_stale):
         return
     for review in world.store.all(Review, base.id):
         if review.number == pull.number and review.state == "APPROVED":

@@ -35,6 +35,7 @@ class Account(Record):
     members: Mapping[str, str] = field(default_factory=dict)
     parent_id: int | None = None
     private: bool = False
+    instance_admin: bool = False
     created_at: str = ""
 
 

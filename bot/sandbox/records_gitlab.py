@@ -24,7 +24,10 @@ class ProtectedBranch(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline(Record):
-    """A run of CI for a commit; `source` is `external` for one that statuses alone make up."""
+    """A run of CI for a commit; `source` is `external` for one that statuses alone make up.
+
+    `told` is the state that was last announced.
+    """
 
     iid: int
     sha: str
@@ -32,6 +35,7 @@ class Pipeline(Record):
     status: str
     source: str = "push"
     user_id: int
+    told: str = ""
     created_at: str = ""
     updated_at: str = ""
     started_at: str | None = None

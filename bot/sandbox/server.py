@@ -24,12 +24,16 @@ from bot.sandbox import (
     github_pulls,
     github_repos,
     gitlab_accounts,
+    gitlab_approvals,
     gitlab_branches,
+    gitlab_emoji,
     gitlab_files,
+    gitlab_hooks,
     gitlab_issues,
     gitlab_mr_lists,
     gitlab_mrs,
     gitlab_notes,
+    gitlab_pipelines,
     gitlab_projects,
     gitlab_statuses,
 )
@@ -40,6 +44,8 @@ from bot.sandbox.faults import Faults
 from bot.sandbox.githttp import GitHttp
 from bot.sandbox.github import GitHub
 from bot.sandbox.gitlab import GitLab
+from bot.sandbox.gitlab_merging import merge_what_waited
+from bot.sandbox.gitlab_payloads import GitLabWebhooks
 from bot.sandbox.gitlab_shapes_mr import GitLabShapes
 from bot.sandbox.hooks import Courier
 from bot.sandbox.limits import Limits
@@ -77,6 +83,10 @@ GITLAB_ROUTES = (
     *gitlab_mr_lists.ROUTES,
     *gitlab_mrs.ROUTES,
     *gitlab_notes.ROUTES,
+    *gitlab_approvals.ROUTES,
+    *gitlab_emoji.ROUTES,
+    *gitlab_pipelines.ROUTES,
+    *gitlab_hooks.ROUTES,
 )
 
 
@@ -161,10 +171,15 @@ async def start(
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     url = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
     shapes = GitHubShapes(world, url)
-    world.listeners.append(Webhooks(world, shapes).listen)
+    gitlab_shapes = GitLabShapes(world, url)
+    world.listeners += [
+        Webhooks(world, shapes).listen,
+        GitLabWebhooks(world, gitlab_shapes).listen,
+        lambda event: merge_what_waited(world, event),
+    ]
     dialects: list[Dialect] = [
         GitHub(world, shapes, ROUTES),
-        GitLab(world, GitLabShapes(world, url), GITLAB_ROUTES),
+        GitLab(world, gitlab_shapes, GITLAB_ROUTES),
     ]
     git = GitHttp(world, faults, thread)
     for dialect in dialects:

@@ -9,7 +9,8 @@ class Ways:
 
     `empty_pulls`: a pull request may have no commits of its own. `closes_emptied`: one whose
     head is pushed back into its base is closed. `closes_without_base`: so is one whose base
-    branch is deleted. `head_ref` may name `{number}` or `{iid}`.
+    branch is deleted. `resets_approvals`: a push takes them away, unless the project's settings
+    keep them. `head_ref` may name `{number}` or `{iid}`.
     """
 
     forge: str
@@ -20,6 +21,7 @@ class Ways:
     empty_pulls: bool
     closes_emptied: bool
     closes_without_base: bool
+    resets_approvals: bool
     missing: str
     no_read: str
     no_write: str
@@ -39,6 +41,7 @@ GITHUB = Ways(
     empty_pulls=False,
     closes_emptied=True,
     closes_without_base=True,
+    resets_approvals=False,
     missing="Repository not found.",
     no_read="Permission to {path}.git denied to {who}.",
     no_write="Permission to {path}.git denied to {who}.",
@@ -57,6 +60,7 @@ GITLAB = Ways(
     empty_pulls=True,
     closes_emptied=False,
     closes_without_base=False,
+    resets_approvals=True,
     missing=(
         "The project you were looking for could not be found or you don't have permission to"
         " view it."

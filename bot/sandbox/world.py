@@ -7,11 +7,12 @@ import re
 import secrets
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bot.sandbox.errors import Invalid, Missing
+from bot.sandbox.events import Event
 from bot.sandbox.git import Git, Person, valid_branch
 from bot.sandbox.groups import membership
 from bot.sandbox.records import (
@@ -33,18 +34,6 @@ from bot.sandbox.ways import GITHUB, Ways
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9_-])?")
 FORGE_LOGIN = "web-flow"
 """The account that commits when the forge itself merges."""
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something happened: what kind, which action, in which repository, by whom."""
-
-    kind: str
-    action: str | None
-    repo_id: int
-    actor_id: int
-    subject: int = 0
-    detail: Mapping[str, Any] = field(default_factory=dict)
 
 
 class World:
@@ -328,6 +317,8 @@ class World:
         base = "none" if repo.private else "read"
         if account is None:
             return base
+        if account.instance_admin:
+            return "admin"
         return max(base, membership(self, repo, account), key=ROLES.index)
 
     def may(self, repo: Repository, account: Account | None, role: str) -> bool:
@@ -342,6 +333,10 @@ class World:
         others = {name: held for name, held in current.collaborators.items() if name != login}
         given = others if role == "none" else {**others, login: role}
         self.store.put(replace(current, collaborators=given))
+        action = "updated" if login in current.collaborators else "added"
+        action = "removed" if role == "none" else action
+        detail = {"login": login, "role": role}
+        self.tell(Event("member", action, repo.id, repo.owner_id, detail=detail))
 
     # Branches and labels
 

@@ -8,36 +8,17 @@ from gitlab.exceptions import GitlabAuthenticationError, GitlabCreateError, Gitl
 from gitlab.v4.objects import ProjectMergeRequest
 
 from tests.sandbox.conftest import LAB, Forge
-
-
-def _topic(lab: Forge, name: str = "topic", text: str = "a: 2\nb: 1\nc: 1\n") -> None:
-    lab.project("bob", LAB).branches.create({"branch": name, "ref": "main"})
-    lab.do.commit(LAB, name, {"app.yaml": text}, "bob", f"Change on {name}")
-
-
-def _open(
-    lab: Forge, login: str = "bob", head: str = "topic", **fields: Any
-) -> ProjectMergeRequest:
-    given = {"source_branch": head, "target_branch": "main", "title": "Change a", **fields}
-    made = lab.project(login, LAB).mergerequests.create(given)
-    assert isinstance(made, ProjectMergeRequest)
-    return made
-
-
-def _as(lab: Forge, login: str, asked: ProjectMergeRequest) -> ProjectMergeRequest:
-    found = lab.project(login, LAB).mergerequests.get(asked.iid)
-    assert isinstance(found, ProjectMergeRequest)
-    return found
+from tests.sandbox.gitlab_steps import open_one, seen_by, topic
 
 
 def _status(lab: Forge, asked: ProjectMergeRequest) -> str:
-    return str(_as(lab, "bob", asked).detailed_merge_status)
+    return str(seen_by(lab, "bob", asked).detailed_merge_status)
 
 
 def test_a_merge_request_is_opened_with_all_that_it_was_given(lab: Forge) -> None:
-    _topic(lab)
+    topic(lab)
 
-    made = _open(lab, description="Because.", labels="promotion,to staging", squash=True)
+    made = open_one(lab, description="Because.", labels="promotion,to staging", squash=True)
 
     assert (made.iid, made.state, made.draft) == (1, "opened", False)
     assert (made.description, made.labels) == ("Because.", ["promotion", "to staging"])
@@ -46,30 +27,22 @@ def test_a_merge_request_is_opened_with_all_that_it_was_given(lab: Forge) -> Non
 
 
 def test_merge_requests_and_issues_are_counted_apart(lab: Forge) -> None:
-    _topic(lab)
-    lab.call(_issue, lab)
+    topic(lab)
+    lab.project("bob", LAB).issues.create({"title": "First"})
 
-    made = _open(lab)
+    made = open_one(lab)
 
     assert made.iid == 1
-
-
-def _issue(lab: Forge) -> None:
-    from bot.sandbox.pulls import open_issue  # noqa: PLC0415 -- on the store's thread
-
-    world = lab.sandbox.controls._world
-    repo = lab.sandbox.controls._repo(LAB)
-    open_issue(world, repo, lab.sandbox.controls._account("bob"), title="First")
 
 
 def test_a_second_one_of_the_same_branches_is_refused_by_the_number_of_the_first(
     lab: Forge,
 ) -> None:
-    _topic(lab)
-    _open(lab)
+    topic(lab)
+    open_one(lab)
 
     with pytest.raises(GitlabCreateError) as twin:
-        _open(lab, "mona")
+        open_one(lab, "mona")
 
     assert twin.value.response_code == 409
     said = "Another open merge request already exists for this source branch: !1"
@@ -88,10 +61,10 @@ def test_a_second_one_of_the_same_branches_is_refused_by_the_number_of_the_first
 def test_branches_that_are_not_there_are_refused(
     lab: Forge, fields: dict[str, str], status: int, said: str
 ) -> None:
-    _topic(lab)
+    topic(lab)
 
     with pytest.raises(GitlabCreateError) as refused:
-        _open(lab, **fields)
+        open_one(lab, **fields)
 
     assert refused.value.response_code == status
     assert said in str(refused.value.error_message)
@@ -99,8 +72,8 @@ def test_branches_that_are_not_there_are_refused(
 
 def test_lists_are_narrowed_by_branch_and_state_and_ordered(lab: Forge) -> None:
     for name in ("one", "two", "three"):
-        _topic(lab, name, f"a: {name}\nb: 1\nc: 1\n")
-        _open(lab, head=name, title=name)
+        topic(lab, name, f"a: {name}\nb: 1\nc: 1\n")
+        open_one(lab, head=name, title=name)
     first = lab.project("bob", LAB).mergerequests.get(1)
     first.state_event = "close"
     first.save()
@@ -148,19 +121,19 @@ def test_projects_come_by_keyset_without_a_count(lab: Forge) -> None:
 
 
 def test_a_merge_pinned_to_another_head_is_a_conflict(lab: Forge) -> None:
-    _topic(lab)
-    made = _open(lab)
+    topic(lab)
+    made = open_one(lab)
 
     with pytest.raises(GitlabMRClosedError) as conflict:
-        _as(lab, "mona", made).merge(sha="0" * 40)
+        seen_by(lab, "mona", made).merge(sha="0" * 40)
 
     assert conflict.value.response_code == 409
     assert made.sha in str(conflict.value.error_message)
 
 
 def test_a_merge_makes_gitlabs_commit_and_tells_it(lab: Forge) -> None:
-    _topic(lab)
-    made = _as(lab, "mona", _open(lab))
+    topic(lab)
+    made = seen_by(lab, "mona", open_one(lab))
 
     made.merge(sha=made.sha, should_remove_source_branch=True)
 
@@ -174,8 +147,8 @@ def test_a_merge_makes_gitlabs_commit_and_tells_it(lab: Forge) -> None:
 
 
 def test_a_message_of_ones_own_is_taken_as_it_is(lab: Forge) -> None:
-    _topic(lab)
-    made = _as(lab, "mona", _open(lab))
+    topic(lab)
+    made = seen_by(lab, "mona", open_one(lab))
 
     made.merge(merge_commit_message="Promote 1.2\n\nTested.")
 
@@ -184,9 +157,9 @@ def test_a_message_of_ones_own_is_taken_as_it_is(lab: Forge) -> None:
 
 
 def test_squashing_makes_one_commit_beside_the_merge(lab: Forge) -> None:
-    _topic(lab)
+    topic(lab)
     lab.do.commit(LAB, "topic", {"app.yaml": "a: 3\nb: 1\nc: 1\n"}, "bob", "And again")
-    made = _as(lab, "mona", _open(lab))
+    made = seen_by(lab, "mona", open_one(lab))
 
     made.merge(squash=True, squash_commit_message="All of it")
 
@@ -198,8 +171,8 @@ def test_squashing_makes_one_commit_beside_the_merge(lab: Forge) -> None:
 
 def test_a_fast_forward_project_moves_the_branch_to_the_head_itself(lab: Forge) -> None:
     lab.do.set_up(LAB, merge_method="ff")
-    _topic(lab)
-    made = _as(lab, "mona", _open(lab))
+    topic(lab)
+    made = seen_by(lab, "mona", open_one(lab))
 
     made.merge()
 
@@ -212,48 +185,48 @@ def test_a_linear_project_wants_a_rebase_first_and_does_it_on_request(
     lab: Forge, method: str
 ) -> None:
     lab.do.set_up(LAB, merge_method=method)
-    _topic(lab)
-    made = _open(lab)
+    topic(lab)
+    made = open_one(lab)
     lab.do.commit(LAB, "main", {"README.md": "# New\n"}, "mona", "Meanwhile")
 
     assert _status(lab, made) == "need_rebase"
     with pytest.raises(GitlabMRClosedError) as refused:
-        _as(lab, "mona", made).merge()
+        seen_by(lab, "mona", made).merge()
     assert refused.value.response_code == 422
     made.rebase()
 
-    rebased = _as(lab, "mona", made)
+    rebased = seen_by(lab, "mona", made)
     assert (rebased.detailed_merge_status, rebased.sha != made.sha) == ("mergeable", True)
     rebased.merge()
     assert rebased.state == "merged"
 
 
 def test_a_conflict_cannot_be_merged(lab: Forge) -> None:
-    _topic(lab)
-    made = _open(lab)
+    topic(lab)
+    made = open_one(lab)
     lab.do.commit(LAB, "main", {"app.yaml": "a: 3\nb: 1\nc: 1\n"}, "mona", "Meanwhile")
 
     with pytest.raises(GitlabMRClosedError) as refused:
-        _as(lab, "mona", made).merge()
+        seen_by(lab, "mona", made).merge()
 
     assert (_status(lab, made), refused.value.response_code) == ("conflict", 422)
-    assert _as(lab, "bob", made).has_conflicts
+    assert seen_by(lab, "bob", made).has_conflicts
 
 
 def test_a_draft_is_not_merged(lab: Forge) -> None:
-    _topic(lab)
-    made = _open(lab, title="Draft: Change a")
+    topic(lab)
+    made = open_one(lab, title="Draft: Change a")
 
     with pytest.raises(GitlabMRClosedError) as refused:
-        _as(lab, "mona", made).merge()
+        seen_by(lab, "mona", made).merge()
 
     assert (made.draft, _status(lab, made)) == (True, "draft_status")
     assert refused.value.response_code == 405
 
 
 def test_a_developer_may_not_merge_into_what_is_protected(lab: Forge) -> None:
-    _topic(lab)
-    made = _open(lab)
+    topic(lab)
+    made = open_one(lab)
 
     with pytest.raises(GitlabAuthenticationError) as refused:
         made.merge()
@@ -264,52 +237,52 @@ def test_a_developer_may_not_merge_into_what_is_protected(lab: Forge) -> None:
 def test_a_head_follows_its_branch_and_a_push_to_the_target_merges(
     lab: Forge, tmp_path: Path
 ) -> None:
-    _topic(lab)
-    made = _open(lab)
+    topic(lab)
+    made = open_one(lab)
     clone = lab.clone(tmp_path / "clone", "mona", LAB)
     clone.git("checkout", "-q", "topic")
     sha = clone.commit({"app.yaml": "a: 7\nb: 1\nc: 1\n"})
 
     clone.git("push", "-q", "origin", "topic")
-    followed = _as(lab, "bob", made)
+    followed = seen_by(lab, "bob", made)
     fetched = clone.git("ls-remote", "origin", "refs/merge-requests/1/head").split()[0]
     clone.git("push", "-q", "origin", "topic:main")
 
     assert (followed.sha, followed.state, fetched) == (sha, "opened", sha)
-    assert _as(lab, "bob", made).state == "merged"
+    assert seen_by(lab, "bob", made).state == "merged"
 
 
 def test_a_merge_request_outlives_its_target_and_not_its_source(lab: Forge) -> None:
-    _topic(lab)
+    topic(lab)
     lab.project("bob", LAB).branches.create({"branch": "release", "ref": "main"})
-    lasting = _open(lab, target_branch="release")
-    closing = _open(lab)
+    lasting = open_one(lab, target_branch="release")
+    closing = open_one(lab)
     project = lab.project("bob", LAB)
 
     project.branches.delete("release")
-    still = _as(lab, "bob", lasting).state
+    still = seen_by(lab, "bob", lasting).state
     project.branches.delete("topic")
 
-    assert (still, _as(lab, "bob", closing).state) == ("opened", "closed")
+    assert (still, seen_by(lab, "bob", closing).state) == ("opened", "closed")
 
 
 def test_one_without_commits_of_its_own_is_opened_but_not_merged(lab: Forge) -> None:
     lab.project("bob", LAB).branches.create({"branch": "empty", "ref": "main"})
 
-    made = _open(lab, head="empty")
+    made = open_one(lab, head="empty")
 
     assert (made.state, made.detailed_merge_status) == ("opened", "commits_status")
 
 
 def test_title_labels_target_and_state_are_changed(lab: Forge) -> None:
-    _topic(lab)
-    made = _open(lab, labels="old")
+    topic(lab)
+    made = open_one(lab, labels="old")
     made.title, made.add_labels, made.target_branch = "Other", ["new"], "development"
     made.remove_labels, made.state_event = ["old"], "close"
 
     made.save()
 
-    now = _as(lab, "bob", made)
+    now = seen_by(lab, "bob", made)
     assert (now.title, now.labels, now.target_branch, now.state) == (
         "Other",
         ["new"],
@@ -344,8 +317,8 @@ def test_a_fork_offers_its_branch_to_the_project_it_came_from(lab: Forge) -> Non
 
 
 def test_a_note_loses_the_lines_that_gitlab_takes_for_itself(lab: Forge) -> None:
-    _topic(lab)
-    made = _open(lab)
+    topic(lab)
+    made = open_one(lab)
 
     mixed = made.notes.create({"body": "Please.\n/promote production\n/lockstep status"})
     with pytest.raises(GitlabCreateError) as nothing:
@@ -357,8 +330,8 @@ def test_a_note_loses_the_lines_that_gitlab_takes_for_itself(lab: Forge) -> None
 
 
 def test_a_note_that_is_a_quick_action_does_it_and_is_not_kept(lab: Forge) -> None:
-    _topic(lab)
-    made = _open(lab)
+    topic(lab)
+    made = open_one(lab)
 
     answer = lab.gitlab("bob").http_request(
         "post",
@@ -367,18 +340,18 @@ def test_a_note_that_is_a_quick_action_does_it_and_is_not_kept(lab: Forge) -> No
     )
 
     assert (answer.status_code, answer.json()["summary"]) == (202, ["Closed this merge request."])
-    assert _as(lab, "bob", made).state == "closed"
+    assert seen_by(lab, "bob", made).state == "closed"
     assert made.notes.list(get_all=True) == []
 
 
 def test_commands_in_code_and_quotes_are_text(lab: Forge) -> None:
-    _topic(lab)
+    topic(lab)
     body = "```\n/close\n```\n>>>\n/close\n>>>\n> /close"
 
-    made = _open(lab)
+    made = open_one(lab)
 
     assert made.notes.create({"body": body}).body == body
-    assert _as(lab, "bob", made).state == "opened"
+    assert seen_by(lab, "bob", made).state == "opened"
 
 
 def test_a_status_is_set_listed_and_moves_only_forward(lab: Forge) -> None:
