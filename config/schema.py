@@ -151,22 +151,3 @@ class Config(Model):
     def source_of(self, environment: Environment) -> Environment | None:
         """Return what `environment` is promoted from; the first has none."""
         return self.environment(environment.source) if environment.source else None
-
-    @property
-    def remarks(self) -> tuple[str, ...]:
-        """What is allowed and hardly meant, a sentence each: roles that nobody holds."""
-        gates = [environment.gates for environment in self.environments]
-        gates += [rule.gates for rule in self.rules]
-        asked = dict.fromkeys(role for each in gates for role in each.sign_offs)
-        trusted = tuple(
-            f"nobody may override by the role {named(role)}, since `roles` does not say who it is"
-            f"{suggest(role, self.roles)}"
-            for role in self.override
-            if role not in self.roles
-        )
-        return trusted + tuple(
-            f"nobody can sign off for {named(role)}, since `roles` does not say who it is"
-            f"{suggest(role, self.roles)}"
-            for role in asked
-            if role not in self.roles
-        )

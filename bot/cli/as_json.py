@@ -5,6 +5,7 @@ A value that does not exist is left out: absent is not null.
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,10 @@ from bot.decisions.verdicts import GateResult
 from bot.engine.candidate import Plan
 from bot.engine.drift import Comparison
 from bot.model import Change, Commit, Head
+from bot.policies.checked import Checked, Tested
+from config.load import ConfigError
+from config.organisation import Organisation
+from config.schema import Config
 
 VERSION = 1
 
@@ -58,6 +63,70 @@ def plan_document(plan: Plan, gates: Sequence[GateResult]) -> str:
             "gates": [_gate(result) for result in gates],
         }
     )
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedFile:
+    """A file that `lockstep check` looked at; `model` is None where it does not load."""
+
+    name: str
+    model: Config | Organisation | None
+    checked: Checked
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether nothing is wrong with it."""
+        return not self.checked.errors and not self.checked.failed
+
+
+def check_document(files: Sequence[CheckedFile]) -> str:
+    """Return the document of `lockstep check --json`."""
+    return _dumped(
+        {
+            "version": VERSION,
+            "valid": all(file.is_valid for file in files),
+            "files": [
+                {
+                    "file": file.name,
+                    "valid": file.is_valid,
+                    "errors": [_place(error) for error in file.checked.errors],
+                    "remarks": [_place(remark) for remark in file.checked.remarks],
+                    "tests": [_test(test) for test in file.checked.tests],
+                }
+                for file in files
+            ],
+        }
+    )
+
+
+def _place(error: ConfigError) -> dict[str, Any]:
+    return {
+        "line": error.line,
+        "column": error.column,
+        "path": error.path,
+        "message": error.message,
+    }
+
+
+def _test(tested: Tested) -> dict[str, Any]:
+    outcome = tested.outcome
+    return {
+        "name": outcome.test.name,
+        "line": tested.place.line,
+        "column": tested.place.column,
+        "passed": not outcome.differences,
+        "rules": list(outcome.policy.rules),
+        "differences": [
+            {
+                "what": difference.what,
+                "line": place.line,
+                "column": place.column,
+                "expected": difference.expected,
+                "actual": difference.actual,
+            }
+            for difference, place in zip(outcome.differences, tested.places, strict=True)
+        ],
+    }
 
 
 def _gate(result: GateResult) -> dict[str, Any]:

@@ -1,69 +1,169 @@
-"""`lockstep check`: every error in `.lockstep.yaml`, with line and column."""
+"""`lockstep check`: all that is wrong with `.lockstep.yaml`, with line and column."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
+from bot.cli.as_json import CheckedFile, check_document
 from bot.cli.local import (
     config_option,
     decoded,
+    json_option,
+    parsed_policy,
     pinned,
+    policy_option,
+    printable,
     read_file,
     repository_argument,
     repository_at,
 )
 from bot.cli.main import Failure
 from bot.engine.drift import CONFIGURATION
+from bot.policies.checked import Checked, Tested, check_organisation
+from bot.policies.checked import check as check_configuration
 from bot.repository import Repository
-from config.load import ConfigErrors, load
+from config.load import ConfigErrors, read
+from config.organisation import POLICY_FILE, Organisation
 from config.schema import Config
 from config.suggest import suggest
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """The files to check, by what messages call them; either may be missing."""
+
+    configuration: tuple[str, bytes] | None = None
+    organisation: tuple[str, bytes] | None = None
 
 
 @click.command()
 @repository_argument
 @config_option
-def check(repository: str, config_file: Path | None) -> int:
-    """Check REPO's configuration (here, if left out): every error at once.
+@policy_option
+@json_option
+def check(
+    repository: str, config_file: Path | None, policy_files: tuple[Path, ...], *, as_json: bool
+) -> int:
+    """Check REPO's configuration (here, if left out): every error at once, and its tests.
 
     Looks at `--config FILE`, else at the file in the work tree, which is what you are
-    about to commit, else at the one on the default branch, which is in force.
+    about to commit, else at the one on the default branch, which is in force. Where the work
+    tree has an organisation's `lockstep-policy.yaml`, that is checked too.
     """
+    inherited = [parsed_policy(path) for path in policy_files]
     if config_file is not None:
-        _checked(str(config_file), read_file(config_file))
-        return 0
+        return _report(
+            _check(_Files((str(config_file), read_file(config_file))), inherited), as_json=as_json
+        )
     # CI looks at a pull request in a clone of one commit, and no history is asked for.
     with repository_at(repository, even_shallow=True) as opened:
         in_force, text = pinned(opened)
-        top = opened.work_tree(repository)
-        if top is not None and (top / CONFIGURATION).is_file():
-            name, found = str(top / CONFIGURATION), read_file(top / CONFIGURATION)
-        elif text is not None:
-            name, found = in_force, text
+        files = _files(opened, repository, in_force, text)
+        checked = _check(files, inherited)
+        code = _report(checked, as_json=as_json)
+        if code == 0 and files.configuration is not None and not as_json:
+            if files.configuration[1] != text:
+                click.echo(f"lockstep: it is not what is in force: {in_force} differs", err=True)
+            for one in checked:
+                if isinstance(one.model, Config):
+                    _say_missing_branches(opened, one.model)
+        return code
+
+
+def _files(opened: Repository, repository: str, in_force: str, text: bytes | None) -> _Files:
+    top = opened.work_tree(repository)
+    organisation = None
+    if top is not None and (top / POLICY_FILE).is_file():
+        organisation = (str(top / POLICY_FILE), read_file(top / POLICY_FILE))
+    if top is not None and (top / CONFIGURATION).is_file():
+        return _Files((str(top / CONFIGURATION), read_file(top / CONFIGURATION)), organisation)
+    if text is None and organisation is None:
+        raise Failure(
+            f"there is no {CONFIGURATION} in {repository} nor on its default branch; "
+            "`lockstep init` proposes one"
+        )
+    return _Files((in_force, text) if text is not None else None, organisation)
+
+
+def _check(files: _Files, inherited: Sequence[Organisation]) -> list[CheckedFile]:
+    now = datetime.now(UTC)  # noqa: TID251 -- the command line is where time comes in
+    found = []
+    if files.configuration is not None:
+        name, text = files.configuration
+        try:
+            own = read(decoded(name, text), Config)
+        except ConfigErrors as errors:
+            found.append(CheckedFile(name, None, Checked(errors.errors)))
         else:
-            raise Failure(
-                f"there is no {CONFIGURATION} in {repository} nor on its default branch; "
-                "`lockstep init` proposes one"
-            )
-        config = _checked(name, found)
-        if found != text:
-            click.echo(f"lockstep: it is not what is in force: {in_force} differs", err=True)
-        _say_missing_branches(opened, config)
+            complete = bool(inherited) or own.model.inherit is None
+            checked = check_configuration(own, inherited, now, complete=complete)
+            found.append(CheckedFile(name, own.model, checked))
+    if files.organisation is not None:
+        name, text = files.organisation
+        try:
+            theirs = read(decoded(name, text), Organisation)
+        except ConfigErrors as errors:
+            found.append(CheckedFile(name, None, Checked(errors.errors)))
+        else:
+            complete = bool(inherited) or theirs.model.inherit is None
+            checked = check_organisation(theirs, inherited, complete=complete)
+            found.append(CheckedFile(name, theirs.model, checked))
+    return found
+
+
+def _report(files: Sequence[CheckedFile], *, as_json: bool) -> int:
+    if as_json:
+        click.echo(check_document(files))
+        return 0 if all(file.is_valid for file in files) else 1
+    for file in files:
+        _print(file)
+    wrong = [_counted(file) for file in files if not file.is_valid]
+    if wrong:
+        raise Failure("; ".join(wrong))
     return 0
 
 
-def _checked(name: str, text: bytes) -> Config:
-    try:
-        config = load(decoded(name, text))
-    except ConfigErrors as errors:
-        for error in errors.errors:
-            click.echo(f"{name}:{error}")
-        count = len(errors.errors)
-        raise Failure(f"{name} has {count} {'error' if count == 1 else 'errors'}") from errors
-    click.echo(f"{name} is valid")
-    for remark in config.remarks:
-        click.echo(f"lockstep: {remark}", err=True)
-    return config
+def _print(file: CheckedFile) -> None:
+    checked = file.checked
+    for error in checked.errors:
+        click.echo(f"{file.name}:{error}")
+    for test in checked.failed:
+        _print_test(file.name, test)
+    if file.is_valid:
+        count = len(checked.tests)
+        tests = f"; {count} test{'s pass' if count > 1 else ' passes'}" if count else ""
+        click.echo(f"{file.name} is valid{tests}")
+    for remark in checked.remarks:
+        click.echo(f"lockstep: {file.name}:{remark}", err=True)
+
+
+def _print_test(name: str, test: Tested) -> None:
+    """Print a test that failed: what differs, where that is expected, and what asked for it."""
+    place = test.place
+    title = printable(test.outcome.test.name)
+    click.echo(f"{name}:{place.line}:{place.column}: the test `{title}` fails")
+    for difference, where in zip(test.outcome.differences, test.places, strict=True):
+        click.echo(f"    {difference.what} (line {where.line})")
+        click.echo(f"      - expected  {printable(difference.expected)}")
+        click.echo(f"      + found     {printable(difference.actual)}")
+        for why in test.outcome.policy.needed.because.get(difference.what, ()):
+            click.echo(f"        because {printable(why)}")
+    rules = ", ".join(test.outcome.policy.rules) or "none"
+    click.echo(f"    rules that apply: {printable(rules)}")
+
+
+def _counted(file: CheckedFile) -> str:
+    errors, failed = len(file.checked.errors), len(file.checked.failed)
+    parts = []
+    if errors:
+        parts.append(f"has {errors} {'error' if errors == 1 else 'errors'}")
+    if failed:
+        fail = "fails" if failed == 1 else "fail"
+        parts.append(f"{failed} of its {len(file.checked.tests)} tests {fail}")
+    return f"{file.name} {' and '.join(parts)}" if errors else f"{file.name}: {parts[0]}"
 
 
 def _say_missing_branches(repository: Repository, config: Config) -> None:

@@ -12,7 +12,8 @@ from bot.engine.drift import CONFIGURATION
 from bot.engine.objects import MissingObject
 from bot.model import Head
 from bot.repository import Repository, RepositoryError, leave_hook
-from config.load import ConfigErrors, load
+from config.load import ConfigErrors, load, load_organisation
+from config.organisation import Organisation
 from config.schema import Config, Environment
 from config.suggest import suggest
 
@@ -23,6 +24,14 @@ config_option = click.option(
     metavar="FILE",
     type=click.Path(path_type=Path),
     help=f"Read the configuration from FILE, not from {CONFIGURATION} on the default branch.",
+)
+policy_option = click.option(
+    "--policy",
+    "policy_files",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="An organisation's policy that it inherits, nearest first, if more than one.",
 )
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."
@@ -118,6 +127,17 @@ def parsed(name: str, text: bytes) -> Config:
         raise Failure(
             "the configuration is not valid\n"
             + "\n".join(f"{name}:{error}" for error in errors.errors)
+        ) from errors
+
+
+def parsed_policy(path: Path) -> Organisation:
+    """Return an organisation's policy. Raises `Failure` with every error, a line each."""
+    try:
+        return load_organisation(decoded(str(path), read_file(path)))
+    except ConfigErrors as errors:
+        raise Failure(
+            "the organisation's policy is not valid\n"
+            + "\n".join(f"{path}:{error}" for error in errors.errors)
         ) from errors
 
 

@@ -38,11 +38,15 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Gates and where they stand; `environments` are those that they may apply to."""
+    """Gates and where they stand; `environments` are those that they may apply to.
+
+    Whoever attaches them may do so for some of these alone, where they are `attached`.
+    """
 
     loc: Loc
     gates: Gates
     environments: tuple[Environment, ...]
+    attached: bool = False
 
 
 def findings(policies: Policies, now: datetime, *, complete: bool = True) -> Findings:
@@ -86,9 +90,9 @@ def _places(layer: Layer, config: Config | None) -> Iterator[_Place]:
         into = tuple(e for e in targets if not names or e.name in names)
         yield _Place(("rules", index), rule.gates, into)
     for name, bundle in layer.bundles.items():
-        yield _Place(("bundles", name), bundle.gates, targets)
+        yield _Place(("bundles", name), bundle.gates, targets, attached=True)
     for loc, asks in _values_of_facts(layer):
-        yield _Place(loc, asks.gates, targets)
+        yield _Place(loc, asks.gates, targets, attached=True)
 
 
 def _values_of_facts(layer: Layer) -> Iterator[tuple[Loc, Asks]]:
@@ -171,7 +175,7 @@ def _never_open(here: Sequence[_Place], policies: Policies, now: datetime) -> It
             if _ever([place.gates.windows, *_times_of(environment, policies)[0]], (), now)
         ]
         shut = [e.name for e in place.environments if e not in open_for]
-        if shut and not open_for:
+        if shut and not (place.attached and open_for):
             yield Problem(
                 (*place.loc, "gates", "windows"),
                 f"these windows never open while those of {', '.join(map(named, shut))} do; let "

@@ -11,8 +11,9 @@ from tests.world import World
 def test_a_valid_file_on_the_default_branch_is_said_to_be(
     world: World, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    alone = "`qa` is carol alone: what carol writes, nobody can sign off"
     assert lockstep(capfd, "check", world.directory) == Answer(
-        0, "HEAD:.lockstep.yaml is valid\n", ""
+        0, "HEAD:.lockstep.yaml is valid\n", f"lockstep: HEAD:.lockstep.yaml:8:13: {alone}\n"
     )
 
 
@@ -35,7 +36,7 @@ def test_every_error_is_printed_with_line_and_column(
     assert answer.err == f"lockstep: {file} has 2 errors\n"
 
 
-def test_a_role_that_nobody_holds_is_remarked_on_and_no_error(
+def test_a_role_that_nobody_holds_is_an_error_at_its_place(
     world: World, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "sample.yaml"
@@ -44,8 +45,10 @@ def test_a_role_that_nobody_holds_is_remarked_on_and_no_error(
 
     answer = lockstep(capfd, "check", world.directory, "--config", file)
 
-    assert (answer.code, answer.out) == (0, f"{file} is valid\n")
-    assert "nobody can sign off for `compliance`" in answer.err
+    nobody = "nobody can sign off for `compliance`, since `roles` does not say who it is"
+    assert (answer.code, answer.out) == (1, f"{file}:13:29: {nobody}\n")
+    assert answer.err.startswith(f"lockstep: {file}:8:13: `qa` is carol alone")
+    assert answer.err.endswith(f"lockstep: {file} has 1 error\n")
 
 
 def test_the_work_tree_is_checked_and_what_is_in_force_is_named(
@@ -105,3 +108,124 @@ def test_a_clone_of_one_commit_such_as_ci_has_can_be_checked(
     answer = lockstep(capfd, "check", clone)
 
     assert (answer.code, answer.out) == (0, f"{clone}/.lockstep.yaml is valid\n")
+
+
+TESTED = """\
+rules:
+  - {name: money, when: {paths: ["payments/**"]}, gates: {approvals: 2}}
+tests:
+  - name: money needs three
+    environment: production
+    change: [{path: payments/card.yaml, key: limit, old: 1, new: 2}]
+    expect:
+      gates: {approvals: 3}
+  - name: and nothing else does
+    environment: production
+    change: [{path: app.yaml, key: image, old: v1, new: v2}]
+    expect: {rules: []}
+"""
+
+
+def test_a_test_that_fails_is_shown_with_what_was_expected_and_what_was_found(
+    world: World, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "tested.yaml"
+    file.write_text(CONFIGURATION + TESTED)
+
+    answer = lockstep(capfd, "check", world.directory, "--config", file)
+
+    assert (answer.code, answer.out) == (
+        1,
+        (
+            f"{file}:14:5: the test `money needs three` fails\n"
+            "    approvals (line 18)\n"
+            "      - expected  3\n"
+            "      + found     2\n"
+            "        because payments/card.yaml:limit changed\n"
+            "    rules that apply: money\n"
+        ),
+    )
+    assert answer.err.endswith(f"lockstep: {file}: 1 of its 2 tests fails\n")
+
+
+def test_tests_that_pass_are_counted(
+    world: World, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "tested.yaml"
+    file.write_text(CONFIGURATION + TESTED.replace("approvals: 3", "approvals: 2"))
+
+    answer = lockstep(capfd, "check", world.directory, "--config", file)
+
+    assert (answer.code, answer.out) == (0, f"{file} is valid; 2 tests pass\n")
+
+
+def test_json_has_every_error_remark_and_test_with_its_place(
+    world: World, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "tested.yaml"
+    file.write_text(CONFIGURATION + TESTED)
+
+    answer = lockstep(capfd, "check", world.directory, "--config", file, "--json")
+
+    (checked,) = answer.document["files"]
+    assert (answer.code, answer.document["valid"], checked["errors"]) == (1, False, [])
+    assert [(one["line"], one["path"]) for one in checked["remarks"]] == [(8, "roles.qa")]
+    assert [(one["name"], one["passed"]) for one in checked["tests"]] == [
+        ("money needs three", False),
+        ("and nothing else does", True),
+    ]
+    assert checked["tests"][0]["differences"] == [
+        {"what": "approvals", "line": 18, "column": 26, "expected": "3", "actual": "2"}
+    ]
+
+
+ACME = """\
+version: 1
+environments:
+  - {names: [production], gates: {approvals: 2}}
+roles: {security: [sam, sue]}
+tests:
+  - name: production needs two everywhere
+    environment: production
+    change: [{path: any.yaml}]
+    expect: {gates: {approvals: 2}}
+"""
+
+
+def test_what_asks_for_less_than_the_organisation_is_an_error(
+    world: World, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file, policy = tmp_path / "own.yaml", tmp_path / "acme.yaml"
+    policy.write_text(ACME)
+    file.write_text(
+        CONFIGURATION.replace("gates: {sign_offs: [qa]}", "gates: {approvals: 1}").replace(
+            "roles: {", "inherit: acme/policy\nroles: {security: [mallory, max], "
+        )
+    )
+
+    answer = lockstep(capfd, "check", world.directory, "--config", file, "--policy", policy)
+
+    assert answer.code == 1
+    assert answer.out == (
+        f"{file}:7:57: the organisation's policy asks for 2, and 1 is less strict; a repository "
+        "may only ask for more, so leave it out\n"
+        f"{file}:9:9: the organisation's policy says who holds it; `security` cannot be said anew "
+        "here, so leave it out or take another name\n"
+    )
+
+
+def test_an_organisations_own_file_is_checked_and_its_tests_are_run(
+    world: World, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    clone = tmp_path / "clone"
+    world.git("clone", "--quiet", str(world.directory), str(clone))
+    (clone / "lockstep-policy.yaml").write_text(
+        ACME.replace("approvals: 2}}\nroles", "soak: 1}}\nroles")
+    )
+    broken = lockstep(capfd, "check", clone)
+    (clone / "lockstep-policy.yaml").write_text(ACME)
+    sound = lockstep(capfd, "check", clone)
+
+    assert (broken.code, sound.code) == (1, 0)
+    assert f"{clone}/lockstep-policy.yaml:3:41: `1` needs a unit" in broken.out
+    assert f"{clone}/lockstep-policy.yaml is valid; 1 test passes\n" in sound.out

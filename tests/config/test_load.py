@@ -142,14 +142,6 @@ def test_off_without_quotes_is_off_though_yaml_reads_it_as_false() -> None:
     assert load(PRODUCTION + "back_merge: off\n").back_merge == "off"
 
 
-def test_a_role_that_nobody_holds_is_remarked_on_and_no_error() -> None:
-    rules = "rules: [{when: {paths: [x]}, gates: {sign_offs: [qa, qas]}}]\nroles: {qa: [alice]}\n"
-
-    assert load(PRODUCTION + rules).remarks == (
-        "nobody can sign off for `qas`, since `roles` does not say who it is; did you mean `qa`?",
-    )
-
-
 def test_the_first_environment_has_no_source() -> None:
     text = PRODUCTION.replace("branch: development", "branch: development\n    from: production")
 

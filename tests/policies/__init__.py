@@ -1,0 +1,1 @@
+"""Policies applied to git, and what can be known of them beforehand."""
