@@ -103,12 +103,22 @@ def run_git(
     environment: Mapping[str, str] | None = None,
 ) -> bytes:
     """Run git in `directory` and return what it prints. Raises `RepositoryError`."""
+    return run_git_aloud(*arguments, directory=directory, stdin=stdin, environment=environment)[0]
+
+
+def run_git_aloud(
+    *arguments: str,
+    directory: Path | str = ".",
+    stdin: bytes = b"",
+    environment: Mapping[str, str] | None = None,
+) -> tuple[bytes, str]:
+    """Return also what git, and a remote's hooks, said beside. Raises `RepositoryError`."""
     status, output, complaint = _execute(
         arguments, directory=directory, stdin=stdin, environment=environment or {}
     )
     if status != 0:
         raise RepositoryError(_reason(complaint))
-    return output
+    return output, complaint
 
 
 def _execute(

@@ -108,6 +108,59 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def git_url(text: str) -> str:
+    """Return `text`, without a slash at its end, where git may be sent there with a token.
+
+    No option, and none of the transports that run a command.
+    """
+    if re.search(r"[\s\x00-\x1f\x7f]|::", text) or text.startswith("-"):
+        raise ValueError(f"{named(text)} is not an address that git is sent to from here")
+    if text.startswith(("http://", "https://")):
+        return url(text)
+    scheme, separator, rest = text.partition("://")
+    if separator:
+        known = {"ssh": r"([A-Za-z0-9_.+-]+@)?[A-Za-z0-9][^/@]*/.+", "file": r"/.+"}
+        form, where = known.get(scheme, r"(?!)"), rest
+    else:
+        form = r"/.*|[A-Za-z0-9_][A-Za-z0-9_.+-]*@[A-Za-z0-9][A-Za-z0-9.-]*:[^-].*"
+        where = text
+    if not re.fullmatch(form, where):
+        raise ValueError(
+            f"{named(text)} is none of a full path, `https://…`, `ssh://…` and `user@host:path`"
+        )
+    return text.rstrip("/")
+
+
+def git_repositories(text: str) -> tuple[tuple[str, str], ...]:
+    """Return the addresses of repositories by name, of `name=address` parted by white space."""
+    found: dict[str, str] = {}
+    for part in re.split(r"[\s,]+", text.strip(", \n\t")):
+        name, separator, where = part.partition("=")
+        if not separator or not re.fullmatch(r"[\w.-]+(/[\w.-]+)+", name, re.ASCII):
+            raise ValueError(
+                f"{named(part)} does not say which repository is where, as "
+                "`acme/shop=/srv/git/shop.git` does"
+            )
+        found[name] = git_url(where)
+    return tuple(found.items())
+
+
+def login(text: str) -> str:
+    """Return `text` where a git server can know somebody by it."""
+    if not re.fullmatch(r"[^\s\x00-\x1f\x7f:]{1,100}", text):
+        raise ValueError(f"{named(text)} is no login: it has a space or a colon in it")
+    return text
+
+
+def domains(text: str) -> tuple[str, ...]:
+    """Return the domains in `text`, parted by commas or white space, in small letters."""
+    found = tuple(part for part in re.split(r"[\s,]+", text.casefold()) if part)
+    for domain in found:
+        if not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)*", domain):
+            raise ValueError(f"{named(domain)} is not a domain, such as `example.com`")
+    return found
+
+
 def token(text: str) -> SecretStr:
     """Return the token that `text` is; no sentence quotes it."""
     if not re.fullmatch(r"[\x21-\x7e]+", text):

@@ -72,6 +72,14 @@ class Settings(BaseModel):
     gitlab_url: Url = "https://gitlab.com"
     gitlab_token: Token | None = None
     gitlab_webhook_secret: SecretStr | None = None
+    git_url: Annotated[str, BeforeValidator(addresses.git_url)] | None = None
+    git_repositories: Annotated[
+        tuple[tuple[str, str], ...], BeforeValidator(addresses.git_repositories)
+    ] = ()
+    git_user: Annotated[str, BeforeValidator(addresses.login)] = "lockstep-bot"
+    git_token: Token | None = None
+    git_email_domains: Annotated[tuple[str, ...], BeforeValidator(addresses.domains)] = ()
+    git_webhook_secret: SecretStr | None = None
     content_per_minute: Annotated[int, BeforeValidator(addresses.some)] = 75
     content_per_hour: Annotated[int, BeforeValidator(addresses.some)] = 480
     repositories: Annotated[tuple[str, ...], BeforeValidator(addresses.patterns)] = ()
@@ -97,6 +105,11 @@ class Settings(BaseModel):
         keys = self.temporal_encryption_keys
         return tuple(keys.get_secret_value().split(",")) if keys else ()
 
+    @property
+    def serves_git(self) -> bool:
+        """Whether repositories of plain git servers are served."""
+        return self.git_url is not None or bool(self.git_repositories)
+
     def serves(self, repository: str) -> bool:
         """Whether `repository`, as ``owner/name``, is one of those that are asked for."""
         patterns = (path_pattern(pattern.casefold()) for pattern in self.repositories)
@@ -111,6 +124,8 @@ SECRETS = (
     "github_webhook_secret",
     "gitlab_token",
     "gitlab_webhook_secret",
+    "git_token",
+    "git_webhook_secret",
 )
 
 
@@ -297,16 +312,37 @@ def _forges(fields: set[str], part: Part) -> Iterator[str]:
         yield f"{_names(*app)} go together; set both, or use {_names('github_token')}"
     github = _forge("GitHub", fields, part, {"github_token", *app})
     gitlab = _forge("GitLab", fields, part, {"gitlab_token"})
-    if github is None and gitlab is None:
+    git = _git(fields)
+    if github is None and gitlab is None and git is None:
         needs = {"webhook": ["webhook_secret"], "worker": ["token"]}
         both = ["token", "webhook_secret"]
         sets = [
             _names(*(f"{forge}_{name}" for name in needs.get(part, both)))
             for forge in ("github", "gitlab")
         ]
-        yield f"no forge is configured; set {sets[0]}, or {sets[1]}"
+        sets.append(_names("git_repositories", "git_webhook_secret"))
+        yield f"no forge is configured; set {', or '.join(sets)}"
     yield from github or []
     yield from gitlab or []
+    yield from git or []
+
+
+def _git(fields: set[str]) -> list[str] | None:
+    """Return what plain git servers lack; the secret also tells a worker whom to believe."""
+    if not any(field.startswith("git_") for field in fields):
+        return None
+    lacks = []
+    if not fields & {"git_url", "git_repositories"}:
+        lacks.append(
+            "git is configured without a repository; set "
+            f"{_names('git_repositories')}, or {_names('git_url')}"
+        )
+    if "git_webhook_secret" not in fields:
+        lacks.append(
+            "git is configured without the secret of its hooks, so anybody could speak in "
+            f"anybody's name; set {_names('git_webhook_secret')} to what the hook's file has"
+        )
+    return lacks
 
 
 def _forge(forge: str, fields: set[str], part: Part, credentials: set[str]) -> list[str] | None:

@@ -156,6 +156,9 @@ def _changed(changed: PullRequestChanged, routed: Routed) -> None:
 
 def _pushed(branch: str, by: str | None, default_branch: str | None, routed: Routed) -> None:
     if branch.startswith(_OURS):
+        # Where there is no forge, nothing else tells that somebody gave one up.
+        if branch.startswith(_BACK_MERGES) and not _is_ours(by, routed):
+            routed.drift = True
         for promotion in routed.state.open:
             if promotion.branch == branch and not _is_ours(by, routed):
                 add(routed, promotion, News(pull_request=True))

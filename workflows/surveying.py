@@ -115,7 +115,7 @@ class _Survey:
         for comment in self.request.comments:
             self._answer(config, comment)
         for wish in list(self.remembered):
-            if wish.number in self.request.merged:
+            if wish.number in self.request.merged or self._was_merged(wish):
                 self.remembered.remove(wish)
                 self._promise(config, wish)
         for environment in config.environments:
@@ -140,6 +140,15 @@ class _Survey:
 
     def _rolling(self, name: str) -> OpenPromotion | None:
         return self.open.get(f"rollback/{name}")
+
+    def _was_merged(self, wish: Remembered) -> bool:
+        """Whether what a wish waits for is merged, where no event tells: git knows pushes alone."""
+        if self.site.key.forge != "git":
+            return False
+        try:
+            return self.site.forge.pull_request(self.site.name, wish.number).state == "merged"
+        except NotFound:
+            return False
 
     def _is_due(self, schedule: Schedule) -> bool:
         looked = self.request.looked
@@ -277,7 +286,11 @@ class _Survey:
         source = known.get(name)
         own = name in self.open and self.open[name].number == comment.number
         if comment.on_pull_request and source is not None and not own:
-            request = self.site.forge.pull_request(self.site.name, comment.number)
+            try:
+                request = self.site.forge.pull_request(self.site.name, comment.number)
+            except NotFound:
+                # On a plain git server a person names the number: it may be of an issue.
+                return self._promote(config, name, comment.author)
             if request.state == "open" and request.base_branch != source.branch:
                 return replies.not_into_its_source(
                     request.base_branch, name, source.name, self.site.words

@@ -14,20 +14,34 @@ from typing import Any
 import click
 
 _COMMANDS = {
+    "approve": "Approve what a promotion proposes, on a plain git server.",
     "check": "Check `.lockstep.yaml`: every error at once, with line and column.",
     "demo": "Watch a change travel to production, on this machine alone.",
     "drift": "Show what differs between the environments, value by value.",
+    "hook": "Print the hooks to install on a plain git server.",
     "init": "Look at a repository's branches and propose a `.lockstep.yaml`.",
     "plan": "Show what a promotion would do, what it holds back, and its gates.",
     "promote": "Start a promotion, as `/promote` does.",
+    "report-check": "Report what CI has found, on a plain git server.",
+    "requests": "Show the bot's open pull requests, on a plain git server.",
     "sandbox": "Run a local stand-in for GitHub, to play with and to test against.",
+    "say": "Speak to the bot as in a comment, on a plain git server.",
     "serve": "Run the server: receiver and worker in one process.",
+    "sign-off": "Sign a promotion off for a role, on a plain git server.",
     "status": "Show the open promotions, and what each waits for.",
     "webhook": "Run the receiver alone, one of many.",
     "worker": "Run a worker alone, one of many.",
 }
 # Commands that live together; any other has a module of its name.
-_MODULES = {"webhook": "serve", "worker": "serve"}
+_MODULES = {
+    "approve": "speaking",
+    "report-check": "speaking",
+    "requests": "speaking",
+    "say": "speaking",
+    "sign-off": "speaking",
+    "webhook": "serve",
+    "worker": "serve",
+}
 
 
 class Failure(click.ClickException):
@@ -45,7 +59,7 @@ class _Lazy(click.Group):
         if cmd_name not in _COMMANDS:
             return super().get_command(ctx, cmd_name)
         module = import_module(f"bot.cli.{_MODULES.get(cmd_name, cmd_name)}")
-        command = getattr(module, cmd_name)
+        command = getattr(module, cmd_name.replace("-", "_"))
         assert isinstance(command, click.Command)  # noqa: S101 -- each module defines its own name
         return command
 

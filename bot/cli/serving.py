@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
+    ExitStack,
     asynccontextmanager,
     contextmanager,
 )
@@ -21,10 +23,14 @@ from bot.cli.main import Failure
 from bot.forges.budget import Limits
 from bot.forges.forge import Forge, Unauthorized
 from bot.forges.github import GitHub
+from bot.forges.plain import PlainGit
+from bot.forges.plain_servers import Account, Served, is_full_name
 from config.settings import Settings
 from webhook.app import app, monitoring
 from webhook.dispatch import Dispatcher, Signals, TemporalSignals
 from webhook.events import Delivery, RepositoryRef
+from webhook.git import GitReader
+from webhook.reading import Reader
 from workflows import worker as workers
 from workflows.embedded import embedded_server, running_server
 from workflows.payloads import data_converter
@@ -39,11 +45,38 @@ def forges(settings: Settings) -> Iterator[dict[str, Forge]]:
     """Give the forges that the settings speak of, by name. Raises `Failure`."""
     if settings.gitlab_token is not None:
         raise Failure("GitLab is not served by this version yet; remove LOCKSTEP_GITLAB_TOKEN")
-    github = _github(settings)
-    try:
-        yield {"github": github}
-    finally:
-        github.close()
+    with ExitStack() as opened:
+        known: dict[str, Forge] = {}
+        if settings.github_token is not None or settings.github_app_id is not None:
+            github = _github(settings)
+            opened.callback(github.close)
+            known["github"] = github
+        if settings.serves_git:
+            git = _git(settings)
+            opened.callback(git.close)
+            known["git"] = git
+        if not known:
+            raise Failure("no forge is configured")
+        yield known
+
+
+def _git(settings: Settings) -> PlainGit:
+    secret, token = settings.git_webhook_secret, settings.git_token
+    if secret is None:
+        raise Failure("git is configured without the secret of its hooks")
+    # Nobody is there to be asked for a password, or whether a host is known.
+    os.environ.setdefault("GIT_SSH_COMMAND", "ssh -o BatchMode=yes -o ConnectTimeout=20")
+    listed = tuple(one for one in settings.repositories if is_full_name(one))
+    return PlainGit(
+        Served(dict(settings.git_repositories), settings.git_url, listed),
+        Account(
+            settings.git_user,
+            secret.get_secret_value(),
+            token.get_secret_value() if token else None,
+            settings.git_email_domains,
+        ),
+        settings.state_dir / "git",
+    )
 
 
 def _github(settings: Settings) -> GitHub:
@@ -168,17 +201,27 @@ async def receiver(
 
     Raises `Failure` where it cannot listen there.
     """
-    if settings.github_webhook_secret is None:
+    secret, readers = settings.github_webhook_secret, _readers(settings)
+    if secret is None and not readers:
         raise Failure("no forge is configured")
     signals = TemporalSignals(client)
     made = app(
         Dispatcher(_Narrowed(signals, settings)),
-        github_secrets=[settings.github_webhook_secret.get_secret_value()],
+        github_secrets=None if secret is None else [secret.get_secret_value()],
+        readers=readers,
         ready=signals.missing,
         registry=registry,
     )
     async with _listening(made, settings.host, settings.port, "LOCKSTEP_PORT") as url:
         yield url
+
+
+def _readers(settings: Settings) -> list[Reader]:
+    """Return what reads the deliveries of the forges beside GitHub."""
+    secret = settings.git_webhook_secret
+    if secret is None or not settings.serves_git:
+        return []
+    return [GitReader([secret.get_secret_value()], settings.git_user)]
 
 
 @asynccontextmanager

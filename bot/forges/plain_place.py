@@ -23,6 +23,7 @@ from bot.pushes import HEARD, Pushed
 from bot.remote import Remote
 
 _MOST_HEARD = 100
+_MOST_ROUNDS = 20
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -68,25 +69,21 @@ class Place:
     def settled(self) -> Look:
         """Look, take what the hook has told, and notice what was merged or given up."""
         look = self.look()
+        # Told faster than it can be read, it is read at the next look.
+        for _ in range(_MOST_ROUNDS):
+            if not self._settle(look):
+                break
+            look = self.look()
+        return look
+
+    def _settle(self, look: Look) -> bool:
+        """Take some of what the hook has told; return whether there is more."""
         told, done = self._told(look)
         with asking(f"follow what becomes of the pull requests of {self.name}"):
             ended = self._ended(look, told)
-        if not (done or ended):
-            return look
-
-        def edit(ledger: Ledger) -> None:
-            for pushed in told:
-                ledger.take(pushed)
-            for after in ended:
-                before = ledger.request(after.number)
-                if before is not None and before.state == "open":
-                    change = {"state": after.state, "by": after.by, "merged_sha": after.merged_sha}
-                    change["head_sha"] = after.head_sha
-                    ledger.put(before.model_copy(update=change))
-                    ledger.say(f"#{after.number} is {after.state} by {after.by or 'somebody'}")
-
-        self.change(edit, done)
-        return look
+        if done or ended:
+            self.change(lambda ledger: _taken(ledger, told, ended), done)
+        return len(done) == _MOST_HEARD
 
     def _told(self, look: Look) -> tuple[list[Pushed], dict[str, str]]:
         """Return what is to be believed of what the hook has left, and the refs that are done."""
@@ -162,6 +159,18 @@ class Place:
             if history.contains(new, sha) and not (known and history.contains(old, sha)):
                 return by
         return ""
+
+
+def _taken(ledger: Ledger, told: Sequence[Pushed], ended: Sequence[Request]) -> None:
+    for pushed in told:
+        ledger.take(pushed)
+    for after in ended:
+        before = ledger.request(after.number)
+        if before is not None and before.state == "open":
+            change = {"state": after.state, "by": after.by, "merged_sha": after.merged_sha}
+            change["head_sha"] = after.head_sha
+            ledger.put(before.model_copy(update=change))
+            ledger.say(f"#{after.number} is {after.state} by {after.by or 'somebody'}")
 
 
 def moment(at: float) -> datetime:

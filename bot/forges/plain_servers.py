@@ -6,7 +6,12 @@ from dataclasses import dataclass, field
 
 from bot.forges.forge import NotFound
 
-_FULL_NAME = re.compile(r"[A-Za-z0-9._/-]+")
+_FULL_NAME = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)+")
+
+
+def is_full_name(text: str) -> bool:
+    """Whether this is OWNER/NAME, and no pattern; it may be part of a path."""
+    return bool(_FULL_NAME.fullmatch(text)) and not {".", ".."} & set(text.split("/"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +27,7 @@ class Served:
         known = {name.casefold(): url for name, url in self.by_name.items()}
         if full_name.casefold() in known:
             return known[full_name.casefold()]
-        parts = full_name.split("/")
-        proper = _FULL_NAME.fullmatch(full_name) and not {"", ".", ".."} & set(parts)
-        if self.base is None or not proper:
+        if self.base is None or not is_full_name(full_name):
             raise NotFound(f"{full_name} is none of the repositories that are served here")
         return f"{self.base}/{full_name}.git"
 

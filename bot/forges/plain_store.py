@@ -62,7 +62,7 @@ class _State:
 
 
 @dataclass(slots=True)
-class _Tree:
+class TreeFiles:
     """The files of one tree; see `plain_ledger.Files`."""
 
     repository: Repository
@@ -73,10 +73,12 @@ class _Tree:
         self.reader = TreeReader(self.repository)
 
     def read(self, path: str) -> bytes | None:
+        """See `Files.read`."""
         entry = self.reader.entry(self.root, path) if self.root else None
         return None if entry is None else self.repository.read([entry.oid])[0]
 
     def names(self, directory: str) -> Sequence[str]:
+        """See `Files.names`."""
         mode, raw = self._root().get(directory.encode(), (b"", b""))
         return [name.decode() for name in self.reader.tree(raw.hex())] if mode == _TREE else []
 
@@ -240,7 +242,7 @@ class Store:
         if self._state is None:
             self.look()
         tree = self._state.tree if self._state else ""
-        return Ledger(_Tree(self._opened(), tree), self._me)
+        return Ledger(TreeFiles(self._opened(), tree), self._me)
 
     def _landed(self, ledger: Ledger, at: datetime, delete: Mapping[str, str]) -> bool:
         """Push a commit of what was edited, and return whether it was in time."""

@@ -80,6 +80,12 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "LOCKSTEP_GITLAB_URL": "http://localhost:8929",
             "LOCKSTEP_GITLAB_TOKEN": "glpat-x",
             "LOCKSTEP_GITLAB_WEBHOOK_SECRET": "two",
+            "LOCKSTEP_GIT_URL": "https://git.example.com/",
+            "LOCKSTEP_GIT_REPOSITORIES": "acme/shop=git@git.example.com:shop.git",
+            "LOCKSTEP_GIT_USER": "robot",
+            "LOCKSTEP_GIT_TOKEN": "g1t",
+            "LOCKSTEP_GIT_EMAIL_DOMAINS": "Example.com example.org",
+            "LOCKSTEP_GIT_WEBHOOK_SECRET": "three",
             "LOCKSTEP_CONTENT_PER_MINUTE": "25",
             "LOCKSTEP_CONTENT_PER_HOUR": "160",
             "LOCKSTEP_REPOSITORIES": "acme/*, other/config",
@@ -96,6 +102,8 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         "github_webhook_secret": "one",
         "gitlab_token": "glpat-x",
         "gitlab_webhook_secret": "two",
+        "git_token": "g1t",
+        "git_webhook_secret": "three",
     }
     assert settings.encryption_keys == (FERNET, FERNET)
     assert settings.model_dump(exclude=set(SECRETS)) == {
@@ -115,6 +123,10 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         "github_api_url": "https://github.example.com/api/v3",
         "github_app_id": 12345,
         "gitlab_url": "http://localhost:8929",
+        "git_url": "https://git.example.com",
+        "git_repositories": (("acme/shop", "git@git.example.com:shop.git"),),
+        "git_user": "robot",
+        "git_email_domains": ("example.com", "example.org"),
         "content_per_minute": 25,
         "content_per_hour": 160,
         "repositories": ("acme/*", "other/config"),
@@ -242,6 +254,8 @@ def test_each_secret_may_stand_in_a_file_of_its_own(secret: str, tmp_path: Path)
         "github_webhook_secret": {"LOCKSTEP_GITHUB_TOKEN": "t"},
         "gitlab_token": {"LOCKSTEP_GITLAB_WEBHOOK_SECRET": "s"},
         "gitlab_webhook_secret": {"LOCKSTEP_GITLAB_TOKEN": "t"},
+        "git_token": {"LOCKSTEP_GIT_URL": "/srv/git", "LOCKSTEP_GIT_WEBHOOK_SECRET": "s"},
+        "git_webhook_secret": {"LOCKSTEP_GIT_URL": "/srv/git"},
     }
 
     settings = read(around[secret] | {variable(secret) + "_FILE": str(path)})
@@ -411,14 +425,21 @@ NO_TOKEN = "{} is configured without a token; set `LOCKSTEP_{}_TOKEN`"
                 (
                     "no forge is configured; set `LOCKSTEP_GITHUB_TOKEN` and "
                     "`LOCKSTEP_GITHUB_WEBHOOK_SECRET`, or `LOCKSTEP_GITLAB_TOKEN` and "
-                    "`LOCKSTEP_GITLAB_WEBHOOK_SECRET`"
+                    "`LOCKSTEP_GITLAB_WEBHOOK_SECRET`, or `LOCKSTEP_GIT_REPOSITORIES` and "
+                    "`LOCKSTEP_GIT_WEBHOOK_SECRET`"
                 )
             ],
         ),
         (
             [],
             "worker",
-            ["no forge is configured; set `LOCKSTEP_GITHUB_TOKEN`, or `LOCKSTEP_GITLAB_TOKEN`"],
+            [
+                (
+                    "no forge is configured; set `LOCKSTEP_GITHUB_TOKEN`, or "
+                    "`LOCKSTEP_GITLAB_TOKEN`, or `LOCKSTEP_GIT_REPOSITORIES` and "
+                    "`LOCKSTEP_GIT_WEBHOOK_SECRET`"
+                )
+            ],
         ),
         (
             [],
@@ -426,7 +447,8 @@ NO_TOKEN = "{} is configured without a token; set `LOCKSTEP_{}_TOKEN`"
             [
                 (
                     "no forge is configured; set `LOCKSTEP_GITHUB_WEBHOOK_SECRET`, or "
-                    "`LOCKSTEP_GITLAB_WEBHOOK_SECRET`"
+                    "`LOCKSTEP_GITLAB_WEBHOOK_SECRET`, or `LOCKSTEP_GIT_REPOSITORIES` and "
+                    "`LOCKSTEP_GIT_WEBHOOK_SECRET`"
                 )
             ],
         ),
@@ -436,6 +458,71 @@ def test_each_part_of_the_server_needs_what_it_uses_and_no_more(
     set_names: list[str], part: Part, expected: list[str]
 ) -> None:
     assert errors({f"LOCKSTEP_{name}": "x" for name in set_names}, part) == expected
+
+
+def test_git_needs_a_repository_and_a_secret_in_every_part() -> None:
+    where = "git is configured without a repository; set {}, or {}".format(
+        "`LOCKSTEP_GIT_REPOSITORIES`", "`LOCKSTEP_GIT_URL`"
+    )
+    for part in ("serve", "webhook", "worker"):
+        (secret,) = errors({"LOCKSTEP_GIT_URL": "/srv/git"}, part)
+        assert "set `LOCKSTEP_GIT_WEBHOOK_SECRET`" in secret
+        assert errors({"LOCKSTEP_GIT_WEBHOOK_SECRET": "x"}, part) == [where]
+
+
+def test_repositories_of_plain_git_are_read_by_name() -> None:
+    several = "acme/shop=/srv/git/shop.git, acme/eu/site=https://git.example.com/site.git"
+    settings = read_settings(
+        HOME | {"LOCKSTEP_GIT_REPOSITORIES": several, "LOCKSTEP_GIT_WEBHOOK_SECRET": "x"}
+    )
+
+    assert settings.git_repositories == (
+        ("acme/shop", "/srv/git/shop.git"),
+        ("acme/eu/site", "https://git.example.com/site.git"),
+    )
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/srv/git/",
+        "file:///srv/git",
+        "https://git.example.com/x",
+        "http://127.0.0.1:8080",
+        "ssh://git@git.example.com:2222/srv",
+        "git@git.example.com:srv/x.git",
+    ],
+)
+def test_git_goes_to_addresses_like_these(address: str) -> None:
+    where = {"LOCKSTEP_GIT_URL": address, "LOCKSTEP_GIT_WEBHOOK_SECRET": "x"}
+
+    assert read_settings(HOME | where).git_url == address.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "ext::sh -c touch% /tmp/x",
+        "ext::sh",
+        "--upload-pack=touch",
+        "-x",
+        "ssh://-oProxyCommand=touch/x",
+        "-oProxyCommand=x@host:path",
+        "git@-oProxyCommand:path",
+        "git@host:-path",
+        "http://git.example.com/x",
+        "https://user:secret@git.example.com",
+        "ftp://git.example.com/x",
+        "relative/path",
+        "fd::17",
+    ],
+)
+def test_git_goes_nowhere_else(address: str) -> None:
+    where = {"LOCKSTEP_GIT_URL": address, "LOCKSTEP_GIT_WEBHOOK_SECRET": "x"}
+    several = {"LOCKSTEP_GIT_REPOSITORIES": f"acme/shop={address}"}
+
+    assert len(errors(where)) == 1
+    assert len(errors(several | {"LOCKSTEP_GIT_WEBHOOK_SECRET": "x"})) == 1
 
 
 def test_a_token_and_an_app_exclude_each_other() -> None:

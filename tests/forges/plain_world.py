@@ -17,7 +17,7 @@ from bot.cli.hook import post_receive_script
 from bot.decisions.facts import CheckState, ReviewState
 from bot.forges.plain import PlainGit
 from bot.forges.plain_servers import Account, Served
-from bot.pushes import REQUESTS, SAID
+from bot.pushes import REQUESTS, SAID, number_of
 from tests.forges.world import CONFIG, ME
 from tests.world import GIT_ENVIRONMENT
 
@@ -234,7 +234,12 @@ class PlainWorld:
 
     def say(self, number: int, person: str, body: str) -> int:
         self.word(person, {"on": number, "say": body})
-        return self.forge.comments(CONFIG, number, on_pull_request=True)[-1].id
+        return number_of(f"{self.receiver.heard[-1]['delivery']}/0")
+
+    def open_as(self, person: str, head: str, base: str) -> int:
+        """Do nothing: a person's branch is a branch, and no pull request."""
+        del person, head, base
+        return 0
 
     def comments(self, number: int) -> Sequence[tuple[str, str]]:
         self.forge.repository("acme", "config")  # so that what was heard is written down

@@ -11,9 +11,6 @@ from tests.forges.plain_world import PlainWorld, plain_world
 from tests.forges.world import CONFIG, ME, World, merged, opened
 
 _NOT_HERE = {
-    "test_our_open_pull_requests_are_listed_and_nobody_elses": (
-        "the bot alone opens pull requests here"
-    ),
     "test_a_token_says_what_it_has_left": "git counts no requests",
     "test_somebody_elses_pull_request_is_not_adopted": "the bot alone opens pull requests here",
     "test_a_pull_request_from_a_fork_says_so_and_is_no_branch_of_ours": "there are no forks",

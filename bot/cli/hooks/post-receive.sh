@@ -187,10 +187,10 @@ updates() {
 # Print the time. Where the system tells whole seconds only, two words of one second may be
 # taken in the wrong order.
 nanoseconds() {
-    now=$(date +%s%N)
-    case $now in
+    exact=$(date +%s%N)
+    case $exact in
         *[!0-9]* | ??????????) printf '%s000000000' "$(date +%s)" ;;
-        *) printf '%s' "$now" ;;
+        *) printf '%s' "$exact" ;;
     esac
 }
 
@@ -199,7 +199,7 @@ document() {
     grep -q '^more' "$1" && more=true
     head=$(git symbolic-ref --quiet --short HEAD)
     printf '{"version":1,"delivery":"%s","repository":%s,"pusher":%s,"nanoseconds":%s,"head":%s,"more":%s' \
-        "$2" "$(quoted "$repository")" "$(quoted "$3")" "$(nanoseconds)" "$(quoted "$head")" "$more"
+        "$2" "$(quoted "$repository")" "$(quoted "$3")" "$now" "$(quoted "$head")" "$more"
     printf ',"updates":['
     updates <"$1"
     printf ']}\n'
@@ -247,7 +247,9 @@ tell() {
         say "$secret_file cannot be read, or others may read it: set its mode to 600"
         return 1
     fi
-    id=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+    # By their names they are in order.
+    now=$(nanoseconds)
+    id=$now-$(od -An -N8 -tx1 /dev/urandom | tr -d ' \n')
     document "$work/updates" "$id" "$pusher" >"$work/delivery.json"
     signature="sha256=$(hmac "$work/delivery.json")" || return 1
     printf '%s\n' "$signature" >"$work/signature"
