@@ -53,13 +53,13 @@ async def _serve(settings: Settings) -> None:
             working(settings, client, known),
             receiver(settings, client, registry_of(known.values())) as url,
         ):
-            _say_where(url)
+            _say_where(url, settings)
             await keep_finding(client, settings, known.values())
 
 
 async def _webhook(settings: Settings) -> None:
     async with temporal(settings, wait=False) as client, receiver(settings, client) as url:
-        _say_where(url)
+        _say_where(url, settings)
         await asyncio.Event().wait()
 
 
@@ -79,6 +79,11 @@ async def _worker(settings: Settings) -> None:
 _PARTS = {"serve": _serve, "webhook": _webhook, "worker": _worker}
 
 
-def _say_where(url: str) -> None:
-    _log.info("webhooks are received at %s/webhooks/github (from GitHub, by its public name)", url)
+def _say_where(url: str, settings: Settings) -> None:
+    if settings.github_webhook_secret is not None:
+        _log.info(
+            "webhooks are received at %s/webhooks/github (from GitHub, by its public name)", url
+        )
+    if settings.serves_git:
+        _log.info("the hooks of git servers are heard at %s/webhooks/git", url)
     _log.info(_WATCH_AT, url, url, url)
