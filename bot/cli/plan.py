@@ -9,13 +9,15 @@ from bot.cli.as_json import plan_document
 from bot.cli.drift import say_notes
 from bot.cli.local import Local, config_option, json_option, opened, repository_argument
 from bot.cli.main import Failure
+from bot.decisions.facts import Candidate, GateFacts
 from bot.decisions.outlook import outlook
 from bot.decisions.policy import Policies
 from bot.decisions.verdicts import GateResult
 from bot.engine.candidate import MergeMethod, Plan, plan_promotion
 from bot.engine.drift import compare
 from bot.engine.keep import Keep
-from bot.model import State
+from bot.evidence.observed import Around, of_content
+from bot.model import Head, State
 from bot.policies.effective import Known, policy_of
 from config.schema import Environment
 
@@ -66,9 +68,24 @@ def plan(
 
 def _gates(local: Local, target: Environment, planned: Plan) -> tuple[GateResult, ...]:
     now = datetime.now(UTC)  # noqa: TID251 -- the command line is where time comes in
-    policies = Policies(local.config)
-    policy = policy_of(local.repository, policies, target, planned, Known(now))
-    return outlook(policy.needed, policies.roles, now)
+    repository, policies = local.repository, Policies(local.config)
+    needed = policy_of(repository, policies, target, planned, Known(now)).needed
+
+    def head(environment: Environment) -> Head | None:
+        sha = repository.branch(environment.branch)
+        return None if sha is None else Head(environment.name, environment.branch, sha)
+
+    around = Around(repository, local.config, head, repository.commit(repository.default_ref()))
+    comparison, candidate = planned.comparison, planned.candidate
+    proposed = Candidate(
+        candidate.sha if candidate else "",
+        comparison.source.sha,
+        comparison.target.sha,
+        digest="",
+        pushed_at=now,
+    )
+    facts = GateFacts(proposed, **of_content(around, planned, needed, now))
+    return outlook(needed, facts, policies.roles, now)
 
 
 def _commit_to(local: Local, ref: str, planned: Plan) -> None:

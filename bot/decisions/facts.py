@@ -110,11 +110,102 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Event:
+    """One event of a calendar, from `begins`, included, to `ends`, not included."""
+
+    begins: datetime
+    ends: datetime
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """A calendar as it was read, or the `problem` with it; at `again` it is read once more."""
+
+    events: tuple[Event, ...] = ()
+    problem: str = ""
+    again: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rested:
+    """Since when the promoted content rests in its source, and which commit brought it there.
+
+    `since` is None where the source holds something else now, by that commit.
+    """
+
+    since: datetime | None
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many changes wait further down, on the way from one environment into another."""
+
+    source: str
+    target: str
+    changes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """An entry of CODEOWNERS that promoted paths fall under.
+
+    `written` are the owners as they stand there, `people` all who are meant, by login;
+    `hidden` those of the written ones whose people could not be told.
+    """
+
+    pattern: str
+    written: tuple[str, ...]
+    people: frozenset[str]
+    hidden: tuple[str, ...] = ()
+    needed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class CodeOwners:
+    """The entries that the promoted paths fall under, or the `problem` in finding them."""
+
+    owned: tuple[Owned, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a service answered to a gate's question: whether it `holds`, and how that is said.
+
+    `since` is how long it has been so, where the gate asks for that.
+    """
+
+    at: datetime
+    holds: bool
+    said: str
+    since: datetime | None = None
+
+
+RunState = Literal["queued", "running", "success", "failure", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run of CI that a gate started, as it was last seen."""
+
+    state: RunState
+    started: datetime
+    seen: datetime
+    id: int = 0
+    url: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class GateFacts:
-    """What gates judge.
+    """What gates judge; whatever was not observed is left out, and opens nothing.
 
     `authors` wrote or co-wrote the promoted commits. `members` are the people of each
-    role, teams resolved; a role whose people could not be read is left out.
+    role, teams resolved; a role whose people could not be read is left out. `missing` are
+    the required files that the candidate lacks, `invalid` what is wrong by its schemas.
+    `answers` and `runs` are by the key of their gate, see `bot.decisions.gates.outside`.
     """
 
     candidate: Candidate
@@ -125,6 +216,14 @@ class GateFacts:
     overrides: tuple[Overridden, ...] = ()
     authors: frozenset[str] = frozenset()
     members: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    rested: Rested | None = None
+    below: tuple[Waiting, ...] | None = None
+    calendars: Mapping[str, Calendar] = field(default_factory=dict)
+    code_owners: CodeOwners | None = None
+    missing: tuple[str, ...] | None = None
+    invalid: tuple[str, ...] | None = None
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+    runs: Mapping[str, Run] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,9 @@ from datetime import datetime
 
 from bot.decisions.facts import GateFacts
 from bot.decisions.gates.checks import checks
+from bot.decisions.gates.content import drained, required_files, schemas
 from bot.decisions.gates.people import approvals, people_agree, sign_offs
+from bot.decisions.gates.times import freezes, soak, windows
 from bot.decisions.requirements import Requirements
 from bot.decisions.verdicts import Closed, Failed, GateResult, Open, Verdict
 
@@ -56,17 +58,17 @@ def _undetermined(needed: Requirements, facts: GateFacts, now: datetime) -> Iter
 
 TABLE: tuple[Judge, ...] = (
     checks,
-    _not_yet("soak"),
+    soak,
     approvals,
     sign_offs,
-    _not_yet("windows"),
-    _not_yet("drained"),
-    _not_yet("required_files"),
-    _not_yet("schemas"),
+    windows,
+    drained,
+    required_files,
+    schemas,
     _not_yet("http"),
     _not_yet("metrics"),
     _not_yet("workflow"),
-    _not_yet("freezes"),
+    freezes,
     _undetermined,
 )
 

@@ -3,10 +3,10 @@
 Whoever wrote a part of it does not count, and what was said of other content is void.
 """
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from bot.decisions.facts import GateFacts, Rejected, Review
+from bot.decisions.facts import GateFacts, Owned, Rejected, Review
 from bot.decisions.gates.wording import listed
 from bot.decisions.requirements import Requirements
 from bot.decisions.verdicts import Closed, Failed, GateResult, Open, Verdict
@@ -20,8 +20,14 @@ def approvals(needed: Requirements, facts: GateFacts, _: datetime) -> Iterator[G
 
     The bot does not merge over a no that its own gates did not ask for.
     """
-    if needed.approvals or _objections(_counted_reviews(facts)):
-        yield GateResult("approvals", _approvals(needed.approvals, facts))
+    if not (needed.approvals or needed.code_owners or _objections(_counted_reviews(facts))):
+        return
+    verdicts = [_approvals(needed.approvals, facts)] if needed.approvals else []
+    if needed.code_owners:
+        verdicts.append(_code_owners(facts))
+    if objections := _objections(_counted_reviews(facts)):
+        verdicts = [Closed(f"{listed(objections)} requested changes")]
+    yield GateResult("approvals", _together(verdicts))
 
 
 def sign_offs(needed: Requirements, facts: GateFacts, _: datetime) -> Iterator[GateResult]:
@@ -34,7 +40,7 @@ def people_agree(needed: Requirements, facts: GateFacts) -> bool:
     """Whether somebody whose word counts agrees to this content already, and nobody says no."""
     reviews = _counted_reviews(facts)
     signed = any(_signers(role, facts) for role in needed.sign_offs)
-    approved = needed.approvals and _approving(reviews, facts)
+    approved = (needed.approvals or needed.code_owners) and _approving(reviews, facts)
     refused = _objections(reviews) or _rejections(needed.sign_offs, facts)
     return bool(signed or approved) and not refused
 
@@ -67,10 +73,56 @@ def _approving(reviews: Iterable[Review], facts: GateFacts) -> list[str]:
     )
 
 
+def _together(verdicts: Sequence[Verdict]) -> Verdict:
+    """Return the worst of some verdicts, with the reasons of all that are as bad."""
+    for kind in (Failed, Closed, Open):
+        if reasons := [each.reason for each in verdicts if isinstance(each, kind)]:
+            return kind("; ".join(dict.fromkeys(reasons)))
+    return Open("nobody has to approve")
+
+
+def _code_owners(facts: GateFacts) -> Verdict:
+    """Judge whether the owners of what is promoted approved it."""
+    if facts.code_owners is None:
+        return Closed("it is not known who owns what is promoted")
+    if facts.code_owners.problem:
+        return Failed(facts.code_owners.problem)
+    if not facts.code_owners.owned:
+        return Open("nobody owns what is promoted")
+    counted = {person.casefold(): person for person in _approving(_counted_reviews(facts), facts)}
+    verdicts = [_owner(entry, counted, facts) for entry in facts.code_owners.owned]
+    if all(isinstance(verdict, Open) for verdict in verdicts):
+        agreed = {p for entry in facts.code_owners.owned for p in _owning(entry, counted)}
+        return Open(f"approved by the code owners {listed(sorted(agreed))}")
+    return _together(verdicts)
+
+
+def _owner(entry: Owned, counted: Mapping[str, str], facts: GateFacts) -> Verdict:
+    agreed = _owning(entry, counted)
+    if len(agreed) >= entry.needed:
+        return Open(f"approved by {listed(agreed)}")
+    owners = f"{listed(entry.written)} for {entry.pattern}"
+    if entry.hidden:
+        return Closed(
+            f"waiting for the approval of {owners}; who {listed(entry.hidden)} is cannot be seen"
+        )
+    able = [person for person in entry.people if not _wrote(person, facts)]
+    if len(able) < entry.needed:
+        return Failed(
+            f"nobody else can approve for {owners}: its people wrote the change; name another owner"
+        )
+    missing = entry.needed - len(agreed)
+    more = f"{missing} approvals" if missing > 1 else "the approval"
+    return Closed(f"waiting for {more} of {owners}")
+
+
+def _owning(entry: Owned, counted: Mapping[str, str]) -> list[str]:
+    people = {person.casefold() for person in entry.people}
+    return sorted(name for login, name in counted.items() if login in people)
+
+
 def _approvals(needed: int, facts: GateFacts) -> Verdict:
     reviews = _counted_reviews(facts)
-    if objections := _objections(reviews):
-        return Closed(f"{listed(objections)} requested changes")
     counted = _approving(reviews, facts)
     if len(counted) >= needed:
         return Open(f"approved by {listed(counted)}")

@@ -1,0 +1,86 @@
+"""The gates `soak`, `windows` and `freezes`: whether it is time, and when it will be."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from bot.decisions.facts import Calendar, GateFacts
+from bot.decisions.gates.wording import listed
+from bot.decisions.requirements import Requirements
+from bot.decisions.verdicts import Closed, Failed, GateResult, Open, Verdict
+from bot.decisions.windows import is_open, next_together, spell, thawed
+from config.freezes import Freeze
+from config.times import Window, spell_duration
+
+_UNREAD = Calendar(problem="it has not been read yet")
+
+
+def soak(needed: Requirements, facts: GateFacts, now: datetime) -> Iterator[GateResult]:
+    """Judge how long the content has rested in its source, without a change in between."""
+    if needed.soak is None:
+        return
+    rested = facts.rested
+    verdict: Verdict
+    if rested is None:
+        verdict = Closed("it is not known since when the content rests in its source")
+    elif rested.since is None:
+        verdict = Failed(
+            f"the source holds something else since {rested.commit[:7]}, so that this content no "
+            "longer rests there; promote what is there now"
+        )
+    elif now >= (due := rested.since + needed.soak):
+        verdict = Open(f"rests in its source unchanged since {spell(rested.since, 'UTC')}")
+    else:
+        verdict = Closed(
+            f"rests in its source since {spell(rested.since, 'UTC')}, when {rested.commit[:7]} "
+            f"changed it; the {spell_duration(needed.soak)} are over {spell(due, 'UTC')}",
+            due,
+        )
+    yield GateResult("soak", verdict)
+
+
+def windows(needed: Requirements, _: GateFacts, now: datetime) -> Iterator[GateResult]:
+    """Judge whether one window of each set is open, and say when that will be."""
+    if needed.windows:
+        yield GateResult("windows", _windows(needed.windows, now))
+
+
+def _windows(sets: tuple[tuple[Window, ...], ...], now: datetime) -> Verdict:
+    spelled = " and ".join(listed(map(str, each)) for each in sets)
+    shut = [each for each in sets if not any(is_open(window, now) for window in each)]
+    if not shut:
+        return Open(f"inside its window, {spelled}")
+    opens = next_together(sets, now)
+    if opens is None:
+        return Failed(f"these windows are never open at once: {spelled}; change one of them")
+    zone = shut[0][0].timezone
+    return Closed(f"opens {spell(opens, zone)}; its window is {spelled}", opens)
+
+
+def freezes(needed: Requirements, facts: GateFacts, now: datetime) -> Iterator[GateResult]:
+    """Judge whether a freeze is on, and say until when and why."""
+    if needed.freezes:
+        yield GateResult("freezes", _freezes(needed.freezes, facts, now))
+
+
+def _freezes(freezes: tuple[Freeze, ...], facts: GateFacts, now: datetime) -> Verdict:
+    calendars = {
+        freeze.calendar: facts.calendars.get(freeze.calendar, _UNREAD)
+        for freeze in freezes
+        if freeze.calendar is not None
+    }
+    known = [
+        (freeze, calendars[freeze.calendar].events if freeze.calendar else ()) for freeze in freezes
+    ]
+    until, reasons = thawed(known, now)
+    unread = {name: read for name, read in calendars.items() if read.problem}
+    if until is None:
+        return Failed(f"frozen without end: {listed(reasons)}; change one of the freezes")
+    if reasons:
+        zone = next((each.timezone for each in freezes if each.calendar is None), None)
+        zone = zone or freezes[0].timezone
+        return Closed(f"frozen until {spell(until, zone)}: {listed(reasons)}", until)
+    if unread:
+        again = [read.again for read in unread.values() if read.again and read.again > now]
+        said = "; ".join(f"the calendar {name}: {read.problem}" for name, read in unread.items())
+        return Closed(f"whether a freeze is on cannot be told: {said}", min(again, default=None))
+    return Open("no freeze is on")
