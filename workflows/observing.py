@@ -1,7 +1,7 @@
 """Observe one promotion: git and the forge into facts. Nothing is decided, nothing changed."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.decisions.digest import content_digest
 from bot.decisions.facts import Check, GateFacts, PromotionFacts, PullRequest, Review
@@ -14,6 +14,7 @@ from bot.policies.effective import policy_of
 from bot.together import together
 from config.schema import Environment
 from workflows import rolling_back
+from workflows.gathering import gather, noticed
 from workflows.knowing import authors_of, learn, people_of
 from workflows.sites import Site
 from workflows.values import PromotionState, Reviewed
@@ -76,6 +77,13 @@ def observe(site: Site, state: PromotionState, asking: Asking = Asking()) -> Obs
         # CI alone: what it restores was agreed to once, and whoever asks is in a hurry.
         gates = Requirements(checks=gates.checks)
     state = _with_evidence(site, state, gates, plan, asking)
+    if gates.soak is not None:
+        head = source_head.sha if source_head else None
+        seen = noticed(state.seen, source.branch, head, site.now)
+        state = state.model_copy(update={"seen": seen})
+    evidence = evidence_of(site, state, gates)
+    if evidence is not None:
+        evidence = replace(evidence, **gather(site, state, plan, gates))
     promotion = Promotion(
         environment=target.name,
         branch=target.branch,
@@ -92,7 +100,7 @@ def observe(site: Site, state: PromotionState, asking: Asking = Asking()) -> Obs
         source_kept=kept,
         pending=_is_pending(state, plan),
         conflicts=_conflicts(plan),
-        evidence=evidence_of(site, state, gates),
+        evidence=evidence,
         pull_request=request,
         hold=state.hold,
         cancel=state.cancel,

@@ -130,6 +130,7 @@ class PipelineWorkflow:
             comments=tuple(routed.comments),
             merged=tuple(routed.merged),
             changed=routed.changed,
+            seen=state.seen,
         )
         survey: Survey = await workflow.execute_activity(
             "survey",
@@ -145,6 +146,7 @@ class PipelineWorkflow:
                 "remembered": survey.remembered,
                 "looked": survey.looked,
                 "bot": survey.bot,
+                "seen": survey.seen,
             }
         )
         known = {promotion.workflow_id for promotion in self._state.open}

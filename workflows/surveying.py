@@ -20,6 +20,7 @@ from bot.model import Head, State
 from config.schema import Config, Environment, Schedule
 from webhook.events import Comment
 from workflows import rolling_back
+from workflows.gathering import noticed
 from workflows.observing import plan_and_lifts
 from workflows.proposing import CannotWriteRule, Proposal, keep_commit, propose
 from workflows.sites import Site, Sites
@@ -68,6 +69,7 @@ class _Survey:
         self.open = {promotion.slot: promotion for promotion in request.open}
         self.started: list[OpenPromotion] = []
         self.remembered = list(request.remembered)
+        self.seen = request.seen
 
     def done(self, until: datetime) -> Survey:
         info, in_force = self.site.info, self.site.in_force
@@ -85,6 +87,7 @@ class _Survey:
             bot=self.site.forge.login(),
             started=tuple(self.started),
             remembered=tuple(self.remembered),
+            seen=self.seen,
         )
 
     def _not_configured(self, comment: Comment) -> None:
@@ -112,6 +115,7 @@ class _Survey:
     def _look(self, config: Config, until: datetime) -> datetime:
         if self.request.looked is None:
             self._go_on_with_roll_backs(config)
+        self._notice(config)
         for comment in self.request.comments:
             self._answer(config, comment)
         for wish in list(self.remembered):
@@ -150,6 +154,15 @@ class _Survey:
         except NotFound:
             return False
 
+    def _notice(self, config: Config) -> None:
+        """Remember when sources were first seen at their heads, where content has to rest."""
+        if '"soak":' not in config.model_dump_json(exclude_defaults=True):
+            self.seen = ()
+            return
+        for source in sorted({e.source for e in config.environments if e.source is not None}):
+            branch = config.environment(source).branch
+            self.seen = noticed(self.seen, branch, self.site.git.branch(branch), self.now)
+
     def _is_due(self, schedule: Schedule) -> bool:
         looked = self.request.looked
         return looked is not None and _next(schedule, looked) <= self.now
@@ -177,6 +190,7 @@ class _Survey:
                     first=sha,
                     asked_by=asked_by,
                     lifts=lifts,
+                    seen=tuple(each for each in self.seen if each.branch == heads[0].branch),
                 )
             )
         return plan

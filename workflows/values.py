@@ -106,13 +106,22 @@ class Reviewed(_Value):
         )
 
 
+class SeenHead(_Value):
+    """A commit that a branch was first seen at, `at` some time; None where it was there before."""
+
+    branch: str
+    sha: str
+    at: datetime | None = None
+
+
 class PromotionState(_Value):
     """All that one promotion is, between two steps.
 
     `first` is the source commit that it began with, which named its branch. `checks`,
     `reviews`, `authors` and `labels` are as last observed, None where they must be asked for.
     `merged` is the commit that our own merge made. `status`, `said` and `told` are the
-    digests of what the status, the description and the pipeline were last told;
+    digests of what the status, the description and the pipeline were last told; `seen`
+    are the heads of the source, where a gate has to know when they were pushed;
     `labelled` says that the pull request has had our labels.
 
     A roll-back is one too: it `undoes` the promotion with this commit on the target's line,
@@ -149,6 +158,7 @@ class PromotionState(_Value):
     undoes: str = ""
     lifts: tuple[str, ...] = ()
     rolling: str = ""
+    seen: tuple[SeenHead, ...] = ()
 
     @property
     def workflow_id(self) -> str:
@@ -252,6 +262,7 @@ class PipelineState(RepositoryRef):
     `carried` is false where no run came before. `taken` are delivery ids, newest last;
     `cancelled` are ENVIRONMENT/SHA. `bot` is our login there. `looked` is when schedules
     were looked at last. `early` is what came before its promotion had told of itself.
+    `seen` are the heads of sources whose content has to rest.
     """
 
     carried: bool = False
@@ -262,6 +273,7 @@ class PipelineState(RepositoryRef):
     remembered: tuple[Remembered, ...] = ()
     looked: datetime | None = None
     early: tuple[Delivery, ...] = ()
+    seen: tuple[SeenHead, ...] = ()
 
     @property
     def repository(self) -> RepositoryKey:
@@ -280,6 +292,7 @@ class SurveyRequest(_Value):
     comments: tuple[Comment, ...] = ()
     merged: tuple[int, ...] = ()
     changed: bool = False
+    seen: tuple[SeenHead, ...] = ()
 
 
 class Survey(_Value):
@@ -294,6 +307,7 @@ class Survey(_Value):
     bot: str = ""
     started: tuple[OpenPromotion, ...] = ()
     remembered: tuple[Remembered, ...] = ()
+    seen: tuple[SeenHead, ...] = ()
 
 
 class BackMerge(_Value):

@@ -83,7 +83,8 @@ def next_open(windows: Sequence[Window], now: datetime) -> datetime:
     return min(max(next(stretches(window, now)).begins, now) for window in windows)
 
 
-def next_together(sets: Sequence[Sequence[Window]], now: datetime) -> datetime | None:
+@lru_cache(maxsize=256)
+def next_together(sets: tuple[tuple[Window, ...], ...], now: datetime) -> datetime | None:
     """Return the first moment from `now` on at which one window of each set is open.
 
     None where that does not come about within a year.
@@ -128,6 +129,11 @@ def frozen_by(
     elif (dated := span(freeze)) and dated.holds(now):
         found = [(dated.ends, reason)]
     return max(found, default=None)
+
+
+def is_frozen(freeze: Freeze, now: datetime) -> bool:
+    """Whether a freeze that is no calendar's is on."""
+    return frozen_by(freeze, (), now) is not None
 
 
 def thawed(

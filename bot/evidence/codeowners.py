@@ -66,6 +66,8 @@ class CodeOwnersFile:
             return
         words = _WORD.findall(line)
         comment = next((i for i, word in enumerate(words) if word.startswith("#")), len(words))
+        if not words[:comment]:
+            return
         pattern, *owners = words[:comment]
         excluded = self._gitlab and pattern.startswith("!")
         expression = _expression(pattern.removeprefix("!"), gitlab=self._gitlab)

@@ -16,7 +16,7 @@ from bot.engine.candidate import Plan
 from bot.engine.drift import compare
 from bot.engine.keep import Keep
 from bot.engine.nodes import Unreadable
-from bot.engine.objects import Objects, Reads
+from bot.engine.objects import Objects
 from bot.engine.resting import Move, last_move
 from bot.engine.trees import TreeReader
 from bot.engine.values import decode
@@ -24,7 +24,6 @@ from bot.evidence import calendars
 from bot.evidence.codeowners import PLACES, CodeOwnersFile
 from bot.evidence.files import lacking, selected
 from bot.evidence.overlay import Overlay
-from bot.evidence.schemas import NoSchema, schema_of, violations
 from bot.model import ForgeName, Head, State
 from config.gates import SchemaRule
 from config.patterns import path_pattern
@@ -182,7 +181,7 @@ def _calendars(around: Around, needed: Requirements, now: datetime) -> dict[str,
     return found
 
 
-def _text(git: Reads, reader: TreeReader, root: str, path: str) -> bytes | None:
+def _text(git: Objects | Overlay, reader: TreeReader, root: str, path: str) -> bytes | None:
     entry = reader.entry(root, path)
     if entry is None or not entry.is_file:
         return None
@@ -208,6 +207,9 @@ class _Tree:
 
 def _invalid(tree: _Tree, rules: Sequence[SchemaRule], promoted: frozenset[str]) -> Iterator[str]:
     """Yield what is wrong with the promoted files; with all where their schema is promoted."""
+    # Lazy: 100 ms that only those with schemas need.
+    from bot.evidence.schemas import NoSchema, schema_of, violations  # noqa: PLC0415
+
     for rule in rules:
         if rule.schema_ in promoted:
             paths = sorted(selected(tree.reader, tree.root, rule.path))

@@ -1,7 +1,7 @@
 """Each gate: what opens it, what closes it, and what it says."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import get_args
 
 import pytest
@@ -12,8 +12,7 @@ from bot.decisions.gates import evaluate
 from bot.decisions.requirements import Requirements
 from bot.decisions.verdicts import Closed, Failed, GateResult, Open, Verdict
 from config.freezes import Freeze
-from config.gates import Checks
-from config.times import window
+from config.gates import Checks, Gates
 from tests.decisions.build import (
     BEFORE,
     CANDIDATE,
@@ -333,19 +332,31 @@ def test_who_has_left_a_role_no_longer_signs_off_for_it() -> None:
 YEAR_END = Freeze.model_validate(
     {"from": date(2026, 12, 20), "to": date(2027, 1, 3), "reason": "Year end"}
 )
-EVERYTHING = Requirements(
-    checks=Checks(required=("ci/test",)),
-    soak=timedelta(hours=24),
-    approvals=1,
-    sign_offs=("qa",),
-    windows=((window("Mon-Thu 09:00-16:00 Europe/Berlin"),),),
-    drained=True,
-    freezes=(YEAR_END,),
+EVERYTHING = Requirements.of(
+    Gates.model_validate(
+        {
+            "checks": ["ci/test"],
+            "soak": "24h",
+            "approvals": {"count": 1, "code_owners": True},
+            "sign_offs": ["qa"],
+            "windows": ["Mon-Thu 09:00-16:00 Europe/Berlin"],
+            "drained": True,
+            "required_files": ["OWNERS"],
+            "schemas": [{"path": "*.yaml", "schema": "schema.json"}],
+            "http": [{"name": "room", "url": "https://x.example", "condition": "ok"}],
+            "metrics": [
+                {"name": "errors", "url": "https://p.example", "query": "up", "expect": "> 0"}
+            ],
+            "workflow": [{"name": "qa", "workflow": "qa.yml"}],
+        }
+    ),
+    (YEAR_END,),
 )
+JUST_AFTER_NEW_YEAR = datetime(2027, 1, 1, 12, tzinfo=UTC)
 
 
-def test_gates_stand_in_the_order_of_the_documentation_and_none_is_open_unjudged() -> None:
-    results = evaluate(EVERYTHING, GateFacts(CANDIDATE), NOON)
+def test_gates_stand_in_the_order_of_the_documentation_and_none_is_open_unobserved() -> None:
+    results = evaluate(EVERYTHING, GateFacts(CANDIDATE), JUST_AFTER_NEW_YEAR)
 
     assert [result.gate for result in results] == [
         "checks",
@@ -354,31 +365,31 @@ def test_gates_stand_in_the_order_of_the_documentation_and_none_is_open_unjudged
         "sign_offs",
         "windows",
         "drained",
+        "required_files",
+        "schemas",
+        "http:room",
+        "metrics:errors",
+        "workflow:qa",
         "freezes",
     ]
     assert all(isinstance(result.verdict, Closed) for result in results)
-    assert results[1] == GateResult(
-        "soak",
-        Closed(
-            "`soak` is configured but this version does not evaluate it yet; take it out of "
-            "`.lockstep.yaml`, or say `/override soak REASON`"
-        ),
-    )
 
 
 def test_a_gate_overridden_for_this_content_is_open_and_says_by_whom_and_why() -> None:
     facts = GateFacts(
         CANDIDATE,
         checks=(check("ci/test", "failure"),),
-        overrides=(overridden("checks"), overridden("soak"), overridden("freezes")),
+        overrides=tuple(map(overridden, ("checks", "soak", "freezes", "http", "workflow:qa"))),
     )
 
-    results = evaluate(EVERYTHING, facts, NOON)
+    results = evaluate(EVERYTHING, facts, JUST_AFTER_NEW_YEAR)
 
     assert {result.gate for result in results if isinstance(result.verdict, Open)} == {
         "checks",
         "soak",
         "freezes",
+        "http:room",
+        "workflow:qa",
     }
     assert results[0] == GateResult("checks", Open("overridden by mia: the bank waits"))
 

@@ -1,108 +1,98 @@
-"""What the gates will ask for, and windows and freezes by the wall clock of their own zone."""
+"""What the gates say before a promotion begins."""
 
 from datetime import UTC, datetime
 
-import pytest
-
+from bot.decisions.facts import GateFacts, Rested
 from bot.decisions.outlook import outlook
 from bot.decisions.requirements import Requirements
 from bot.decisions.verdicts import Closed, GateResult, Open
-from bot.decisions.windows import is_frozen, is_open
 from config.freezes import Freeze
 from config.gates import Checks, Gates
 from config.policy import Role
-from config.times import window
+from tests.decisions.build import CANDIDATE
 
 WEDNESDAY_NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
+NOTHING = GateFacts(CANDIDATE)
 
 
 def test_gates_that_are_not_configured_are_not_told() -> None:
-    assert outlook(Requirements(), {}, WEDNESDAY_NOON) == ()
+    assert outlook(Requirements(), NOTHING, {}, WEDNESDAY_NOON) == ()
 
 
-def test_every_gate_says_what_it_asks_for() -> None:
-    gates = Requirements.of(
+def test_people_ci_and_services_say_what_they_will_ask_for() -> None:
+    needed = Requirements.of(
         Gates.model_validate(
             {
                 "checks": {"required": ["ci/test", "ci/lint"], "timeout": "2h"},
-                "soak": "24h",
-                "approvals": 1,
+                "approvals": {"count": 1, "code_owners": True},
                 "sign_offs": ["qa"],
-                "windows": ["Mon-Thu 09:00-12:00 Europe/Berlin"],
-                "drained": True,
+                "http": [
+                    {"name": "room", "url": "https://x.example/{sha}", "condition": "free > `1`"}
+                ],
+                "metrics": [
+                    {
+                        "name": "errors",
+                        "url": "https://p.example",
+                        "query": "rate(errors[5m])",
+                        "expect": "< 0.5",
+                        "for": "10m",
+                    }
+                ],
+                "workflow": [{"name": "qa", "workflow": "qa.yml"}],
             }
         )
     )
     roles = {"qa": Role(("carol", "@acme/qa"))}
 
-    results = {r.gate: r.verdict for r in outlook(gates, roles, WEDNESDAY_NOON)}
+    results = {r.gate: r.verdict for r in outlook(needed, NOTHING, roles, WEDNESDAY_NOON)}
 
     assert results == {
         "checks": Closed("needs ci/test, ci/lint to succeed on the candidate within 2h"),
-        "soak": Closed("the content must rest in the source for 1d"),
-        "approvals": Closed("needs the approval of 1 person who did not write the change"),
+        "approvals": Closed(
+            "needs the approval of 1 person who did not write the change and of the code owners "
+            "of what is promoted"
+        ),
         "sign_offs": Closed("needs the sign-off of qa (carol, @acme/qa)"),
-        "windows": Closed("merges only Mon-Thu 09:00-12:00 Europe/Berlin"),
-        "drained": Closed("nothing may be pending further down first"),
+        "http:room": Closed("asks https://x.example/{sha} and needs `free > `1``"),
+        "metrics:errors": Closed("needs rate(errors[5m]) < 0.5 for 10m"),
+        "workflow:qa": Closed("starts qa.yml on the candidate and needs its success"),
     }
 
 
-def test_a_rule_that_asks_for_every_check_says_so() -> None:
-    gates = Requirements(checks=Checks(required=("*",)))
+def test_time_history_and_content_are_judged_as_they_will_be() -> None:
+    freeze = Freeze.model_validate({"from": "2026-06-30", "to": "2026-07-02", "reason": "audit"})
+    gates = Gates.model_validate(
+        {"soak": "1d", "windows": ["Mon-Thu 09:00-12:00 Europe/Berlin"], "drained": True}
+    )
+    facts = GateFacts(
+        CANDIDATE, rested=Rested(datetime(2026, 6, 30, 10, tzinfo=UTC), "a" * 40), below=()
+    )
 
-    assert outlook(gates, {}, WEDNESDAY_NOON) == (
+    results = outlook(Requirements.of(gates, (freeze,)), facts, {}, WEDNESDAY_NOON)
+
+    assert [(result.gate, result.verdict) for result in results] == [
+        ("soak", Open("rests in its source unchanged since Tue 2026-06-30 10:00 UTC")),
+        (
+            "windows",
+            Closed(
+                "opens Thu 2026-07-02 09:00 Europe/Berlin; its window is "
+                "Mon-Thu 09:00-12:00 Europe/Berlin",
+                datetime(2026, 7, 2, 7, tzinfo=UTC),
+            ),
+        ),
+        ("drained", Open("nothing waits further down")),
+        (
+            "freezes",
+            Closed(
+                "frozen until Fri 2026-07-03 00:00 UTC: audit", datetime(2026, 7, 3, tzinfo=UTC)
+            ),
+        ),
+    ]
+
+
+def test_a_rule_that_asks_for_every_check_says_so() -> None:
+    needed = Requirements(checks=Checks(required=("*",)))
+
+    assert outlook(needed, NOTHING, {}, WEDNESDAY_NOON) == (
         GateResult("checks", Closed("needs every check that reports to succeed on the candidate")),
     )
-
-
-@pytest.mark.parametrize(
-    ("spelled", "moment", "inside"),
-    [
-        # Noon in UTC is two in the afternoon in Berlin's summer, one in its winter.
-        ("Wed 13:30-15:00 Europe/Berlin", "2026-07-01T12:00Z", True),
-        ("Wed 13:30-15:00 Europe/Berlin", "2026-12-02T12:00Z", False),
-        ("Mon-Thu 09:00-16:00 UTC", "2026-07-01T09:00Z", True),
-        ("Mon-Thu 09:00-16:00 UTC", "2026-07-01T16:00Z", False),
-        ("Mon-Thu 09:00-16:00 UTC", "2026-07-03T10:00Z", False),
-        # A window past midnight belongs to the day on which it opened.
-        ("Fri 22:00-02:00 UTC", "2026-07-03T23:00Z", True),
-        ("Fri 22:00-02:00 UTC", "2026-07-04T01:59Z", True),
-        ("Fri 22:00-02:00 UTC", "2026-07-03T01:00Z", False),
-        ("Sun 22:00-02:00 UTC", "2026-07-06T01:00Z", True),
-        ("Sat 00:00-24:00 UTC", "2026-07-04T23:59Z", True),
-        ("Sat 00:00-24:00 UTC", "2026-07-05T00:00Z", False),
-    ],
-)
-def test_a_window_is_judged_by_the_wall_clock_of_its_zone(
-    spelled: str, moment: str, *, inside: bool
-) -> None:
-    assert is_open(window(spelled), datetime.fromisoformat(moment)) is inside
-
-
-@pytest.mark.parametrize(
-    ("moment", "frozen"),
-    [
-        ("2026-12-19T22:59Z", False),
-        ("2026-12-19T23:00Z", True),
-        ("2027-01-03T22:59Z", True),
-        ("2027-01-03T23:00Z", False),
-    ],
-)
-def test_a_freeze_lasts_from_its_first_day_to_the_end_of_its_last(
-    moment: str, *, frozen: bool
-) -> None:
-    freeze = Freeze.model_validate(
-        {"from": "2026-12-20", "to": "2027-01-03", "reason": "rest", "timezone": "Europe/Berlin"}
-    )
-
-    assert is_frozen(freeze, datetime.fromisoformat(moment)) is frozen
-
-
-def test_a_freeze_that_is_on_says_until_when_and_why() -> None:
-    freeze = Freeze.model_validate({"from": "2026-06-30", "to": "2026-07-02", "reason": "audit"})
-
-    (result,) = outlook(Requirements(freezes=(freeze,)), {}, WEDNESDAY_NOON)
-    (after,) = outlook(Requirements(freezes=(freeze,)), {}, datetime(2026, 8, 1, tzinfo=UTC))
-
-    assert result.verdict == Closed("frozen until 2026-07-02: audit")
-    assert after.verdict == Open("no freeze today")

@@ -5,11 +5,13 @@ function that yields a result for whatever of its kind applies.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from bot.decisions.facts import GateFacts
 from bot.decisions.gates.checks import checks
 from bot.decisions.gates.content import drained, required_files, schemas
+from bot.decisions.gates.outside import http, metrics, workflow
 from bot.decisions.gates.people import approvals, people_agree, sign_offs
 from bot.decisions.gates.times import freezes, soak, windows
 from bot.decisions.requirements import Requirements
@@ -27,21 +29,6 @@ __all__ = [
 ]
 
 Judge = Callable[[Requirements, GateFacts, datetime], Iterator[GateResult]]
-
-
-def _not_yet(gate: str) -> Judge:
-    def judge(needed: Requirements, facts: GateFacts, now: datetime) -> Iterator[GateResult]:
-        del facts, now
-        if getattr(needed, gate):
-            yield GateResult(
-                gate,
-                Closed(
-                    f"`{gate}` is configured but this version does not evaluate it yet; take it "
-                    f"out of `.lockstep.yaml`, or say `/override {gate} REASON`"
-                ),
-            )
-
-    return judge
 
 
 def undetermined(needed: Requirements) -> Iterator[GateResult]:
@@ -65,20 +52,26 @@ TABLE: tuple[Judge, ...] = (
     drained,
     required_files,
     schemas,
-    _not_yet("http"),
-    _not_yet("metrics"),
-    _not_yet("workflow"),
+    http,
+    metrics,
+    workflow,
     freezes,
     _undetermined,
 )
 
 
+# Closed until a time that is known, whatever anybody says; asked until the answer is yes.
+_BY_TIME = frozenset({"soak", "windows", "freezes"})
+_ASKING = frozenset({"http", "metrics"})
+
+
 def evaluate(needed: Requirements, facts: GateFacts, now: datetime) -> tuple[GateResult, ...]:
     """Return a result for every gate that applies, in the order of the documentation.
 
-    A gate overridden for this very content is open.
+    A gate overridden for this very content is open. While a time is known before which
+    nothing merges, nobody is asked again: that would cost a timer each, for nothing.
     """
-    return tuple(
+    results = [
         GateResult(
             result.gate,
             _overridden(result.gate, facts) or result.verdict,
@@ -86,7 +79,21 @@ def evaluate(needed: Requirements, facts: GateFacts, now: datetime) -> tuple[Gat
         )
         for judge in TABLE
         for result in judge(needed, facts, now)
-    )
+    ]
+    times = [_until(result) for result in results if result.gate in _BY_TIME]
+    not_before = max((time for time in times if time is not None), default=now)
+    return tuple(_not_asked_before(not_before, result) for result in results)
+
+
+def _until(result: GateResult) -> datetime | None:
+    return result.verdict.until if isinstance(result.verdict, Closed) else None
+
+
+def _not_asked_before(moment: datetime, result: GateResult) -> GateResult:
+    until = _until(result)
+    if result.gate.partition(":")[0] not in _ASKING or until is None or until >= moment:
+        return result
+    return replace(result, verdict=Closed(result.verdict.reason, moment))
 
 
 def _overridden(gate: str, facts: GateFacts) -> Open | None:
