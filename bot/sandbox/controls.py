@@ -15,6 +15,7 @@ from bot.sandbox import checks, pulls
 from bot.sandbox.controls_gitlab import GitLabControls
 from bot.sandbox.errors import Denied, Missing
 from bot.sandbox.faults import Fault, Faults, HookFault
+from bot.sandbox.gitlab_acting import merge_as, note_as, review_as
 from bot.sandbox.hooks import again, find_hook
 from bot.sandbox.limits import Limits
 from bot.sandbox.merge import merge_pull
@@ -207,15 +208,34 @@ class Controls(GitLabControls):
                 return app
         return self._world.add_app(CI, "", _CI_PERMISSIONS, ())
 
-    def comment(self, repo: str, number: int, login: str, body: str) -> int:
-        """Comment as somebody; returns the comment's id."""
+    def comment(
+        self,
+        repo: str,
+        number: int,
+        login: str,
+        body: str,
+        issue: bool = False,  # noqa: FBT001, FBT002 - a JSON argument by name
+    ) -> int:
+        """Comment as somebody; returns the comment's id, 0 where GitLab keeps nothing of it.
+
+        On a GitLab the number is a merge request's, or with `issue` that of an issue.
+        """
         found, account = self._repo(repo), self._account(login)
-        return pulls.comment(self._world, found, account, number, body).id
+        at = self._number(found, number, is_pull=not issue)
+        if self._world.ways.forge == "gitlab":
+            return note_as(self._world, found, account, at, body)
+        return pulls.comment(self._world, found, account, at, body).id
 
     def review(self, repo: str, number: int, login: str, event: str, body: str = "") -> int:
-        """Review as somebody: APPROVE, REQUEST_CHANGES or COMMENT; returns the review's id."""
+        """Review as somebody: APPROVE, REQUEST_CHANGES or COMMENT; returns the review's id.
+
+        On a GitLab also UNAPPROVE; a review by itself has no id there, and 0 is returned.
+        """
         found, account = self._repo(repo), self._account(login)
-        asked = pulls.pull(self._world, found, number)
+        asked = pulls.pull(self._world, found, self._number(found, number))
+        if self._world.ways.forge == "gitlab":
+            review_as(self._world, found, account, asked, event, body)
+            return 0
         made = pulls.review(self._world, found, account, asked, event=event, body=body)
         return made.id
 
@@ -224,8 +244,20 @@ class Controls(GitLabControls):
         found, account = self._repo(repo), self._account(login)
         if not self._world.may(found, account, "write"):
             raise Denied(f"{login} may not write to {repo}")
-        asked = pulls.pull(self._world, found, number)
+        asked = pulls.pull(self._world, found, self._number(found, number))
+        if self._world.ways.forge == "gitlab":
+            squash = True if method == "squash" else None
+            return merge_as(self._world, found, account, asked, squash=squash)
         return merge_pull(self._world, found, asked, account, method=method)
+
+    def _number(self, repo: Repository, number: int, *, is_pull: bool = True) -> int:
+        """Return the number that the records know: GitLab counts each kind by itself."""
+        if self._world.ways.forge == "github":
+            return number
+        for found in pulls.issues(self._world, repo):
+            if (found.is_pull, found.iid) == (is_pull, number):
+                return found.number
+        raise Missing(f"there is no number {number} in {self._world.full_name(repo)}")
 
     # Hooks and Apps
 

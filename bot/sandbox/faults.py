@@ -119,7 +119,7 @@ async def suffer(fault: Fault, request: web.Request, handler: Handler) -> web.St
 
 
 def _failed(fault: Fault) -> web.Response:
-    body = {"message": fault.message, "documentation_url": "https://docs.github.com/rest"}
+    body = {"message": fault.message}
     return web.json_response(body, status=fault.status or 500, headers=fault.headers)
 
 

@@ -120,6 +120,8 @@ class GitLab:
             if not at_least(ask.role, route.role):
                 _ = ask.who
                 raise Denied("403 Forbidden")
+            if route.method != "GET" and route.role != "guest":
+                ask.require(route.role)
         if route.method != "GET":
             _ = ask.who
             if ask.found is not None and ask.repo.archived and "archive" not in route.path:

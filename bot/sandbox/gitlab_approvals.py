@@ -2,6 +2,7 @@
 
 from bot.sandbox.gitlab_approving import approve, unapprove
 from bot.sandbox.gitlab_ask import Ask, Problem, route
+from bot.sandbox.gitlab_merging import may_approve
 from bot.sandbox.gitlab_mrs import asked_for, check_sha
 from bot.sandbox.gitlab_shapes import setting
 from bot.sandbox.pulls import pull
@@ -16,7 +17,7 @@ def _answer(ask: Ask, asked: Pull, status: int = 200) -> Answer:
 
 def _approve(ask: Ask) -> Answer:
     asked = asked_for(ask)
-    if not ask.shapes.may_approve(ask.repo, asked, ask.who):
+    if not may_approve(ask.world, ask.repo, asked, ask.who):
         raise Problem(401, "401 Unauthorized")
     check_sha(ask, asked)
     if not approve(ask, asked):

@@ -2,7 +2,7 @@
 
 from bot.sandbox.events import Event
 from bot.sandbox.gitlab_ask import Ask
-from bot.sandbox.gitlab_merging import approvers, objectors
+from bot.sandbox.gitlab_merging import approvers, may_approve, objectors
 from bot.sandbox.pulls import conversation
 from bot.sandbox.records import Pull, Review
 
@@ -30,7 +30,7 @@ def approve(ask: Ask, asked: Pull) -> bool:
     """Approve as whoever asks; returns whether that could be."""
     is_open = conversation(ask.world, asked).state == "open"
     mine = [r for r in approvers(ask.world, ask.repo, asked) if r.author_id == ask.who.id]
-    if mine or not is_open or not ask.shapes.may_approve(ask.repo, asked, ask.who):
+    if mine or not is_open or not may_approve(ask.world, ask.repo, asked, ask.who):
         return False
     _say(ask, asked, "APPROVED")
     return True

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from bot.sandbox.access import Actor, role
 from bot.sandbox.errors import Denied, Missing
 from bot.sandbox.gitlab_shapes_mr import GitLabShapes
+from bot.sandbox.groups import membership
 from bot.sandbox.records import Account, Repository, at_least
 from bot.sandbox.routing import Answer, Route, Unauthenticated, natural
 from bot.sandbox.world import World
@@ -64,9 +65,17 @@ class Ask:
         """Return the asker's role in the project."""
         return role(self.world, self.actor, self.repo)
 
+    @property
+    def held(self) -> str:
+        """Return the role that the asker was given: what is public gives nobody one."""
+        account = self.actor.account
+        if account is None:
+            return "none"
+        return "admin" if account.instance_admin else membership(self.world, self.repo, account)
+
     def require(self, needed: str) -> None:
-        """Raise Denied below a role."""
-        if not at_least(self.role, needed):
+        """Raise Denied below a role that one must have been given."""
+        if not at_least(self.held, needed):
             _ = self.who
             raise Denied("403 Forbidden")
 

@@ -52,8 +52,8 @@ def _delete(ask: Ask) -> Answer:
 
 _MR, _ISSUE = "/projects/{id}/merge_requests/{mr_iid}", "/projects/{id}/issues/{issue_iid}"
 ROUTES = tuple(
-    route(method, f"{where}{note}/award_emoji{path}", handle, role)
-    for where, role in ((_MR, "read"), (_ISSUE, "guest"))
+    route(method, f"{where}{note}/award_emoji{path}", handle)
+    for where in (_MR, _ISSUE)
     for note in ("", "/notes/{note_id}")
     for method, path, handle in (
         ("GET", "", _list),

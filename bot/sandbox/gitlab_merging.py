@@ -102,6 +102,18 @@ def conflicts(world: World, repo: Repository, asked: Pull) -> bool:
     return base is not None and not can_merge(world.git(repo), base, asked.head_sha)
 
 
+def may_squash(repo: Repository) -> bool:
+    """Say whether whoever merges may choose to squash."""
+    return setting(repo, "squash_option") in {"default_on", "default_off"}
+
+
+def may_approve(world: World, repo: Repository, asked: Pull, account: Account) -> bool:
+    """Say whether somebody may approve: who may write, and not their own unless allowed."""
+    own = conversation(world, asked).author_id == account.id
+    own_too = bool(setting(repo, "merge_requests_author_approval"))
+    return world.may(repo, account, "write") and (own_too or not own)
+
+
 def squashes(repo: Repository, asked: Pull, *, wanted: bool | None = None) -> bool:
     """Say whether a merge squashes, as the project's option has it."""
     option = setting(repo, "squash_option")

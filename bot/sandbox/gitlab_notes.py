@@ -4,7 +4,7 @@ from bot.sandbox.errors import Denied, Missing
 from bot.sandbox.gitlab_ask import Ask, Problem, route
 from bot.sandbox.gitlab_quick import extract, obey
 from bot.sandbox.pulls import comment, delete_comment, edit_comment, issues
-from bot.sandbox.records import Comment, Issue
+from bot.sandbox.records import Comment, Issue, at_least
 from bot.sandbox.routing import Answer
 
 
@@ -12,6 +12,8 @@ def noteable(ask: Ask) -> Issue:
     """Return the issue or the merge request's conversation that the path names."""
     is_pull = "mr_iid" in ask.params
     iid = ask.number("mr_iid" if is_pull else "issue_iid")
+    if is_pull and not at_least(ask.role, "read"):
+        raise Missing("404 Not found")
     for found in issues(ask.world, ask.repo):
         if (found.is_pull, found.iid) == (is_pull, iid):
             if found.confidential and not sees_confidential(ask, found):
@@ -30,8 +32,7 @@ def sees_confidential(ask: Ask, about: Issue) -> bool:
 
 
 def _may_see_internal(ask: Ask) -> bool:
-    from_members = ask.world.may(ask.repo, ask.actor.account, "planner")
-    return ask.actor.account is not None and from_members
+    return at_least(ask.held, "planner")
 
 
 def _notes(ask: Ask) -> Answer:
@@ -49,15 +50,28 @@ def _create(ask: Ask) -> Answer:
     internal = ask.flag("internal", default=ask.flag("confidential"))
     if internal and not _may_see_internal(ask):
         raise Denied("403 Forbidden")
-    extracted = extract(body)
-    if not extracted.text.strip():
-        said = obey(ask, about, extracted.commands)
-        if not said:
-            raise Problem(400, "400 Bad request - Failed to apply commands.")
+    made, said = write_note(ask, about, body, internal=internal)
+    if made is None:
         return Answer({"commands_changes": {}, "summary": said}, 202)
-    made = comment(ask.world, ask.repo, ask.who, about.number, extracted.text, internal=internal)
-    obey(ask, about, extracted.commands)
     return Answer(ask.shapes.note(ask.repo, about, made), 201)
+
+
+def write_note(
+    ask: Ask, about: Issue, body: str, *, internal: bool = False
+) -> tuple[Comment | None, list[str]]:
+    """Write a note without its quick actions and do these; returns what was kept and done.
+
+    Raises Problem where nothing is left to keep, and nothing of it could be done.
+    """
+    extracted = extract(body)
+    kept = None
+    if extracted.text.strip():
+        text = extracted.text
+        kept = comment(ask.world, ask.repo, ask.who, about.number, text, internal=internal)
+    said = obey(ask, about, extracted.commands)
+    if kept is None and not said:
+        raise Problem(400, "400 Bad request - Failed to apply commands.")
+    return kept, said
 
 
 def find_note(ask: Ask, about: Issue) -> Comment:
@@ -94,8 +108,8 @@ def _delete(ask: Ask) -> Answer:
 
 _MR, _ISSUE = "/projects/{id}/merge_requests/{mr_iid}", "/projects/{id}/issues/{issue_iid}"
 ROUTES = tuple(
-    route(method, f"{where}{path}", handle, role)
-    for where, role in ((_MR, "read"), (_ISSUE, "guest"))
+    route(method, f"{where}{path}", handle)
+    for where in (_MR, _ISSUE)
     for method, path, handle in (
         ("GET", "/notes", _notes),
         ("POST", "/notes", _create),

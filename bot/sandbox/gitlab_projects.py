@@ -199,6 +199,8 @@ def _share(ask: Ask) -> Answer:
 
 
 def _fork(ask: Ask) -> Answer:
+    if not at_least(ask.role, "read"):
+        raise Denied("403 Forbidden")
     owner = ask.who
     place = ask.optional("namespace_path") or ask.optional("namespace")
     if place:
@@ -224,5 +226,5 @@ ROUTES = (
     route("POST", f"{_P}/unarchive", _unarchive, "admin"),
     route("PUT", f"{_P}/transfer", _transfer, "admin"),
     route("POST", f"{_P}/share", _share, "maintain"),
-    route("POST", f"{_P}/fork", _fork, "read"),
+    route("POST", f"{_P}/fork", _fork),
 )

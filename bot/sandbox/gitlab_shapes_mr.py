@@ -7,6 +7,7 @@ from bot.sandbox.gitlab_merging import (
     approvers,
     conflicts,
     head_pipeline,
+    may_approve,
     merge_status,
     objectors,
     squashes,
@@ -173,19 +174,15 @@ class GitLabShapes(GitShapes):
             "approvers": [],
             "approver_groups": [],
             "user_has_approved": mine,
-            "user_can_approve": me is not None and not mine and self.may_approve(repo, asked, me),
+            "user_can_approve": me is not None
+            and not mine
+            and may_approve(self.world, repo, asked, me),
             "approval_rules_left": [],
             "has_approval_rules": False,
             "merge_request_approvers_available": True,
             "multiple_approval_rules_available": False,
             "invalid_approvers_rules": [],
         }
-
-    def may_approve(self, repo: Repository, asked: Pull, me: Account) -> bool:
-        """Say whether somebody may approve: who may write, and not their own unless allowed."""
-        own = conversation(self.world, asked).author_id == me.id
-        own_too = bool(setting(repo, "merge_requests_author_approval"))
-        return self.world.may(repo, me, "write") and (own_too or not own)
 
     def approval_state(self, repo: Repository, asked: Pull) -> Json:
         """Return the approvals by their rules; the sandbox has the one for everybody."""

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from bot.sandbox.controls import Controls
 from bot.sandbox.errors import Denied, Invalid
+from bot.sandbox.gitlab_acting import merge_as, note_as, review_as
 from bot.sandbox.merge import may_land, merge_pull
+from bot.sandbox.page_places import about_tail, tail
 from bot.sandbox.pulls import (
     close_pull,
     comment,
@@ -58,6 +60,15 @@ class Deed:
         if not self.world.may(self.repo, self.me, role):
             raise Denied(f"{self.me.login} needs {role} access for that")
 
+    @property
+    def on_gitlab(self) -> bool:
+        """Say whether the server goes by GitLab's habits."""
+        return self.world.ways.forge == "gitlab"
+
+    def back(self, number: int) -> str:
+        """Return the end of the address of a pull request or an issue."""
+        return about_tail(self.world.ways, issue(self.world, self.repo, number))
+
     def full_name(self) -> str:
         """Return `owner/name`."""
         return self.world.full_name(self.repo)
@@ -65,26 +76,37 @@ class Deed:
 
 def _comment(deed: Deed) -> Went:
     number = deed.number()
+    if deed.on_gitlab:
+        deed.require("guest")
+        kept = note_as(deed.world, deed.repo, deed.me, number, deed.field("body"))
+        said = "" if kept else "GitLab took that for a quick action, and keeps no note of it."
+        return deed.back(number), said
     deed.require("read")
     comment(deed.world, deed.repo, deed.me, number, deed.field("body"))
-    kind = "pull" if issue(deed.world, deed.repo, number).is_pull else "issues"
-    return f"/{kind}/{number}", ""
+    return deed.back(number), ""
 
 
 def _review(deed: Deed) -> Went:
     asked = deed.pull()
     deed.require("read")
-    body = deed.form.get("body", "")
-    review(deed.world, deed.repo, deed.me, asked, event=deed.field("event"), body=body)
-    return f"/pull/{asked.number}", ""
+    event, body = deed.field("event"), deed.form.get("body", "")
+    if deed.on_gitlab:
+        review_as(deed.world, deed.repo, deed.me, asked, event, body)
+    else:
+        review(deed.world, deed.repo, deed.me, asked, event=event, body=body)
+    return deed.back(asked.number), ""
 
 
 def _merge(deed: Deed) -> Went:
     deed.require("write")
     asked = deed.pull()
     method = deed.field("method")
-    sha = merge_pull(deed.world, deed.repo, asked, deed.me, method=method, sha=asked.head_sha)
-    return f"/pull/{asked.number}", f"Merged as {sha[:12]}."
+    if deed.on_gitlab:
+        squash = method == "squash"
+        sha = merge_as(deed.world, deed.repo, deed.me, asked, squash=squash)
+    else:
+        sha = merge_pull(deed.world, deed.repo, asked, deed.me, method=method, sha=asked.head_sha)
+    return deed.back(asked.number), f"Merged as {sha[:12]}."
 
 
 def _close(deed: Deed) -> Went:
@@ -96,13 +118,13 @@ def _close(deed: Deed) -> Went:
         state = "closed" if is_open else "open"
         reason = "completed" if is_open else "reopened"
         edit_issue(deed.world, deed.repo, deed.me, about, state=state, state_reason=reason)
-        return f"/issues/{about.number}", ""
+        return deed.back(about.number), ""
     asked = deed.pull()
     if conversation(deed.world, asked).state == "open":
         close_pull(deed.world, deed.repo, asked, deed.me)
     else:
         reopen_pull(deed.world, deed.repo, asked, deed.me)
-    return f"/pull/{asked.number}", ""
+    return deed.back(asked.number), ""
 
 
 def _check(deed: Deed) -> Went:
@@ -126,11 +148,11 @@ def _edit(deed: Deed) -> Went:
     message = deed.form.get("message", "").strip() or f"Edit {path}"
     login = deed.me.login
     sha = deed.controls.commit(deed.full_name(), branch, {path: content}, login, message)
-    return f"/tree/{branch}", f"Committed {sha[:12]} to {branch} as {login}."
+    return tail(deed.world.ways, "branch", branch), f"Committed {sha[:12]} to {branch} as {login}."
 
 
 def _open(deed: Deed) -> Went:
-    deed.require("read")
+    deed.require("write" if deed.on_gitlab else "read")
     made = open_pull(
         deed.world,
         deed.repo,
@@ -141,7 +163,7 @@ def _open(deed: Deed) -> Went:
         head_repo=deed.repo,
         head_ref=deed.field("head"),
     )
-    return f"/pull/{made.number}", ""
+    return deed.back(made.number), ""
 
 
 def _redeliver(deed: Deed) -> Went:
@@ -152,7 +174,7 @@ def _redeliver(deed: Deed) -> Went:
     if old is None or old.hook_id not in hooks:
         raise Invalid("there is no such delivery here")
     deed.controls.redeliver(old.id)
-    return "/hooks", "Sent again."
+    return tail(deed.world.ways, "hooks"), "Sent again."
 
 
 ACTIONS: Mapping[str, Callable[[Deed], Went]] = {

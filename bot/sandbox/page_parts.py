@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from bot.sandbox.errors import Missing
+from bot.sandbox.groups import find_path
 from bot.sandbox.markup import Html, fill, joined
-from bot.sandbox.pulls import conversation, pulls
-from bot.sandbox.records import Account, Pull, Repository
+from bot.sandbox.page_places import tail
+from bot.sandbox.pulls import conversation, issues, pulls
+from bot.sandbox.records import Account, Issue, Pull, Repository
+from bot.sandbox.ways import Ways
 from bot.sandbox.world import World
 
 
@@ -23,7 +26,8 @@ class View:
     @property
     def repo(self) -> Repository:
         """Return the repository of the address; raises Missing where one may not see it."""
-        found = self.world.find_repository(self.params["owner"], self.params["name"])
+        path = self.params.get("path") or f"{self.params['owner']}/{self.params['name']}"
+        found = find_path(self.world, path)
         if found is None or not self.world.may(found, self.me, "read"):
             who = self.me.login if self.me else "nobody"
             raise Missing(f"There is no such repository, or {who} may not see it.")
@@ -33,6 +37,23 @@ class View:
     def root(self) -> str:
         """Return the address of the repository's page."""
         return "/" + quote(self.world.full_name(self.repo))
+
+    @property
+    def ways(self) -> Ways:
+        """Return the forge's habits and nouns."""
+        return self.world.ways
+
+    def about(self, *, is_pull: bool) -> Issue:
+        """Return the issue or the pull request's half of the address; raises Missing."""
+        for found in issues(self.world, self.repo):
+            if found.is_pull == is_pull and self._named(found):
+                return found
+        raise Missing("Not Found")
+
+    def _named(self, about: Issue) -> bool:
+        if "iid" in self.params:
+            return about.iid == int(self.params["iid"])
+        return about.number == int(self.params["number"])
 
     def login(self, key: int) -> str:
         """Return somebody's login."""
@@ -45,10 +66,14 @@ def frame(view: View, content: Html) -> Html:
     open_pulls = [p for p in pulls(view.world, view.repo) if _is_open(view, p)]
     return fill(
         '<h1><a href="{root}">{name}</a></h1><nav><a href="{root}">Branches</a>'
-        '<a href="{root}/pulls">Pull requests ({count})</a><a href="{root}/issues">Issues</a>'
-        '<a href="{root}/hooks">Webhooks</a></nav>{content}',
+        '<a href="{root}{pulls}">{nouns} ({count})</a><a href="{root}{issues}">Issues</a>'
+        '<a href="{root}{hooks}">Webhooks</a></nav>{content}',
         root=root,
         name=name,
+        nouns=f"{view.ways.pull.capitalize()}s",
+        pulls=tail(view.ways, "pulls"),
+        issues=tail(view.ways, "issues"),
+        hooks=tail(view.ways, "hooks"),
         count=len(open_pulls),
         content=content,
     )

@@ -5,11 +5,15 @@ from collections.abc import Sequence
 from bot.sandbox.checks import latest_statuses, verdicts
 from bot.sandbox.errors import Missing
 from bot.sandbox.git import FileChange
+from bot.sandbox.gitlab_merging import approvers, may_squash, merge_status
+from bot.sandbox.gitlab_shapes import setting
+from bot.sandbox.groups import membership
 from bot.sandbox.markup import Html, diff, fill, joined, markdown
 from bot.sandbox.merge import blocked_by, merge_state
 from bot.sandbox.page_parts import View, badge, card, frame, row_list, shown
-from bot.sandbox.pulls import conversation, issue, issues, pull, pulls, reviews
-from bot.sandbox.records import Comment, Issue, Pull, Reaction
+from bot.sandbox.page_places import about_tail, spoken, tail
+from bot.sandbox.pulls import conversation, issues, pull, pulls, reviews
+from bot.sandbox.records import Comment, Issue, Pull, Reaction, at_least
 
 _METHODS = {"merge": "Merge", "squash": "Squash and merge", "rebase": "Rebase and merge"}
 _STATES = {
@@ -22,17 +26,35 @@ _STATES = {
 }
 
 
+_LAB_METHODS = {
+    "merge": "Merge",
+    "rebase_merge": "Merge (semi-linear)",
+    "ff": "Fast-forward",
+}
+_LAB_STATES = {
+    "mergeable": "Ready to merge.",
+    "conflict": "Conflicts with its target.",
+    "draft_status": "A draft.",
+    "need_rebase": "Behind its target: rebase it first.",
+    "commits_status": "Nothing to merge.",
+    "not_approved": "Approvals are missing.",
+    "requested_changes": "Changes were requested.",
+    "ci_must_pass": "The pipeline must succeed.",
+    "ci_still_running": "The pipeline is running.",
+}
+
+
 def _line(view: View, about: Issue, state: str, path: str, more: str) -> Html:
     labels = joined(fill(' <span class="label">{name}</span>', name=n) for n in about.labels)
     return fill(
         '{badge} <a href="{root}{path}"><strong>{title}</strong></a>{labels} '
-        '<span class="soft">#{number} by {who}{more}</span>',
+        '<span class="soft">{number} by {who}{more}</span>',
         badge=badge(state),
         root=view.root,
         path=path,
         title=about.title,
         labels=labels,
-        number=about.number,
+        number=spoken(view.ways, about),
         who=view.login(about.author_id),
         more=more,
     )
@@ -44,8 +66,10 @@ def pull_list(view: View) -> tuple[str, Html]:
     for asked in reversed(pulls(view.world, view.repo)):
         about = conversation(view.world, asked)
         more = f", {asked.head_ref} into {asked.base_ref}"
-        rows.append(_line(view, about, _state(view, asked), f"/pull/{asked.number}", more))
-    return "Pull requests", frame(view, row_list(rows, "There is no pull request yet."))
+        where = about_tail(view.ways, about)
+        rows.append(_line(view, about, _state(view, asked), where, more))
+    noun = view.ways.pull
+    return f"{noun.capitalize()}s", frame(view, row_list(rows, f"There is no {noun} yet."))
 
 
 def _state(view: View, asked: Pull) -> str:
@@ -55,25 +79,35 @@ def _state(view: View, asked: Pull) -> str:
 def issue_list(view: View) -> tuple[str, Html]:
     """Show all issues, the newest first."""
     found = [one for one in issues(view.world, view.repo) if not one.is_pull]
-    rows = [_line(view, one, one.state, f"/issues/{one.number}", "") for one in reversed(found)]
+    found = [one for one in found if not one.confidential or _may_see(view, one)]
+    rows = [_line(view, one, one.state, about_tail(view.ways, one), "") for one in reversed(found)]
     return "Issues", frame(view, row_list(rows, "There is no issue yet."))
 
 
 def issue_page(view: View) -> tuple[str, Html]:
     """Show an issue and what was said on it."""
-    about = issue(view.world, view.repo, int(view.params["number"]))
-    head = _title(about, about.state)
+    about = view.about(is_pull=False)
+    if about.confidential and not _may_see(view, about):
+        raise Missing("Not Found")
+    head = _title(view, about, about.state)
     parts = [head, *_said(view, about), _comment_form(view, about)]
-    return f"{about.title} #{about.number}", frame(view, joined(parts))
+    return f"{about.title} {spoken(view.ways, about)}", frame(view, joined(parts))
 
 
-def _title(about: Issue, state: str) -> Html:
+def _may_see(view: View, about: Issue) -> bool:
+    if view.me is None:
+        return False
+    held = membership(view.world, view.repo, view.me)
+    return view.me.id == about.author_id or at_least(held, "planner")
+
+
+def _title(view: View, about: Issue, state: str) -> Html:
     labels = joined(fill(' <span class="label">{name}</span>', name=n) for n in about.labels)
     return fill(
-        '<h1>{title} <span class="soft">#{number}</span></h1><p>{badge}{labels}</p>',
+        '<h1>{title} <span class="soft">{number}</span></h1><p>{badge}{labels}</p>',
         labels=labels,
         title=about.title,
-        number=about.number,
+        number=spoken(view.ways, about),
         badge=badge(state),
     )
 
@@ -129,7 +163,7 @@ def _comment_form(view: View, about: Issue, *, merged: bool = False) -> Html:
         "{other}</p></form>",
         root=view.root,
         number=about.number,
-        back=f"/{'pull' if about.is_pull else 'issues'}/{about.number}",
+        back=about_tail(view.ways, about),
         me=view.me.login if view.me else "nobody",
         # What was merged stays merged.
         other="" if merged else other,
@@ -138,30 +172,31 @@ def _comment_form(view: View, about: Issue, *, merged: bool = False) -> Html:
 
 def pull_page(view: View) -> tuple[str, Html]:
     """Show a pull request: body, conversation, checks, buttons, difference."""
-    asked = pull(view.world, view.repo, int(view.params["number"]))
-    about, git = conversation(view.world, asked), view.world.git(view.repo)
+    about, git = view.about(is_pull=True), view.world.git(view.repo)
+    asked = pull(view.world, view.repo, about.number)
     where = fill(
         '<p class="soft"><code>{head}</code> into <code>{base}</code>, at '
-        '<a href="{root}/commit/{sha}"><code>{short}</code></a></p>',
+        '<a href="{root}{commit}{sha}"><code>{short}</code></a></p>',
         head=asked.head_ref,
         base=asked.base_ref,
         root=view.root,
+        commit=tail(view.ways, "commit"),
         sha=asked.head_sha,
         short=asked.head_sha[:10],
     )
     start = git.merge_base(asked.base_sha, asked.head_sha) or asked.base_sha
     changes = git.changes(start, asked.head_sha)
     parts = [
-        _title(about, _state(view, asked)),
+        _title(view, about, _state(view, asked)),
         where,
         *_said(view, about),
-        _checks(view, asked.head_sha, f"/pull/{asked.number}"),
+        _checks(view, asked.head_sha, about_tail(view.ways, about)),
         *([_decide(view, asked)] if about.state == "open" else []),
         _comment_form(view, about, merged=asked.merged_at is not None),
         fill("<h2>Changed files: {count}</h2>", count=len(changes)),
         _difference(changes),
     ]
-    return f"{about.title} #{about.number}", frame(view, joined(parts))
+    return f"{about.title} {spoken(view.ways, about)}", frame(view, joined(parts))
 
 
 def _difference(changes: Sequence[FileChange]) -> Html:
@@ -218,19 +253,21 @@ def _check_form(view: View, sha: str, back: str, name: str | None) -> Html:
 
 
 def _decide(view: View, asked: Pull) -> Html:
-    state = merge_state(view.world, view.repo, asked)
-    why = blocked_by(view.world, view.repo, asked.base_ref, asked.head_sha, asked.number)
-    options = joined(
-        fill('<option value="{m}">{words}</option>', m=m, words=_METHODS[m])
-        for m in view.repo.merge_methods
+    about = conversation(view.world, asked)
+    said, options = (
+        _lab_choices(view, asked) if view.ways.forge == "gitlab" else _hub_choices(view, asked)
     )
+    approving = view.me is not None and any(
+        review.author_id == view.me.id for review in approvers(view.world, view.repo, asked)
+    )
+    takes_back = approving and view.ways.forge == "gitlab"
     return card(
-        f"{_STATES.get(state, state)} {why or ''}",
+        said,
         fill(
             '<form method="post" class="inline" action="{root}/do/review">'
             '<input type="hidden" name="number" value="{number}">'
             '<input type="hidden" name="back" value="{back}">'
-            '<button name="event" value="APPROVE">Approve as {me}</button></form>'
+            '<button name="event" value="{event}">{word} as {me}</button></form>'
             '<form method="post" class="inline" action="{root}/do/merge">'
             '<input type="hidden" name="number" value="{number}">'
             '<input type="hidden" name="back" value="{back}">'
@@ -238,11 +275,32 @@ def _decide(view: View, asked: Pull) -> Html:
             '<button class="main">Merge as {me}</button></form>',
             root=view.root,
             number=asked.number,
-            back=f"/pull/{asked.number}",
+            back=about_tail(view.ways, about),
+            event="UNAPPROVE" if takes_back else "APPROVE",
+            word="Revoke approval" if takes_back else "Approve",
             me=view.me.login if view.me else "nobody",
-            options=options,
+            options=joined(
+                fill('<option value="{m}">{words}</option>', m=m, words=words)
+                for m, words in options.items()
+            ),
         ),
     )
+
+
+def _hub_choices(view: View, asked: Pull) -> tuple[str, dict[str, str]]:
+    state = merge_state(view.world, view.repo, asked)
+    why = blocked_by(view.world, view.repo, asked.base_ref, asked.head_sha, asked.number)
+    methods = {method: _METHODS[method] for method in view.repo.merge_methods}
+    return f"{_STATES.get(state, state)} {why or ''}", methods
+
+
+def _lab_choices(view: View, asked: Pull) -> tuple[str, dict[str, str]]:
+    status = merge_status(view.world, view.repo, asked)
+    given = len(approvers(view.world, view.repo, asked))
+    word = {1: "1 approval."}.get(given, f"{given} approvals.")
+    squashing = {"squash": "Squash and merge"} if may_squash(view.repo) else {}
+    choices = {"merge": _LAB_METHODS[str(setting(view.repo, "merge_method"))], **squashing}
+    return f"{_LAB_STATES.get(status, status)} {word}", choices
 
 
 def compare(view: View) -> tuple[str, Html]:
@@ -253,8 +311,9 @@ def compare(view: View) -> tuple[str, Html]:
     commits = git.log(f"{base}..{head}")
     rows = [
         fill(
-            '<a href="{root}/commit/{sha}"><code>{short}</code></a> {subject}',
+            '<a href="{root}{commit}{sha}"><code>{short}</code></a> {subject}',
             root=view.root,
+            commit=tail(view.ways, "commit"),
             sha=found.sha,
             short=found.sha[:10],
             subject=found.message.partition("\n")[0],
@@ -283,5 +342,5 @@ def commit(view: View) -> tuple[str, Html]:
         author=f"{found.author.name} <{found.author.email}>",
         message=found.message,
     )
-    parts = [head, _checks(view, sha, f"/commit/{sha}"), _difference(changes)]
+    parts = [head, _checks(view, sha, tail(view.ways, "commit", sha)), _difference(changes)]
     return sha[:10], frame(view, joined(parts))

@@ -2,10 +2,13 @@
 
 from urllib.parse import quote, urlencode
 
-from bot.sandbox.errors import Denied
+from bot.sandbox.errors import Denied, Missing
 from bot.sandbox.markup import Html, fill, joined
-from bot.sandbox.page_parts import View, frame, row_list, shown
+from bot.sandbox.page_parts import View, badge, frame, row_list, shown
+from bot.sandbox.page_places import tail
+from bot.sandbox.pipelines import external_of, jobs_of, pipeline_status
 from bot.sandbox.records import Hook
+from bot.sandbox.records_gitlab import Pipeline
 
 _LONGEST = 200_000
 
@@ -36,10 +39,12 @@ def repository(view: View) -> tuple[str, Html]:
             continue
         name, found = ref.removeprefix("refs/heads/"), git.commit(view.repo.refs[ref])
         row = fill(
-            '<a href="{root}/tree/{path}"><strong>{name}</strong></a>{mark} '
-            '<a class="soft" href="{root}/commit/{sha}"><code>{short}</code></a> {subject} '
+            '<a href="{root}{tree}{path}"><strong>{name}</strong></a>{mark} '
+            '<a class="soft" href="{root}{commit}{sha}"><code>{short}</code></a> {subject} '
             '<span class="soft">by {author}</span>',
             root=view.root,
+            tree=tail(view.ways, "branch"),
+            commit=tail(view.ways, "commit"),
             path=quote(name),
             name=name,
             mark=Html(' <span class="label">protected</span>')
@@ -61,15 +66,16 @@ def repository(view: View) -> tuple[str, Html]:
 
 
 def branch(view: View) -> tuple[str, Html]:
-    """Show the files at a branch, and a form to open a pull request from it."""
+    """Show the files at a branch, and a form to propose its changes."""
     name = view.params["branch"]
     sha, git = view.world.head(view.repo, name), view.world.git(view.repo)
     files = [entry for entry in git.tree(sha, recursive=True) if entry.type == "blob"]
     rows = [
         fill(
-            '<a href="{root}/blob?{query}"><code>{path}</code></a> '
+            '<a href="{root}{blob}?{query}"><code>{path}</code></a> '
             '<span class="soft">{size} bytes</span>',
             root=view.root,
+            blob=tail(view.ways, "file"),
             query=urlencode({"branch": name, "path": shown(entry.path)}),
             path=shown(entry.path),
             size=entry.size or 0,
@@ -83,9 +89,10 @@ def branch(view: View) -> tuple[str, Html]:
         '<form method="post" action="{root}/do/open"><input type="hidden" name="head" '
         'value="{name}"><p>Into <select name="base">{options}</select> '
         '<input class="short" name="title" placeholder="Title" required> '
-        "<button>Open a pull request</button></p></form>",
+        "<button>Open a {noun}</button></p></form>",
         root=view.root,
         name=name,
+        noun=view.ways.pull,
         options=options,
     )
     head = fill("<h2>{name}</h2>", name=name)
@@ -94,10 +101,11 @@ def branch(view: View) -> tuple[str, Html]:
 
 def _new_file(view: View) -> Html:
     return fill(
-        '<form action="{root}/blob"><input type="hidden" name="branch" value="{branch}">'
+        '<form action="{root}{blob}"><input type="hidden" name="branch" value="{branch}">'
         '<p><input class="short" name="path" placeholder="path of a new file" required> '
         "<button>Write it</button></p></form>",
         root=view.root,
+        blob=tail(view.ways, "file"),
         branch=view.params["branch"],
     )
 
@@ -111,7 +119,7 @@ def file(view: View) -> tuple[str, Html]:
     if b"\0" in content or len(content) > _LONGEST:
         raise Denied("This file is binary or too long to be edited here.")
     form = fill(
-        '<h2><a href="{root}/tree/{tree}">{name}</a> / {path}</h2>'
+        '<h2><a href="{root}{place}{tree}">{name}</a> / {path}</h2>'
         '<form method="post" action="{root}/do/edit">'
         '<input type="hidden" name="branch" value="{name}">'
         '<input type="hidden" name="path" value="{path}">'
@@ -119,6 +127,7 @@ def file(view: View) -> tuple[str, Html]:
         '<p><input name="message" placeholder="What does this change? (Edit {path})"></p>'
         '<p><button class="main">Commit to {name} as {me}</button></p></form>',
         root=view.root,
+        place=tail(view.ways, "branch"),
         tree=quote(name),
         name=name,
         path=path,
@@ -139,7 +148,7 @@ def hooks(view: View) -> tuple[str, Html]:
                 '<div class="row"><strong>{event}</strong> {action} '
                 '<span class="soft">{status} {code}, {at}{again}</span> '
                 '<form method="post" class="inline" action="{root}/do/redeliver">'
-                '<input type="hidden" name="back" value="/hooks">'
+                '<input type="hidden" name="back" value="{back}">'
                 '<button name="delivery" value="{id}">Send again</button></form></div>',
                 event=one.event,
                 action=one.action or "",
@@ -148,6 +157,7 @@ def hooks(view: View) -> tuple[str, Html]:
                 at=one.delivered_at,
                 again=", sent again" if one.redelivery else "",
                 root=view.root,
+                back=tail(view.ways, "hooks"),
                 id=one.id,
             )
             for one in view.world.store.deliveries(hook.id)[:50]
@@ -162,3 +172,28 @@ def hooks(view: View) -> tuple[str, Html]:
             )
         )
     return "Webhooks", frame(view, joined(parts) or Html('<p class="soft">No webhook.</p>'))
+
+
+def pipeline(view: View) -> tuple[str, Html]:
+    """Show a pipeline and its jobs."""
+    found = view.world.store.get(Pipeline, int(view.params["pipeline"]), view.repo.id)
+    if found is None:
+        raise Missing("There is no such pipeline.")
+    rows = [
+        fill("{state} <strong>{name}</strong>", state=badge(job.status), name=job.name)
+        for job in jobs_of(view.world, found)
+    ]
+    rows += [
+        fill(
+            "{state} <strong>{name}</strong> from outside", state=badge(one.state), name=one.context
+        )
+        for one in external_of(view.world, found)
+    ]
+    head = fill(
+        "<h2>Pipeline {id} {state}</h2><p>{ref} at <code>{sha}</code></p>",
+        id=found.id,
+        state=badge(pipeline_status(view.world, found)),
+        ref=found.ref,
+        sha=found.sha[:10],
+    )
+    return f"Pipeline {found.id}", frame(view, joined([head, row_list(rows, "No jobs.")]))

@@ -14,8 +14,10 @@ from bot.sandbox import page_actions, page_pulls, page_views
 from bot.sandbox.controls import Controls
 from bot.sandbox.errors import Refusal
 from bot.sandbox.git import GitError
+from bot.sandbox.groups import find_path
 from bot.sandbox.markup import Html, fill, joined
 from bot.sandbox.page_parts import View
+from bot.sandbox.page_places import ROUTES
 from bot.sandbox.records import Account
 from bot.sandbox.style import STYLE
 from bot.sandbox.thread import StoreThread
@@ -26,7 +28,7 @@ _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>
 <link rel="stylesheet" href="/_sandbox/style.css"></head><body><header>
 <a href="/"><strong>Sandbox forge</strong></a>
-<span class="tool">A development tool on this machine, not GitHub.</span>
+<span class="tool">A development tool on this machine, not {brand}.</span>
 <form method="post" action="/_sandbox/act-as"><input type="hidden" name="back" value="{here}">
 <label class="soft">act as <select name="login">{people}</select></label>
 <button>Switch</button></form></header><main>{said}{content}</main></body></html>"""
@@ -38,17 +40,17 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 _VIEWS: Mapping[str, Callable[[View], tuple[str, Html]]] = {
-    "/": page_views.repositories,
-    "/{owner}/{name}": page_views.repository,
-    "/{owner}/{name}/tree/{branch:.+}": page_views.branch,
-    "/{owner}/{name}/blob": page_views.file,
-    "/{owner}/{name}/pulls": page_pulls.pull_list,
-    "/{owner}/{name}/pull/{number:[0-9]+}": page_pulls.pull_page,
-    "/{owner}/{name}/issues": page_pulls.issue_list,
-    "/{owner}/{name}/issues/{number:[0-9]+}": page_pulls.issue_page,
-    "/{owner}/{name}/commit/{sha:[0-9a-f]{40}}": page_pulls.commit,
-    "/{owner}/{name}/compare/{basehead:.+}": page_pulls.compare,
-    "/{owner}/{name}/hooks": page_views.hooks,
+    "repository": page_views.repository,
+    "branch": page_views.branch,
+    "file": page_views.file,
+    "pulls": page_pulls.pull_list,
+    "pull": page_pulls.pull_page,
+    "issues": page_pulls.issue_list,
+    "issue": page_pulls.issue_page,
+    "commit": page_pulls.commit,
+    "compare": page_pulls.compare,
+    "hooks": page_views.hooks,
+    "pipeline": page_views.pipeline,
 }
 
 
@@ -65,9 +67,10 @@ class Pages:
         """Add the pages' routes."""
         router.add_get("/_sandbox/style.css", _style)
         router.add_post("/_sandbox/act-as", self._act_as)
-        for path, view in _VIEWS.items():
-            router.add_get(path, self._page(view))
-        router.add_post("/{owner}/{name}/do/{action}", self._act)
+        router.add_get("/", self._page(page_views.repositories))
+        for name, path in ROUTES:
+            router.add_get(path, self._page(_VIEWS[name]))
+        router.add_post("/{path:.+}/do/{action}", self._act)
 
     def _page(self, view: Callable[[View], tuple[str, Html]]) -> Callable[[web.Request], Any]:
         async def handle(request: web.Request) -> web.Response:
@@ -94,7 +97,13 @@ class Pages:
         said = request.query.get("said")
         note = fill('<p class="said" role="status">{said}</p>', said=said) if said else Html("")
         return fill(
-            _PAGE, title=title, here=request.path, people=options, said=note, content=content
+            _PAGE,
+            brand=self._world.ways.brand,
+            title=title,
+            here=request.path,
+            people=options,
+            said=note,
+            content=content,
         )
 
     def _me(self, request: web.Request) -> Account | None:
@@ -119,14 +128,14 @@ class Pages:
 
     async def _act(self, request: web.Request) -> web.Response:
         form = {name: str(value) for name, value in (await request.post()).items()}
-        owner, name = request.match_info["owner"], request.match_info["name"]
+        path = request.match_info["path"]
         action = page_actions.ACTIONS.get(request.match_info["action"])
         if action is None:
             raise web.HTTPNotFound(text="there is no such button\n")
 
         def act() -> tuple[str, str]:
             me = self._me(request)
-            repo = self._world.find_repository(owner, name)
+            repo = find_path(self._world, path)
             if me is None or repo is None:
                 raise web.HTTPNotFound(text="there is no such repository, or nobody to act as\n")
             deed = page_actions.Deed(self._world, self._controls, repo, me, form)
@@ -136,7 +145,7 @@ class Pages:
             back, said = await self._thread.call(act)
         except (Refusal, GitError) as error:
             back, said = form.get("back", ""), f"Not done: {error}"
-        place = f"/{quote(owner)}/{quote(name)}{quote(back, safe='/?=&%')}"
+        place = f"/{quote(path)}{quote(back, safe='/?=&%')}"
         if said:
             place += ("&" if "?" in place else "?") + urlencode({"said": said})
         return web.Response(status=303, headers={"Location": place})

@@ -216,3 +216,20 @@ def test_a_group_without_permission_to_list_its_members_says_no(lab: Forge) -> N
 def test_nobody_in_particular_writes_nothing(lab: Forge) -> None:
     with pytest.raises(GitlabAuthenticationError):
         lab.gitlab_client().http_post("/projects", post_data={"name": "x"})
+
+
+def test_what_is_public_lets_everybody_read_and_speak_and_nothing_more(lab: Forge) -> None:
+    lab.do.edit_repository(LAB, "alice", private=False)
+    project = lab.project("stranger", LAB)
+    issue = lab.project("bob", LAB).issues.create({"title": "Drift"})
+
+    said = project.issues.get(issue.iid).notes.create({"body": "Same here."})
+    with pytest.raises(GitlabCreateError) as refused:
+        project.labels.create({"name": "x", "color": "#000000"})
+
+    assert said.author["username"] == "stranger"
+    assert [branch.name for branch in project.branches.list(get_all=True)] == [
+        "development",
+        "main",
+    ]
+    assert refused.value.response_code == 403
