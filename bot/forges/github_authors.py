@@ -5,11 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-NOBODY_KNOWN = "(unknown)"
-"""Stands for an author without even an address, as unknown is not nobody."""
-
-# Anywhere in the message: squashing puts trailers in its middle.
-_CO_AUTHOR = re.compile(r"^co-authored-by:[^<\n]*<([^>\n]+)>", re.IGNORECASE | re.MULTILINE)
+from bot.forges.trailers import NOBODY_KNOWN, co_authors
 
 
 def noreply_pattern(api_url: str) -> re.Pattern[str]:
@@ -26,7 +22,7 @@ def authors_of(commit: Mapping[str, Any], noreply: re.Pattern[str]) -> frozenset
     inner = commit["commit"]
     address = (inner.get("author") or {}).get("email") or NOBODY_KNOWN
     found = {login or _person(address, noreply)}
-    found |= {_person(address, noreply) for address in _CO_AUTHOR.findall(inner["message"])}
+    found |= {_person(address, noreply) for address in co_authors(inner["message"])}
     return frozenset(found)
 
 

@@ -1,16 +1,15 @@
 """The commits of one repository, without their files: who wrote what, and what contains what."""
 
-import re
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 from bot.engine.commits import parse_commit
 from bot.forges.plain_ledger import Landed
+from bot.forges.trailers import co_authors
 from bot.remote import Remote, begin, locked
 from bot.repository import Repository, RepositoryError
 
-_CO_AUTHOR = re.compile(r"^co-authored-by:[^<\n]*<([^>\n]+)>", re.IGNORECASE | re.MULTILINE)
 # How far back a merge by hand, or a push that brought a commit, is looked for.
 _MOST_COMMITS = 500
 
@@ -109,7 +108,7 @@ class History:
         found = {}
         for sha, content in zip(shas, self._opened.read(list(shas)), strict=True):
             commit = parse_commit(sha, content)
-            named = _CO_AUTHOR.findall(f"{commit.subject}\n{commit.body}")
+            named = co_authors(f"{commit.subject}\n{commit.body}")
             found[sha] = frozenset(address.strip() for address in (commit.email, *named))
         return found
 

@@ -1,0 +1,465 @@
+"""The forge that GitLab is, through python-gitlab; each method says how many API calls it costs.
+
+A pull request is GitLab's merge request, a repository its project. A project is asked for by
+its id once that is known, so a rename or a transfer in between does not matter. Retries are
+the caller's; errors are of `forge.py`.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
+from typing import Any, Literal
+from urllib.parse import quote
+
+from bot.decisions.facts import Check, MergeMethod, Permission
+from bot.forges import gitlab_authors, gitlab_checks, gitlab_conversation, gitlab_reviews
+from bot.forges.budget import Budget, Limits
+from bot.forges.forge import (
+    STATUS_CONTEXT,
+    CommentInfo,
+    Conflict,
+    ForgeError,
+    IssueInfo,
+    Left,
+    NotFound,
+    OpenItem,
+    OwnStatus,
+    PullRequestInfo,
+    Refused,
+    RepositoryInfo,
+    ReviewInfo,
+    StatusState,
+    Unauthorized,
+)
+from bot.forges.gitlab_client import PUBLIC_URL, Client, Clients
+from bot.forges.gitlab_conversation import state_event
+from bot.forges.gitlab_errors import status_of, words_of
+from bot.forges.gitlab_merging import refusal, way_of
+from bot.forges.gitlab_projects import Projects, is_active, level_in, show
+from bot.forges.gitlab_shapes import (
+    DEVELOPER,
+    Json,
+    access_level,
+    issue_info,
+    merged_sha,
+    moment,
+    open_item,
+    own_status,
+    permission_of,
+    pull_request_info,
+    repository_info,
+    username,
+)
+from bot.model import ForgeName
+
+_LONGEST_STATUS = 140
+_WIRE: Mapping[StatusState, str] = {"pending": "pending", "success": "success", "failure": "failed"}
+# A status that is under way already: GitLab lets it go on, and not stand there anew.
+_STUCK = "cannot transition status"
+
+
+class GitLab:
+    """GitLab as one account of it; threads may share it. See `Forge`."""
+
+    name: ForgeName = "gitlab"
+
+    def __init__(
+        self,
+        token: str,
+        *,
+        url: str = PUBLIC_URL,
+        limits: Limits | None = None,
+        timeout: float = 30.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Take a personal, group or project access token; `timeout` in seconds, of each silence."""
+        self._token, self._clock = token, clock
+        budget = Budget("GitLab", limits, clock=clock)
+        self._clients = Clients(url, token, budget, timeout=timeout, clock=clock)
+        self._noreply = gitlab_authors.noreply_pattern(url)
+        self._projects = Projects(self._clients)
+        self._asking = self._projects.asking
+        self._own = gitlab_conversation.OwnIssue(self.login)
+        self._me = ""
+        self._logins: OrderedDict[str, str | None] = OrderedDict()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._clients.close()
+
+    def budgets(self) -> Sequence[Left]:
+        """See `Forge.budgets`."""
+        return [self._clients.budget.left()]
+
+    # Who we are, and where
+
+    def login(self) -> str:
+        """See `Forge.login`; 1 call, once."""
+        if not self._me:
+            with self._clients.lend("say whose token this is") as client:
+                self._me = str(client.get("/user")["username"])
+        return self._me
+
+    def git_token(self, owner: str, name: str) -> str:  # noqa: ARG002 - one for all
+        """See `Forge.git_token`; no call."""
+        return self._token
+
+    def repositories(self) -> Iterable[RepositoryInfo]:
+        """See `Forge.repositories`; 1 call per 100."""
+        with self._clients.lend("list the projects of the token") as client:
+            found = client.each(
+                "/projects",
+                membership="true",
+                min_access_level=DEVELOPER,
+                archived="false",
+                order_by="id",
+                sort="asc",
+                pagination="keyset",
+            )
+            for data in found:
+                self._projects.remember(data)
+                info = repository_info(data, can_write=True)
+                if info.can_write:
+                    yield info
+
+    def repository(self, owner: str, name: str) -> RepositoryInfo:
+        """See `Forge.repository`; 1 call, 1 more where our role comes through another group."""
+        repository = f"{owner}/{name}"
+        with self._clients.lend(f"show {repository}") as client:
+            data = show(client, repository)
+            project = self._projects.remember(data, repository)
+            can_write = access_level(data) >= DEVELOPER
+            if not can_write:
+                can_write = level_in(client, project, self.login()) >= DEVELOPER
+        return repository_info(data, can_write=can_write)
+
+    def has_file(self, repository: str, path: str) -> bool:
+        """See `Forge.has_file`; 1 call."""
+        try:
+            with self._asking(repository, f"show {path} of {repository}") as (client, _, place):
+                client.get(f"{place}/repository/files/{quote(path, safe='')}", ref="HEAD")
+        except NotFound:
+            return False
+        return True
+
+    # Pull requests
+
+    def open_items(self, repository: str) -> Sequence[OpenItem]:
+        """See `Forge.open_items`; 1 call per 100. GitLab lists issues apart."""
+        with self._asking(repository, f"list what is open in {repository}") as (client, _, place):
+            mine = client.each(
+                f"{place}/merge_requests",
+                state="opened",
+                author_username=self.login(),
+                order_by="updated_at",
+            )
+            return [open_item(data) for data in mine]
+
+    def open_pull_request(
+        self, repository: str, head: str, base: str, title: str, body: str
+    ) -> PullRequestInfo:
+        """See `Forge.open_pull_request`; 1 call, 1 more where one is there already."""
+        doing = f"open a merge request from {head} in {repository}"
+        given = {
+            "source_branch": head,
+            "target_branch": base,
+            "title": title,
+            "description": body,
+            # The bot deletes its branches itself, once it has looked at what was merged.
+            "remove_source_branch": False,
+        }
+        try:
+            with self._asking(repository, doing) as (client, _, place):
+                return pull_request_info(client.post(f"{place}/merge_requests", given))
+        except Conflict as conflict:
+            # Also where it is ours, of a call whose answer was lost.
+            for twin in self.pull_requests(repository, head=head):
+                if twin.base_branch == base and self._is_me(twin.author):
+                    return twin
+            raise Refused(str(conflict)) from conflict
+
+    def pull_request(self, repository: str, number: int) -> PullRequestInfo:
+        """See `Forge.pull_request`; 1 call."""
+        return pull_request_info(self._merge_request(repository, number))
+
+    def _merge_request(self, repository: str, number: int) -> Json:
+        doing = f"show merge request !{number} of {repository}"
+        with self._asking(repository, doing) as (client, _, place):
+            data: Json = client.get(f"{place}/merge_requests/{number}")
+            return data
+
+    def pull_requests(
+        self, repository: str, *, head: str | None = None, state: Literal["open", "all"] = "open"
+    ) -> Sequence[PullRequestInfo]:
+        """See `Forge.pull_requests`; 1 call per 100."""
+        asked = {} if head is None else {"source_branch": head}
+        doing = f"list the merge requests of {repository}"
+        with self._asking(repository, doing) as (client, _, place):
+            found = client.each(
+                f"{place}/merge_requests",
+                state="opened" if state == "open" else "all",
+                order_by="created_at",
+                sort="desc",
+                **asked,
+            )
+            infos = [pull_request_info(data, with_by=False) for data in found]
+        # A fork may have a branch of that name too.
+        return [info for info in infos if head is None or not info.from_fork]
+
+    def update_pull_request(
+        self,
+        repository: str,
+        number: int,
+        *,
+        title: str | None = None,
+        body: str | None = None,
+        closed: bool | None = None,
+        labels: Iterable[str] | None = None,
+    ) -> None:
+        """See `Forge.update_pull_request`; 1 call."""
+        given: dict[str, Any] = {
+            "title": title,
+            "description": body,
+            "state_event": None if closed is None else state_event(open_=not closed),
+            "labels": None if labels is None else ",".join(sorted(labels)),
+        }
+        doing = f"edit merge request !{number} of {repository}"
+        with self._asking(repository, doing) as (client, _, place):
+            wanted = {name: value for name, value in given.items() if value is not None}
+            client.put(f"{place}/merge_requests/{number}", wanted)
+
+    def merge(
+        self,
+        repository: str,
+        number: int,
+        *,
+        sha: str,
+        method: MergeMethod,
+        title: str,
+        message: str,
+    ) -> str:
+        """See `Forge.merge`; 1 call; 1 more where GitLab refuses, for it may be merged."""
+        doing = f"merge merge request !{number} of {repository}"
+        text = f"{title}\n\n{message}"
+        try:
+            with self._asking(repository, doing) as (client, project, place):
+                way = way_of(method, project)
+                given = {
+                    "sha": sha,
+                    "squash": way.squash,
+                    "merge_commit_message": text,
+                    "squash_commit_message": text,
+                    "should_remove_source_branch": False,
+                }
+                done = client.put(f"{place}/merge_requests/{number}/merge", given)
+                return merged_sha(done) or sha
+        except (Conflict, Refused) as error:
+            if status_of(error) not in {401, 405, 406, 409, 422}:
+                raise
+            return self._merged_already(repository, number, sha, doing, error)
+
+    def _merged_already(
+        self, repository: str, number: int, sha: str, doing: str, error: ForgeError
+    ) -> str:
+        """Return the commit of a merge that is made already; raise why there is none."""
+        # With a token that is not valid any more, this raises the same once more.
+        data = self._merge_request(repository, number)
+        current = pull_request_info(data)
+        if current.head_sha != sha:
+            raise Conflict(
+                f"merge request !{number} of {repository} is at {current.head_sha[:12]} now, "
+                f"which is not {sha[:12]}"
+            ) from error
+        if current.merged_sha is not None:
+            return current.merged_sha
+        if status_of(error) == 401:
+            raise Refused(
+                f"GitLab would not {doing}: {self.login()} may not merge into "
+                f"{current.base_branch}; allow it in Settings > Repository > Protected branches"
+            ) from error
+        raise refusal(data, doing, error) from error
+
+    # Evidence
+
+    def set_status(self, repository: str, sha: str, state: StatusState, line: str) -> None:
+        """See `Forge.set_status`; 1 call, up to 3 more where one stands as pending already.
+
+        GitLab lets a status go on, from pending to running and to its end, and lets nobody
+        rewrite one: a line that changed goes on to running, or else ends and begins anew.
+        """
+        if len(line) > _LONGEST_STATUS:
+            raise Refused(f"a status has at most {_LONGEST_STATUS} characters")
+        doing = f"set a status on {sha[:12]} in {repository}"
+        with self._asking(repository, doing) as (client, _, place):
+            say = partial(_say_status, client, f"{place}/statuses/{sha}", line)
+            if say(_WIRE[state]) or say("running"):
+                return
+            say("canceled")
+            say(_WIRE[state])
+
+    def own_status(self, repository: str, sha: str) -> OwnStatus | None:
+        """See `Forge.own_status`; 1 call per 100 statuses that it ever had."""
+        doing = f"list the statuses of {sha[:12]} in {repository}"
+        with self._asking(repository, doing) as (client, _, place):
+            found = client.each(
+                f"{place}/repository/commits/{sha}/statuses", all="true", name=STATUS_CONTEXT
+            )
+            me = self.login()
+            mine = sorted(
+                (one for one in found if gitlab_checks.is_ours(one, me)), key=lambda one: one["id"]
+            )
+        if not mine:
+            return None
+        return own_status(mine[-1], min(moment(one["created_at"]) for one in mine))
+
+    def checks(self, repository: str, sha: str) -> Sequence[Check]:
+        """See `Forge.checks`; 2 calls, 1 more per further 100 jobs and statuses."""
+        doing = f"list the checks of {sha[:12]} in {repository}"
+        with self._asking(repository, doing) as (client, _, place):
+            pipelines = list(client.each(f"{place}/pipelines", sha=sha))
+            statuses = list(client.each(f"{place}/repository/commits/{sha}/statuses"))
+        return gitlab_checks.checks_of(statuses, pipelines, sha, self._clock())
+
+    def reviews(self, repository: str, number: int) -> Sequence[ReviewInfo]:
+        """See `Forge.reviews`, of which GitLab keeps the newest of each person alone.
+
+        2 calls; 1 more where anybody has said something, and 1 for when, where that is not told.
+        """
+        doing = f"list the reviews of merge request !{number} of {repository}"
+        with self._asking(repository, doing) as (client, _, project):
+            place = f"{project}/merge_requests/{number}"
+            approvals = client.get(f"{place}/approvals")
+            found = gitlab_reviews.opinions(approvals, list(client.each(f"{place}/reviewers")))
+            if not found:
+                return []
+            if any(one.at is None for one in found):
+                noted = client.each(f"{place}/notes", activity_filter="only_activity")
+                found = gitlab_reviews.dated(found, noted)
+            return gitlab_reviews.reviews_of(found, list(client.each(f"{place}/versions")))
+
+    # People
+
+    def permission(self, repository: str, login: str) -> Permission:
+        """See `Forge.permission`; 1 call. Inherited and shared memberships count."""
+        with self._asking(repository, f"say what {login} may do in {repository}") as (
+            client,
+            project,
+            _,
+        ):
+            level = level_in(client, project, login)
+        found = permission_of(level)
+        return "read" if found == "none" and project.is_public else found
+
+    def members(self, team: str) -> frozenset[str] | None:
+        """See `Forge.members`; 1 call per 100.
+
+        A team is a group. Members of the groups above it are none of its own, as where GitLab
+        asks a group for its approval.
+        """
+        try:
+            with self._clients.lend(f"list the members of {team}") as client:
+                found = client.each(f"/groups/{quote(team, safe='')}/members")
+                return frozenset(username(one) for one in found if is_active(one))
+        except NotFound:
+            return None
+        except Unauthorized as refused:
+            if status_of(refused) == 403:
+                return None
+            raise
+
+    def authors(self, repository: str, shas: Sequence[str]) -> Mapping[str, frozenset[str]]:
+        """See `Forge.authors`; 1 call per 20 commits, and 1 for each co-author's address."""
+        if not shas:
+            return {}
+        doing = f"say who wrote commits of {repository}"
+        commits: dict[str, Json] = {}
+        with self._asking(repository, doing) as (client, project, _):
+            for at in range(0, len(shas), gitlab_authors.AT_ONCE):
+                some = shas[at : at + gitlab_authors.AT_ONCE]
+                answer = client.query(*gitlab_authors.question(project.id, some))
+                commits.update(gitlab_authors.commits_of(answer, some, doing))
+            return gitlab_authors.people(commits, self._noreply, partial(self._login_of, client))
+
+    def _login_of(self, client: Client, address: str) -> str | None:
+        """Return the account that an address belongs to, as far as we may know."""
+        if address not in self._logins:
+            # By a whole address GitLab finds whoever shows it, and nobody by a part of one.
+            found = list(client.each("/users", search=address))
+            self._logins[address] = username(found[0]) if len(found) == 1 else None
+            if len(self._logins) > 1000:
+                self._logins.popitem(last=False)
+        return self._logins[address]
+
+    # Conversation
+
+    def comments(
+        self,
+        repository: str,
+        number: int,
+        since: datetime | None = None,
+        *,
+        on_pull_request: bool,
+    ) -> Sequence[CommentInfo]:
+        """See `Forge.comments`; 1 call per 100."""
+        with self._talking("list the comments on", repository, number, on_pull_request) as place:
+            return gitlab_conversation.comments(*place, since)
+
+    def comment(
+        self, repository: str, number: int, marker: str, body: str, *, on_pull_request: bool
+    ) -> None:
+        """See `Forge.comment`; 1 call per 100 comments that are there, and 1 to write."""
+        with self._talking("comment on", repository, number, on_pull_request) as place:
+            gitlab_conversation.comment(*place, marker, body, self._is_me)
+
+    def acknowledge(
+        self, repository: str, number: int, comment: int, *, on_pull_request: bool
+    ) -> None:
+        """See `Forge.acknowledge`; 1 call."""
+        with self._talking("react under", repository, number, on_pull_request) as place:
+            gitlab_conversation.acknowledge(*place, comment)
+
+    @contextmanager
+    def _talking(
+        self,
+        what: str,
+        repository: str,
+        number: int,
+        on_pull_request: bool,  # noqa: FBT001 - a keyword of all that use it
+    ) -> Iterator[tuple[Client, str]]:
+        mark, kind = ("!", "merge_requests") if on_pull_request else ("#", "issues")
+        with self._asking(repository, f"{what} {mark}{number} of {repository}") as asked:
+            yield asked.client, f"{asked.place}/{kind}/{number}"
+
+    def issue(self, repository: str, marker: str) -> IssueInfo | None:
+        """See `Forge.issue`; 1 call, the first time 1 per 100 that we ever opened there."""
+        with self._asking(repository, f"find our issue in {repository}") as asked:
+            found = self._own.find(asked.client, asked.place, repository, marker)
+            return None if found is None else issue_info(found, marker)
+
+    def write_issue(
+        self, repository: str, marker: str, *, title: str, body: str, open_: bool
+    ) -> IssueInfo | None:
+        """See `Forge.write_issue`; the calls of `issue`, and 1 where something is to change."""
+        with self._asking(repository, f"write our issue in {repository}") as asked:
+            wanted = (title, body, open_)
+            return self._own.write(asked.client, asked.place, repository, marker, wanted)
+
+    # How it is asked
+
+    def _is_me(self, login: str) -> bool:
+        return login.casefold() == self.login().casefold()
+
+
+def _say_status(client: Client, place: str, line: str, state: str) -> bool:
+    """Set our status; no where there is one already that cannot go on to that state."""
+    given = {"state": state, "name": STATUS_CONTEXT, "description": line}
+    try:
+        client.post(place, given)
+    except Refused as refused:
+        if _STUCK not in words_of(refused).lower():
+            raise
+        return False
+    return True

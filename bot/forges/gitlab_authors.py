@@ -1,0 +1,90 @@
+"""Say who wrote a commit: as GitLab maps its author, and as its trailers name co-authors.
+
+REST tells names and addresses alone; GraphQL says which account GitLab itself takes for the
+author, which is what decides whether somebody signs off a change of their own.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from bot.forges.forge import NotFound, Refused
+from bot.forges.gitlab_shapes import Json
+from bot.forges.trailers import NOBODY_KNOWN, co_authors
+
+# So many in a query that its complexity stays well below GitLab's limit.
+AT_ONCE = 20
+
+
+def noreply_pattern(url: str) -> re.Pattern[str]:
+    """Return what GitLab's noreply addresses look like there; group 1 is the login."""
+    host = re.escape(urlsplit(url).hostname or "")
+    return re.compile(rf"[0-9]+-([^@+\s]+)@users\.noreply\.{host}", re.IGNORECASE)
+
+
+def question(project: int, shas: Sequence[str]) -> tuple[str, Mapping[str, Any]]:
+    """Return the query for some commits, and its variables; names of commits stay variables."""
+    names = [f"s{at}" for at in range(len(shas))]
+    given = ", ".join(f"${name}: String!" for name in names)
+    asked = "\n".join(
+        f"{name}: tree(ref: ${name}) "
+        "{ lastCommit { sha message authorEmail author { username } } }"
+        for name in names
+    )
+    text = (
+        f"query($ids: [ID!]!, {given}) "
+        f"{{ projects(ids: $ids) {{ nodes {{ repository {{\n{asked}\n}} }} }} }}"
+    )
+    ids = [f"gid://gitlab/Project/{project}"]
+    return text, {"ids": ids, **dict(zip(names, shas, strict=True))}
+
+
+def commits_of(answer: Any, shas: Sequence[str], doing: str) -> Iterator[tuple[str, Json]]:
+    """Yield each commit that was asked for. Raises `NotFound` where one is not there."""
+    data = answer if isinstance(answer, Mapping) else {}
+    if data.get("errors"):
+        said = "; ".join(str(one.get("message")) for one in data["errors"])
+        raise Refused(f"GitLab would not {doing}: {said[:500]}")
+    nodes = ((data.get("data") or {}).get("projects") or {}).get("nodes") or [None]
+    repository = (nodes[0] or {}).get("repository") or {}
+    for at, sha in enumerate(shas):
+        commit = (repository.get(f"s{at}") or {}).get("lastCommit")
+        if commit is None or commit["sha"] != sha:
+            raise NotFound(f"GitLab would not {doing}: there is no commit {sha[:12]}")
+        yield sha, commit
+
+
+def people(
+    commits: Mapping[str, Json], noreply: re.Pattern[str], login_of: Callable[[str], str | None]
+) -> Mapping[str, frozenset[str]]:
+    """Return the logins of each commit's authors, addresses where GitLab knows none.
+
+    `login_of` asks for the account of an address; those of the commits themselves are known.
+    """
+    known = {
+        str(one["authorEmail"]).casefold(): str(one["author"]["username"])
+        for one in commits.values()
+        if one.get("author") and one.get("authorEmail")
+    }
+
+    def person(address: str) -> str:
+        hidden = noreply.fullmatch(address)
+        if hidden:
+            return hidden[1]
+        login = known.get(address.casefold()) or login_of(address)
+        if login:
+            known[address.casefold()] = login
+        return login or address
+
+    def authors(commit: Json) -> Iterable[str]:
+        if commit.get("author"):
+            yield str(commit["author"]["username"])
+        else:
+            address = str(commit.get("authorEmail") or NOBODY_KNOWN)
+            hidden = noreply.fullmatch(address)
+            yield hidden[1] if hidden else address
+        for address in co_authors(str(commit.get("message") or "")):
+            yield person(address)
+
+    return {sha: frozenset(authors(commit)) for sha, commit in commits.items()}
