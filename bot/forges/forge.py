@@ -215,7 +215,8 @@ class Forge(Protocol):
     ) -> PullRequestInfo:
         """Open a pull request between two branches; our own open one between them is adopted.
 
-        Raises `Refused` where there is nothing to merge, or somebody else's is open already.
+        Raises `Refused` where a branch is not there, where somebody else's is open already,
+        and, but for GitLab, where there is nothing to merge.
         """
 
     def pull_request(self, repository: str, number: int) -> PullRequestInfo:

@@ -226,10 +226,13 @@ class GitLab:
             "state_event": None if closed is None else state_event(open_=not closed),
             "labels": None if labels is None else ",".join(sorted(labels)),
         }
-        doing = f"edit merge request !{number} of {repository}"
+        doing = f"{'reopen' if closed is False else 'edit'} merge request !{number} of {repository}"
         with self._asking(repository, doing) as (client, _, place):
             wanted = {name: value for name, value in given.items() if value is not None}
-            client.put(f"{place}/merge_requests/{number}", wanted)
+            now = client.put(f"{place}/merge_requests/{number}", wanted)
+        # GitLab answers as if it had, where the branch is gone.
+        if closed is False and now["state"] == "closed":
+            raise Refused(f"GitLab would not {doing}; is its branch gone?")
 
     def merge(
         self,

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from bot.sandbox.errors import Missing
@@ -192,7 +193,10 @@ def _commit_actions(ask: Ask, branch: str, actions: list[Mapping[str, Any]], mes
         edits |= _edit(ask, parent, action)
     me = ask.world.person(ask.who)
     tree = git.write_tree(parent, edits)
-    sha = git.write_commit(tree, [parent] if parent else [], f"{message.rstrip()}\n", me, me)
+    name, email = ask.optional("author_name"), ask.optional("author_email")
+    author = replace(me, name=name or me.name, email=email or me.email)
+    parents = [parent] if parent else []
+    sha = git.write_commit(tree, parents, f"{message.rstrip()}\n", author, me)
     refused = may_land(ask.world, ask.repo, ask.who, branch, sha)
     if refused:
         raise Problem(403, "You are not allowed to push into this branch")

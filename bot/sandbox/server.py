@@ -28,6 +28,7 @@ from bot.sandbox import (
     gitlab_branches,
     gitlab_emoji,
     gitlab_files,
+    gitlab_graphql,
     gitlab_hooks,
     gitlab_issues,
     gitlab_mr_lists,
@@ -180,11 +181,12 @@ async def start(
     dialects: list[Dialect] = [
         GitHub(world, shapes, ROUTES),
         GitLab(world, gitlab_shapes, GITLAB_ROUTES),
+        gitlab_graphql.GitLabQueries(world, gitlab_shapes, gitlab_graphql.ROUTES),
     ]
     git = GitHttp(world, faults, thread)
     for dialect in dialects:
         api = Api(dialect, faults, limits, thread, url, observe)
-        app.router.add_route("*", dialect.prefix + "/{rest:.*}", api.handle)
+        app.router.add_route("*", dialect.prefix + "{rest:(?:/.*)?}", api.handle)
     app.router.add_route("*", r"/{path:.+?}.git/{service:.+}", git.handle)
     Pages(world, controls, thread, url).add_to(app.router)
     app.router.add_route("*", "/_sandbox/{name}", _control_handler(controls, thread, token))

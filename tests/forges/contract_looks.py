@@ -36,7 +36,7 @@ class LooksContract:
 
     def test_a_comment_touches_what_it_is_under(self, world: World) -> None:
         number = opened(world).number
-        world.say(number, "bob", "/status")
+        world.say(number, "bob", "/hold it")
 
         (item,) = (one for one in world.forge.open_items(CONFIG) if one.number == number)
         (comment,) = world.forge.comments(CONFIG, number, on_pull_request=True)

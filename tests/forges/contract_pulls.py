@@ -87,9 +87,11 @@ class PullRequestContract:
 
         assert (second.number != first.number, second.state) == (True, "open")
 
-    def test_nothing_to_merge_and_no_such_branch_are_refused(self, world: World) -> None:
+    def test_nothing_to_merge_is_refused(self, world: World) -> None:
         with pytest.raises(Refused, match="No commits between main and development"):
             world.forge.open_pull_request(CONFIG, "development", "main", "Promote", "")
+
+    def test_a_branch_that_is_not_there_is_refused(self, world: World) -> None:
         with pytest.raises(Refused):
             world.forge.open_pull_request(CONFIG, "nowhere", "main", "Promote", "")
 
@@ -163,7 +165,7 @@ class PullRequestContract:
         world.delete("topic")
         assert world.forge.pull_request(CONFIG, made.number).state == "closed"
 
-        with pytest.raises(Refused, match="cannot be reopened"):
+        with pytest.raises(Refused, match="reopen"):
             world.forge.update_pull_request(CONFIG, made.number, closed=False)
 
     # Merging
@@ -182,6 +184,8 @@ class PullRequestContract:
         assert (after.state, after.by, after.merged_sha) == ("merged", ME, sha)
 
     def test_a_rebase_lands(self, world: World) -> None:
+        world.allow("rebase")
+
         sha = merged(world, opened(world), "rebase")
 
         assert world.head("main") == sha
@@ -227,10 +231,12 @@ class PullRequestContract:
         self, world: World
     ) -> None:
         pull = opened(world)
-        world.allow("squash")
+        words = world.refuses_rebase()
 
-        with pytest.raises(Refused, match="Rebase merges are not allowed on this repository"):
+        with pytest.raises(Refused) as refused:
             merged(world, pull, "rebase")
+
+        assert words in str(refused.value)
 
     def test_what_the_forges_rules_block_is_refused_in_its_words(self, world: World) -> None:
         pull = opened(world)

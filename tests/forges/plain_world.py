@@ -232,7 +232,7 @@ class PlainWorld:
         sha = self.head(self._request(number)["head"])
         self.word(person, {"on": number, "review": state, "sha": sha})
 
-    def say(self, number: int, person: str, body: str) -> int:
+    def say(self, number: int, person: str, body: str, **_: bool) -> int:
         self.word(person, {"on": number, "say": body})
         return number_of(f"{self.receiver.heard[-1]['delivery']}/0")
 
@@ -241,7 +241,7 @@ class PlainWorld:
         del person, head, base
         return 0
 
-    def comments(self, number: int) -> Sequence[tuple[str, str]]:
+    def comments(self, number: int, **_: bool) -> Sequence[tuple[str, str]]:
         self.forge.repository("acme", "config")  # so that what was heard is written down
         return [(one["by"], one["text"]) for one in self._request(number).get("remarks", [])]
 
@@ -267,6 +267,9 @@ class PlainWorld:
         head = f"refs/remotes/origin/{request['head']}"
         self.git("push", "--quiet", "origin", f"{head}:refs/heads/{request['base']}", user=person)
         return self.head(request["base"])
+
+    def allow(self, *methods: str) -> None:
+        """Git knows no methods."""
 
     def block(self, number: int) -> str:
         assert number

@@ -101,11 +101,15 @@ class SandboxedGitHub:
     def review(self, number: int, person: str, state: ReviewState) -> None:
         self.do.review(self.repository, number, person, _ROLES[state], "So.")
 
-    def say(self, number: int, person: str, body: str) -> int:
+    def say(self, number: int, person: str, body: str, *, on_pull_request: bool = True) -> int:
+        del on_pull_request
         said: int = self.do.comment(self.repository, number, person, body)
         return said
 
-    def acknowledgements(self, comment: int) -> Sequence[str]:
+    def acknowledgements(
+        self, number: int, comment: int, *, on_pull_request: bool = True
+    ) -> Sequence[str]:
+        del number, on_pull_request
         repo = self.sandbox.repo("alice", self.repository)
         _, found = repo.requester.requestJsonAndCheck(
             "GET", f"{repo.url}/issues/comments/{comment}/reactions"
@@ -113,7 +117,8 @@ class SandboxedGitHub:
         assert isinstance(found, list)
         return [one["user"]["login"] for one in found if one["content"] == "eyes"]
 
-    def comments(self, number: int) -> Sequence[tuple[str, str]]:
+    def comments(self, number: int, *, on_pull_request: bool = True) -> Sequence[tuple[str, str]]:
+        del on_pull_request
         found = self.sandbox.repo("alice", self.repository).get_issue(number).get_comments()
         return [(comment.user.login, comment.body) for comment in found]
 
@@ -143,6 +148,10 @@ class SandboxedGitHub:
 
     def allow(self, *methods: MergeMethod) -> None:
         self.do.edit_repository(self.repository, "alice", merge_methods=methods)
+
+    def refuses_rebase(self) -> str:
+        self.allow("squash")
+        return "Rebase merges are not allowed on this repository"
 
     def block(self, number: int) -> str:
         assert number

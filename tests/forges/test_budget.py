@@ -95,7 +95,7 @@ def test_a_refused_call_may_go_at_the_moment_it_was_told(
             assert desk.ask(kind, "alone") is None, repository
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(
     greedy=st.integers(1, 12),
     rounds=st.integers(20, 120),

@@ -82,14 +82,19 @@ class MemoryWorldOfTests:
     def review(self, number: int, person: str, state: ReviewState) -> None:
         self._memory.review(self._repository, number, person, state)
 
-    def say(self, number: int, person: str, body: str) -> int:
+    def say(self, number: int, person: str, body: str, *, on_pull_request: bool = True) -> int:
+        del on_pull_request
         return self._memory.say(self._repository, number, person, body)
 
-    def acknowledgements(self, comment: int) -> Sequence[str]:
+    def acknowledgements(
+        self, number: int, comment: int, *, on_pull_request: bool = True
+    ) -> Sequence[str]:
+        del number, on_pull_request
         place = self._memory.places[self._repository]
         return [self._memory.me] if comment in place.acknowledged else []
 
-    def comments(self, number: int) -> Sequence[tuple[str, str]]:
+    def comments(self, number: int, *, on_pull_request: bool = True) -> Sequence[tuple[str, str]]:
+        del on_pull_request
         return self._memory.places[self._repository].comments[number]
 
     def open_as(self, person: str, head: str, base: str) -> int:
@@ -113,6 +118,10 @@ class MemoryWorldOfTests:
 
     def allow(self, *methods: MergeMethod) -> None:
         self._memory.allow(self._repository, *methods)
+
+    def refuses_rebase(self) -> str:
+        self.allow("squash")
+        return "Rebase merges are not allowed on this repository"
 
     def block(self, number: int) -> str:
         words = 'Required status check "unit" is expected.'

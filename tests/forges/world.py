@@ -56,13 +56,15 @@ class World(Protocol):
     def review(self, number: int, person: str, state: ReviewState) -> None:
         """Review as a person."""
 
-    def say(self, number: int, person: str, body: str) -> int:
+    def say(self, number: int, person: str, body: str, *, on_pull_request: bool = True) -> int:
         """Comment as a person; return the comment's id."""
 
-    def acknowledgements(self, comment: int) -> Sequence[str]:
+    def acknowledgements(
+        self, number: int, comment: int, *, on_pull_request: bool = True
+    ) -> Sequence[str]:
         """Return who has put our sign on a comment."""
 
-    def comments(self, number: int) -> Sequence[tuple[str, str]]:
+    def comments(self, number: int, *, on_pull_request: bool = True) -> Sequence[tuple[str, str]]:
         """Return who said what."""
 
     def open_as(self, person: str, head: str, base: str) -> int:
@@ -85,6 +87,9 @@ class World(Protocol):
 
     def allow(self, *methods: MergeMethod) -> None:
         """Allow these ways to merge, and no other."""
+
+    def refuses_rebase(self) -> str:
+        """Let no rebase be allowed, and return the words of its refusal."""
 
     def block(self, number: int) -> str:
         """Let something be in the way of a merge into main, and return the forge's words."""
