@@ -39,6 +39,9 @@ def _notes(ask: Ask) -> Answer:
     about = noteable(ask)
     found = [c for c in ask.world.store.all(Comment, ask.repo.id) if c.number == about.number]
     found = [c for c in found if not c.internal or _may_see_internal(ask)]
+    kinds = ("all_notes", "only_comments", "only_activity")
+    kind = ask.choice("activity_filter", kinds, "all_notes")
+    found = [c for c in found if kind == "all_notes" or c.system == (kind == "only_activity")]
     by = ask.choice("order_by", ("created_at", "updated_at"), "created_at")
     falling = ask.choice("sort", ("asc", "desc"), "desc") == "desc"
     found.sort(key=lambda c: (getattr(c, by), c.id), reverse=falling)

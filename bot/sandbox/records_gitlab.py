@@ -54,3 +54,13 @@ class Job(Record):
     created_at: str = ""
     started_at: str | None = None
     finished_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version(Record):
+    """What a merge request proposed from a moment on."""
+
+    number: int
+    head_sha: str
+    base_sha: str
+    created_at: str

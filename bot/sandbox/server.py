@@ -29,6 +29,7 @@ from bot.sandbox import (
     gitlab_emoji,
     gitlab_files,
     gitlab_graphql,
+    gitlab_history,
     gitlab_hooks,
     gitlab_issues,
     gitlab_mr_lists,
@@ -82,6 +83,7 @@ GITLAB_ROUTES = (
     *gitlab_files.ROUTES,
     *gitlab_issues.ROUTES,
     *gitlab_mr_lists.ROUTES,
+    *gitlab_history.ROUTES,
     *gitlab_mrs.ROUTES,
     *gitlab_notes.ROUTES,
     *gitlab_approvals.ROUTES,
@@ -177,6 +179,7 @@ async def start(
         Webhooks(world, shapes).listen,
         GitLabWebhooks(world, gitlab_shapes).listen,
         lambda event: merge_what_waited(world, event),
+        lambda event: gitlab_history.keep(world, event),
     ]
     dialects: list[Dialect] = [
         GitHub(world, shapes, ROUTES),

@@ -71,7 +71,9 @@ class ForgeContract(PullRequestContract, LooksContract):
         first = opened(world)
         world.review(first.number, "alice", "changes_requested")
         world.review(first.number, "bob", "changes_requested")
+        world.tick()
         newer = world.push("topic", "newer\n")
+        world.tick()
         world.review(first.number, "alice", "commented")
         world.review(first.number, "alice", "approved")
 

@@ -101,6 +101,9 @@ class SandboxedGitHub:
     def review(self, number: int, person: str, state: ReviewState) -> None:
         self.do.review(self.repository, number, person, _ROLES[state], "So.")
 
+    def tick(self) -> None:
+        """Reviews name their commits here."""
+
     def say(self, number: int, person: str, body: str, *, on_pull_request: bool = True) -> int:
         del on_pull_request
         said: int = self.do.comment(self.repository, number, person, body)

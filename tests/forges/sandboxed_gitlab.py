@@ -126,6 +126,15 @@ class SandboxedGitLab:
 
         return self.sandbox.call(find)
 
+    def tick(self) -> None:
+        store = self.sandbox.sandbox.controls._world.store
+        before = store.clock
+
+        def later() -> None:
+            store.clock = lambda: before() + 2
+
+        self.sandbox.call(later)
+
     def say(self, number: int, person: str, body: str, *, on_pull_request: bool = True) -> int:
         said = self._place(person, number, on_pull_request=on_pull_request).notes.create(
             {"body": body}

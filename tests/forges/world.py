@@ -56,6 +56,9 @@ class World(Protocol):
     def review(self, number: int, person: str, state: ReviewState) -> None:
         """Review as a person."""
 
+    def tick(self) -> None:
+        """Let so much time pass that the forge can tell before from after."""
+
     def say(self, number: int, person: str, body: str, *, on_pull_request: bool = True) -> int:
         """Comment as a person; return the comment's id."""
 
