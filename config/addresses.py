@@ -11,9 +11,11 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import SecretStr
 
+from config import names
 from config.patterns import PatternError, path_pattern
 from config.suggest import named
 
+_FORGES = ("github", "gitlab", "git")
 _SWITCH = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(
     ("false", "no", "off", "0"), False
 )
@@ -205,3 +207,17 @@ def patterns(text: str) -> tuple[str, ...]:
                 f"{named(pattern)} is not a pattern of repositories, such as `acme/*`"
             ) from None
     return patterns
+
+
+def policy_repositories(text: str) -> tuple[str, ...]:
+    """Return the repositories of policies in `text`, each of one forge where it says so."""
+    entries = tuple(re.split(r"[\s,]+", text.strip(", \n\t")))
+    for entry in entries:
+        forge, colon, name = entry.rpartition(":")
+        if colon and forge not in _FORGES:
+            raise ValueError(
+                f"{named(entry)} names no forge; write `acme/policy`, or `github:acme/policy` "
+                "where only one forge has it"
+            )
+        names.repository(name)
+    return entries

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from config import patterns
 from config.freezes import Freeze
 from config.gates import Gates
-from config.kinds import NOT_EMPTY, Model, spelled
+from config.kinds import NOT_EMPTY, Model, RoleName, spelled
 from config.policy import INHERIT, Bundles, Facts, Inherit, Roles, Rules, Tests, file_version
 
 # Where the file stands in the repository that holds it, on its default branch.
@@ -52,6 +52,11 @@ class Organisation(Model):
         description="Stretches of time in which nothing merges in any repository.",
     )
     roles: Roles = Field(default_factory=dict)
+    override: Annotated[tuple[RoleName, ...], NOT_EMPTY] = Field(
+        default=(),
+        description="Roles whose members alone, besides those who have maintain permission, may "
+        "pass a gate with `/override`, whatever a repository says.",
+    )
     bundles: Bundles = Field(default_factory=dict)
     rules: Rules = ()
     facts: Facts = ()

@@ -83,6 +83,9 @@ class Settings(BaseModel):
     content_per_minute: Annotated[int, BeforeValidator(addresses.some)] = 75
     content_per_hour: Annotated[int, BeforeValidator(addresses.some)] = 480
     repositories: Annotated[tuple[str, ...], BeforeValidator(addresses.patterns)] = ()
+    policy_repository: Annotated[
+        tuple[str, ...], BeforeValidator(addresses.policy_repositories)
+    ] = ()
     reconcile_interval: Annotated[timedelta, BeforeValidator(duration)] = timedelta(minutes=10)
     log_format: Annotated[Literal["text", "json"], BeforeValidator(addresses.log_format)] = "text"
 

@@ -1,7 +1,7 @@
 """Repositories as a worker works on them: forge, mirror and configuration in one hand."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,15 +10,15 @@ from pathlib import Path
 from bot.decisions.policy import Policies
 from bot.engine.drift import CONFIGURATION
 from bot.engine.keep import Keep
-from bot.engine.trees import TreeReader
 from bot.forges.forge import Forge, NotFound, RepositoryInfo
 from bot.git_http import Lines
 from bot.mirror import Mirror, MirroredRepository
-from bot.model import Head
+from bot.model import ForgeName, Head
 from bot.words import Words, words_for
-from config.load import ConfigErrors, load
-from config.organisation import Organisation
+from config.load import load
 from config.schema import Config, Environment
+from workflows.inheriting import Inheritance, Inherited
+from workflows.newest import newest_that_loads
 from workflows.plans import Plans
 from workflows.values import RepositoryKey
 
@@ -56,13 +56,12 @@ class Site:
     in_force: InForce
     plans: Plans
     now: datetime
-    inherited: tuple[Organisation, ...] = ()
-    policy_problems: tuple[str, ...] = ()
+    inherited: Inherited
 
     @property
     def policies(self) -> Policies:
         """All that asks something of a promotion. Raises `NotFound` as `config` does."""
-        return Policies(self.config, self.inherited, self.policy_problems)
+        return Policies(self.config, self.inherited.policies, self.inherited.problems)
 
     @property
     def name(self) -> str:
@@ -96,8 +95,16 @@ class Site:
 class Sites:
     """Opens repositories; remembers between two steps only what git or a forge can tell again."""
 
-    def __init__(self, forges: Mapping[str, Forge], mirrors: Path, clock: Clock = now) -> None:
+    def __init__(
+        self,
+        forges: Mapping[str, Forge],
+        mirrors: Path,
+        clock: Clock = now,
+        policies: Sequence[str] = (),
+    ) -> None:
+        """`policies` hold for every repository: see `LOCKSTEP_POLICY_REPOSITORY`."""
         self.clock = clock
+        self._inheritance = Inheritance(policies, self._open_policy, clock)
         self._forges, self._mirrors = forges, mirrors
         self._infos: dict[RepositoryKey, tuple[RepositoryInfo, datetime]] = {}
         self._branches: dict[RepositoryKey, frozenset[str]] = {}
@@ -120,13 +127,7 @@ class Sites:
         Raises `ForgeError`, and `RepositoryError` where git cannot fetch.
         """
         forge, info = self.forge(key), self._info(key)
-        mirror = Mirror(
-            info.clone_url,
-            self._mirrors / key.forge / str(info.id),
-            forge.git_token(info.owner, info.name),
-            self._lines,
-            info.git_user,
-        )
+        mirror = self._mirror(key, info)
         wanted = {info.default_branch, *branches, *self._branches.get(key, ())}
         git = mirror.fetch(sorted(wanted))
         try:
@@ -135,9 +136,36 @@ class Sites:
             if not environments <= wanted:
                 git.look(sorted(wanted | environments))
             self._branches[key] = environments
-            yield Site(key, forge, info, mirror, git, in_force, self._plans, self.clock())
+            inherited = Inherited()
+            if in_force.config is not None:
+                inherited = self._inheritance.of(key.forge, info.full_name, in_force.config)
+            yield Site(
+                key, forge, info, mirror, git, in_force, self._plans, self.clock(), inherited
+            )
         finally:
             git.close()
+
+    @contextmanager
+    def _open_policy(
+        self, forge: ForgeName, name: str, *branches: str
+    ) -> Iterator[tuple[MirroredRepository, str]]:
+        owner, _, rest = name.rpartition("/")
+        key = RepositoryKey(forge=forge, owner=owner, name=rest)
+        info = self._info(key)
+        git = self._mirror(key, info).fetch(sorted({info.default_branch, *branches}))
+        try:
+            yield git, info.default_branch
+        finally:
+            git.close()
+
+    def _mirror(self, key: RepositoryKey, info: RepositoryInfo) -> Mirror:
+        return Mirror(
+            info.clone_url,
+            self._mirrors / key.forge / str(info.id),
+            self.forge(key).git_token(info.owner, info.name),
+            self._lines,
+            info.git_user,
+        )
 
     def forget(self, key: RepositoryKey) -> None:
         """Ask the forge again what the repository is: it was renamed, archived or moved."""
@@ -163,37 +191,6 @@ def _branches(in_force: InForce) -> frozenset[str]:
 
 
 def configuration(git: MirroredRepository, default_branch: str) -> InForce:
-    """Return the newest configuration on the default branch that loads.
-
-    The state is git's: where the newest does not load, an older version on the branch's
-    first-parent line stays in force, and the problem is said with its place.
-    """
-    head = git.branch(default_branch)
-    if head is None:
-        return InForce(None)
-    reader = TreeReader(git)
-    entry = reader.entry(reader.root(head), CONFIGURATION)
-    if entry is None:
-        return InForce(None)
-    git.prefetch([entry.oid])
-    try:
-        return InForce(_loaded(git, entry.oid))
-    except ConfigErrors as errors:
-        first, more = errors.errors[0], len(errors.errors) - 1
-        others = f" (and {more} more)" if more else ""
-        problem = f"{CONFIGURATION}:{first}{others}"
-    for commit in git.log(head, [], [CONFIGURATION], first_parent=True).values():
-        before = commit.touched.get(CONFIGURATION, (None, None))[0]
-        if before is None:
-            continue
-        git.prefetch([before.oid])
-        try:
-            return InForce(_loaded(git, before.oid), problem)
-        except ConfigErrors:
-            continue
-    return InForce(None, problem)
-
-
-def _loaded(git: MirroredRepository, oid: str) -> Config:
-    (text,) = git.read([oid])
-    return load(text.decode("utf-8-sig", "replace"))
+    """Return the newest configuration on the default branch that loads."""
+    found = newest_that_loads(git, default_branch, CONFIGURATION, load)
+    return InForce(found.model, found.problem)

@@ -256,7 +256,8 @@ class _Survey:
                 answers.append(command.answer)
                 continue
             giver = who(self.site, comment, command)
-            verdict = may(command, giver, config.roles, self.site.words, config.override)
+            policies = self.site.policies
+            verdict = may(command, giver, policies.roles, self.site.words, policies.override)
             if isinstance(verdict, Refused):
                 answers.append(verdict.reason)
             elif isinstance(verdict, Allowed):

@@ -127,7 +127,7 @@ def who(site: Site, comment: Comment, command: Command) -> Who:
         return Who(login, is_self=True)
     if not isinstance(command, _NEED_ROLE):
         return Who(login, permission=site.forge.permission(site.name, login))
-    roles = site.config.roles
+    roles = site.policies.roles
     wanted = [command.role] if isinstance(command, c.SignOff | c.Reject) else [*roles]
     teams = {team for name in wanted if name in roles for team in roles[name].teams}
     active = [team for team in teams if login in (site.forge.members(team) or ())]
@@ -143,8 +143,9 @@ def _one(
     """Return the state after one command, and the answer to it, empty for none."""
     if isinstance(command, Unclear):
         return state, command.answer
-    config = site.config
-    verdict = may(command, who(site, comment, command), config.roles, site.words, config.override)
+    policies = site.policies
+    giver = who(site, comment, command)
+    verdict = may(command, giver, policies.roles, site.words, policies.override)
     if isinstance(verdict, Refused):
         hidden = _hidden_teams(site, command)
         return state, replies.hidden_teams(hidden, site.words) if hidden else verdict.reason
@@ -155,9 +156,9 @@ def _one(
 
 def _hidden_teams(site: Site, command: Command) -> list[str]:
     """Return the teams of a role whose members we may not see, and so cannot tell from others."""
-    if not isinstance(command, c.SignOff | c.Reject) or command.role not in site.config.roles:
+    if not isinstance(command, c.SignOff | c.Reject) or command.role not in site.policies.roles:
         return []
-    teams = site.config.roles[command.role].teams
+    teams = site.policies.roles[command.role].teams
     return [team for team in teams if site.forge.members(team) is None]
 
 

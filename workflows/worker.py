@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -121,13 +121,15 @@ async def worker(
     shutdown: timedelta = timedelta(seconds=20),
     clock: Clock = now,
     build: Build = Build(),
+    policies: Sequence[str] = (),
 ) -> AsyncIterator[Worker]:
     """Work while the block runs, then let steps that have begun end, for `shutdown` at most.
 
     `forges` are by name. The client must use `workflows.payloads.data_converter`. Mirrors
-    live in `state_dir`, which several workers on one machine may share.
+    live in `state_dir`, which several workers on one machine may share. `policies` hold for
+    every repository.
     """
-    sites = Sites(forges, state_dir / "mirrors", clock)
+    sites = Sites(forges, state_dir / "mirrors", clock, policies)
     with ThreadPoolExecutor(threads, thread_name_prefix="activity") as pool:
         made = Worker(
             client,

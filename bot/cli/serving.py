@@ -270,5 +270,10 @@ def worker(
     if settings.build_id is not None:
         build = replace(build, name=settings.build_id)
     return workers.worker(
-        client, known, settings.state_dir, reconcile=settings.reconcile_interval, build=build
+        client,
+        known,
+        settings.state_dir,
+        reconcile=settings.reconcile_interval,
+        build=build,
+        policies=settings.policy_repository,
     )

@@ -7,6 +7,7 @@ strictest. So whatever a repository writes, an organisation's policy asks for wh
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from itertools import chain
 
 from bot.decisions.boundaries import next_change
 from bot.decisions.conditions import Met, Subject, met, rank
@@ -44,6 +45,14 @@ class Policies:
         for layer in self.layers:
             found.update(layer.roles)
         return found
+
+    @property
+    def override(self) -> tuple[str, ...]:
+        """The roles that may override: where a policy that is inherited names some, those alone."""
+        said = [layer.override for layer in self.inherited if layer.override]
+        if not said:
+            return self.config.override
+        return tuple(role for role in said[0] if all(role in roles for roles in said))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +115,15 @@ def policy_for(
     matched = [_matched(layer, subject) for layer in layers]
     unread = [f"{one.place}: {one.problem}" for one in declared if one.problem]
     given = [(one, one.given) for one in declared if one.given is not None]
-    risk = _highest(
-        [rule.risk for rules in matched for rule, _ in rules] + [each.risk for _, each in given]
-    )
+    said = [[rule.risk for rule, _ in rules] for rules in matched]
+    risk = _highest([*chain.from_iterable(said), *(each.risk for _, each in given)])
     asked: list[Asked] = []
     for index, (layer, rules) in enumerate(zip(layers, matched, strict=True)):
         asked += _floors(layer, environment)
         known = _bundles(layers[index:])
-        for rule, found in _applying(rules, risk):
+        # A risk that facts or a repository say adds what is asked at it, and takes nothing away.
+        least = _highest(chain.from_iterable(said[index:]))
+        for rule, found in _either(_applying(rules, least), _applying(rules, risk)):
             asked += _asked_by_rule(layer, rule, found, known, risk)
         for one, each in given:
             if one.layer == index:
@@ -153,6 +163,14 @@ def _applying(matched: Sequence[tuple[Rule, Met]], risk: str | None) -> list[tup
     ]
     others = any(_asks(rule) for rule, _ in at_risk if not rule.when.otherwise)
     return [one for one in at_risk if not (one[0].when.otherwise and others)]
+
+
+def _either(
+    some: Sequence[tuple[Rule, Met]], others: Sequence[tuple[Rule, Met]]
+) -> Iterator[tuple[Rule, Met]]:
+    yield from some
+    known = {id(rule) for rule, _ in some}
+    yield from (one for one in others if id(one[0]) not in known)
 
 
 def _asks(rule: Rule) -> bool:

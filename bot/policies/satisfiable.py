@@ -283,6 +283,14 @@ def _loosened(config: Config, inherited: Sequence[Organisation]) -> Iterator[Pro
                     "here, so leave it out or take another name",
                     at_key=True,
                 )
+        for index, role in enumerate(config.override):
+            if layer.override and role not in layer.override:
+                allowed = ", ".join(map(named, layer.override))
+                yield Problem(
+                    ("override", index),
+                    f"the organisation's policy lets {allowed} override, and nobody else; leave "
+                    f"{named(role)} out",
+                )
         for index, environment in enumerate(config.environments):
             for floor in layer.environments:
                 if any(text_pattern(name).fullmatch(environment.name) for name in floor.names):

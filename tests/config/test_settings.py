@@ -89,6 +89,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "LOCKSTEP_CONTENT_PER_MINUTE": "25",
             "LOCKSTEP_CONTENT_PER_HOUR": "160",
             "LOCKSTEP_REPOSITORIES": "acme/*, other/config",
+            "LOCKSTEP_POLICY_REPOSITORY": "acme/policy, gitlab:group/sub/policy",
             "LOCKSTEP_RECONCILE_INTERVAL": "1h30m",
             "LOCKSTEP_LOG_FORMAT": "json",
         }
@@ -130,6 +131,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         "content_per_minute": 25,
         "content_per_hour": 160,
         "repositories": ("acme/*", "other/config"),
+        "policy_repository": ("acme/policy", "gitlab:group/sub/policy"),
         "reconcile_interval": timedelta(hours=1, minutes=30),
         "log_format": "json",
     }
@@ -369,6 +371,19 @@ def test_a_secret_is_set_in_one_way(tmp_path: Path) -> None:
             "REPOSITORIES",
             "acme/*,/x",
             "`/x` is not a pattern of repositories, such as `acme/*`",
+        ),
+        (
+            "POLICY_REPOSITORY",
+            "acme",
+            "`acme` is not a repository; write its owner and name: `acme/policy`",
+        ),
+        (
+            "POLICY_REPOSITORY",
+            "gitub:acme/policy",
+            (
+                "`gitub:acme/policy` names no forge; write `acme/policy`, or `github:acme/policy` "
+                "where only one forge has it"
+            ),
         ),
         ("RECONCILE_INTERVAL", "0m", "`0m` is no time at all; leave the key out instead"),
         ("LOG_FORMAT", "xml", "`xml` is neither `text` nor `json`"),

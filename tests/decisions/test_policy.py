@@ -230,6 +230,17 @@ def test_a_risk_that_a_repository_sets_counts_for_the_organisations_rules() -> N
     )
 
 
+def test_a_risk_that_a_repository_or_a_fact_says_takes_nothing_away() -> None:
+    high = {"when": {"risk": "high"}, "gates": {"approvals": 1}}
+    otherwise = {"when": {"otherwise": True}, "gates": {"approvals": 3}}
+    acme = organisation(rules=[high, otherwise])
+    critical = declared({"gives": "risk"}, "critical")
+
+    assert production(config(HIGH), PCI, inherited=(acme,)).approvals == 3
+    assert production(config(), PCI, inherited=(acme,), facts=critical).approvals == 3
+    assert production(config(high, otherwise), PCI, facts=critical).approvals == 3
+
+
 def test_a_bundle_of_the_organisation_is_not_the_repositorys_to_redefine() -> None:
     strict = {"sox": {"gates": {"approvals": 2}}}
     settings = config(

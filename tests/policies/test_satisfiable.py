@@ -187,6 +187,7 @@ environments:
     gates:
       {approvals: 2, soak: 24h, drained: true, sign_offs: [sec], checks: {timeout: 2h}}
 roles: {sec: [sam, sue]}
+override: [sec]
 bundles: {sox: {gates: {approvals: 2}}}
 """
 
@@ -194,6 +195,7 @@ bundles: {sox: {gates: {approvals: 2}}}
 def test_every_attempt_to_loosen_is_an_error_at_its_place() -> None:
     text = production(LOOSER) + (
         "roles: {sec: [mallory, max]}\nbundles: {sox: {gates: {approvals: 0}}}\n"
+        "override: [max, sec]\n"
     )
     less = "is less strict; a repository may only ask for more, so leave it out"
 
@@ -211,6 +213,7 @@ def test_every_attempt_to_loosen_is_an_error_at_its_place() -> None:
             "15:11: the organisation's policy says what it asks for; `sox` cannot be said anew "
             "here, so leave it out or take another name"
         ),
+        ("16:12: the organisation's policy lets `sec` override, and nobody else; leave `max` out"),
     ]
 
 
