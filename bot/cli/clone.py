@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from bot.forges.plain_store import TreeFiles
 from bot.pushes import BRANCHES, MOST_SAID, REQUESTS, SAID
 from bot.repository import Repository, RepositoryError, run_git_aloud
 
+_WHOLE_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _PROMOTIONS = "lockstep/promote/"
 _OURS = "remote: lockstep: "
 
@@ -76,7 +78,12 @@ class Clone:
         return listed[0]
 
     def commit(self, revision: str) -> str:
-        """Return the commit that a revision of the clone means. Raises `Failure`."""
+        """Return the commit that a revision of the clone means. Raises `Failure`.
+
+        A whole id is one, also where the clone has not fetched it.
+        """
+        if _WHOLE_ID.fullmatch(revision):
+            return revision
         try:
             return self._git(
                 "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}"

@@ -12,9 +12,11 @@ import aiohttp
 import click
 
 from bot.cli import logs
-from bot.cli.demo_stage import REPOSITORY, NotAsTold, Stage, Tokens, set_up
+from bot.cli.demo_stage import BOT, REPOSITORY, NotAsTold, Stage, Tokens, set_up
 from bot.cli.finding import keep_finding
 from bot.cli.main import Failure
+from bot.cli.plain_stage import PASSWORD, PlainStage
+from bot.cli.plain_story import PlainStory
 from bot.cli.running import until_stopped
 from bot.cli.serving import forges, receiver, temporal, worker
 from bot.cli.story import Story
@@ -49,9 +51,40 @@ by hand, or send a webhook twice. In another terminal:
 Ctrl-C ends it all, and leaves nothing behind."""
 
 
+_PLAY_PLAIN = """
+Everything is still running, for you to play with. Clone it, and push as alice, carol or dan
+(each with the password `{password}`):
+
+   git clone {url} shop && cd shop && git fetch
+
+Push to development, report ci/test for the branch that follows, say /promote production,
+merge something by hand. In the clone (as anybody: git asks who you are):
+
+   {lockstep} requests
+   {lockstep} report-check ci/test success --sha origin/lockstep/promote/…
+   {lockstep} say '/promote production'
+   {lockstep} sign-off qa
+
+In another terminal:
+
+   export LOCKSTEP_SETTINGS_FILE={settings}
+   {lockstep} status --watch
+   tail -f {log}
+
+Ctrl-C ends it all, and leaves nothing behind."""
+_OVER = "\nThe story is over, and every step of it was seen to happen."
+
+
 @click.command()
 @click.option("--once", is_flag=True, help="End when the story is over.")
-def demo(*, once: bool) -> int:
+@click.option(
+    "--forge",
+    type=click.Choice(["github", "git"]),
+    default="github",
+    show_default=True,
+    help="Play on a stand-in for this forge; `git` is a plain git server.",
+)
+def demo(*, once: bool, forge: str) -> int:
     """Watch a change travel from development to production, and a hotfix come home.
 
     Runs a forge, a Temporal server, a receiver and a worker on this machine; needs no
@@ -65,7 +98,7 @@ def demo(*, once: bool) -> int:
         log = opened.enter_context((place / _LOG).open("w"))
         logs.set_up("text", stream=log)
         try:
-            stopped = until_stopped(_run(place, once=once))
+            stopped = until_stopped(_PLAYS[forge](place, once=once))
         except (NotAsTold, RepositoryError, aiohttp.ClientError) as error:
             log.flush()
             tail = (place / _LOG).read_text().splitlines()[-20:]
@@ -98,7 +131,7 @@ async def _run(place: Path, *, once: bool) -> None:
         stage = Stage(sandbox, tokens, session, place / "clone")
         _say_where(sandbox.url, stage, url)
         await Story(stage).play()
-        click.echo("\nThe story is over, and every step of it was seen to happen.")
+        click.echo(_OVER)
         if not once:
             click.echo(
                 _PLAY.format(
@@ -112,19 +145,70 @@ async def _run(place: Path, *, once: bool) -> None:
             await asyncio.Event().wait()
 
 
+async def _run_plain(place: Path, *, once: bool) -> None:
+    async with AsyncExitStack() as opened:
+        click.echo("Starting a git server, a Temporal server, a receiver and a worker …")
+        stage = PlainStage(place)
+        await stage.start()
+        opened.push_async_callback(stage.close)
+        settings = read_settings({}, directory=_with_plain_settings(place, stage))
+        client = await opened.enter_async_context(temporal(settings))
+        known = opened.enter_context(forges(settings))
+        await opened.enter_async_context(worker(settings, client, known))
+        url = await opened.enter_async_context(receiver(settings, client))
+        await stage.fill(url)
+        finding = asyncio.create_task(keep_finding(client, settings, known.values()))
+        opened.callback(finding.cancel)
+        click.echo(f"\n   the repository      {stage.url}  (a plain git server)")
+        click.echo(f"   the bot's receiver  {url}, which the server's post-receive hook tells")
+        await PlainStory(stage).play()
+        click.echo(_OVER)
+        if not once:
+            click.echo(
+                _PLAY_PLAIN.format(
+                    url=stage.url,
+                    password=PASSWORD,
+                    settings=place / DEFAULT_FILE,
+                    lockstep=Path(sys.executable).with_name("lockstep"),
+                    log=place / _LOG,
+                )
+            )
+            await asyncio.Event().wait()
+
+
+_PLAYS = {"github": _run, "git": _run_plain}
+
+
+def _with_plain_settings(place: Path, stage: PlainStage) -> Path:
+    """Write the settings to where a server finds them, as `_with_settings` does."""
+    return _written(
+        place,
+        f"""\
+LOCKSTEP_GIT_REPOSITORIES={REPOSITORY}={stage.url}
+LOCKSTEP_GIT_USER={BOT}
+LOCKSTEP_GIT_TOKEN={stage.token}
+LOCKSTEP_GIT_EMAIL_DOMAINS=example.com
+LOCKSTEP_GIT_WEBHOOK_SECRET_FILE={stage.secret_file}
+""",
+    )
+
+
 def _with_settings(place: Path, api_url: str, tokens: Tokens) -> Path:
     """Write the settings to where a server finds them; other commands can be given the file."""
-    file = place / DEFAULT_FILE
-    file.touch(mode=0o600)
-    file.write_text(
+    return _written(
+        place,
         f"""\
-LOCKSTEP_PORT=0
-LOCKSTEP_STATE_DIR={place / "state"}
 LOCKSTEP_GITHUB_API_URL={api_url}
 LOCKSTEP_GITHUB_TOKEN={tokens.bot}
 LOCKSTEP_GITHUB_WEBHOOK_SECRET={tokens.hook_secret}
-"""
+""",
     )
+
+
+def _written(place: Path, settings: str) -> Path:
+    file = place / DEFAULT_FILE
+    file.touch(mode=0o600)
+    file.write_text(f"LOCKSTEP_PORT=0\nLOCKSTEP_STATE_DIR={place / 'state'}\n{settings}")
     return place
 
 

@@ -47,7 +47,7 @@ keep:                          # what each environment owns
   - path: "configs/*.yaml"
     keys: [database.host]
 """
-_SHOP = """\
+SETTINGS = """\
 # The shop's settings, one copy in each environment's branch.
 database:
   host: {host}
@@ -76,6 +76,20 @@ class Not:
     seen: str
 
 
+async def watched(expected: str, look: Callable[[], Awaitable[T | Not]]) -> T:
+    """Return what `look` finds in the end. Raises `NotAsTold` when that takes too long."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        found = await look()
+        if not isinstance(found, Not):
+            return found
+        if time.monotonic() > deadline:
+            raise NotAsTold(
+                f"expected within {_PATIENCE_SECONDS:.0f} s: {expected}\nseen: {found.seen}"
+            )
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
 @dataclass(frozen=True, slots=True)
 class Tokens:
     """What the server needs to know of the forge."""
@@ -94,12 +108,12 @@ async def set_up(sandbox: Sandbox) -> Tokens:
         people[login] = await call(controls.add_token, login)
     owner, _, _ = REPOSITORY.partition("/")
     await call(controls.add_organization, owner, ["dan"])
-    files = {".lockstep.yaml": CONFIGURATION, SHOP: _SHOP.format(host=HOSTS["main"])}
+    files = {".lockstep.yaml": CONFIGURATION, SHOP: SETTINGS.format(host=HOSTS["main"])}
     await call(controls.add_repository, REPOSITORY, files, ["staging", "development"])
     for login, role in {**_PEOPLE, BOT: "write"}.items():
         await call(controls.set_role, REPOSITORY, login, role)
     for branch in ("staging", "development"):
-        own = {SHOP: _SHOP.format(host=HOSTS[branch])}
+        own = {SHOP: SETTINGS.format(host=HOSTS[branch])}
         await call(controls.commit, REPOSITORY, branch, own, "dan", f"The host of {branch}")
     return Tokens(people.pop(BOT), _SECRET_OF_THE_HOOK, people)
 
@@ -180,16 +194,7 @@ class Stage:
 
     async def watch(self, expected: str, look: Callable[[], Awaitable[T | Not]]) -> T:
         """Return what `look` finds in the end. Raises `NotAsTold` when that takes too long."""
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while True:
-            found = await look()
-            if not isinstance(found, Not):
-                return found
-            if time.monotonic() > deadline:
-                raise NotAsTold(
-                    f"expected within {_PATIENCE_SECONDS:.0f} s: {expected}\nseen: {found.seen}"
-                )
-            await asyncio.sleep(_LOOK_SECONDS)
+        return await watched(expected, look)
 
     async def _ask(self, method: str, path: str, login: str, **more: Any) -> Any:
         headers = {"Authorization": f"Bearer {self._tokens.people[login]}"}

@@ -3,7 +3,6 @@
 Each step is done as people do it, and told only once it has been seen.
 """
 
-import textwrap
 import time
 from collections.abc import Callable
 from typing import Any
@@ -11,17 +10,15 @@ from typing import Any
 import click
 
 from bot.cli.demo_stage import BOT, CHECK, HOSTS, Not, NotAsTold, Stage
+from bot.cli.telling import Teller
 
-_WIDTH = 88
 
-
-class Story:
+class Story(Teller):
     """Plays the acts in order; raises `NotAsTold` at the first step that does not come true."""
 
     def __init__(self, stage: Stage, tell: Callable[[str], None] = click.echo) -> None:
+        super().__init__(tell)
         self._stage = stage
-        self._tell = tell
-        self._acts = 0
         self._staging: dict[str, Any] = {}
         self._production: dict[str, Any] = {}
         self._home: dict[str, Any] = {}
@@ -232,27 +229,6 @@ class Story:
         page = await self._stage.page(path)
         for text in texts:
             self._holds(page, text, f"the page {path}")
-
-    def _holds(self, text: str, wanted: str, where: str) -> None:
-        if wanted not in text:
-            raise NotAsTold(f"expected `{wanted}` in {where}\nseen: {text}")
-
-    # How it is told
-
-    def _act(self, title: str) -> None:
-        self._acts += 1
-        self._tell("\n" + click.style(f"{self._acts}. {title}", bold=True))
-
-    def _line(self, text: str) -> None:
-        self._tell(textwrap.fill(text, _WIDTH, initial_indent="   ", subsequent_indent="   "))
-
-    def _seen(self, text: str, url: str = "") -> None:
-        wrapped = textwrap.fill(text, _WIDTH - 2, break_on_hyphens=False)
-        first, *rest = wrapped.splitlines()
-        sign = click.style("✓", fg="green")
-        self._tell("\n".join([f"   {sign} {first}", *(f"     {line}" for line in rest)]))
-        if url:
-            self._tell(f"     {click.style(url, underline=True)}")
 
 
 def _first_line(text: str | None) -> str:
