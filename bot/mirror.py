@@ -101,6 +101,16 @@ class Mirror:
         """Return where a branch of the remote is now. Raises `RepositoryError`."""
         return self._remote_heads([branch]).get(branch)
 
+    def look(self, branches: Sequence[str]) -> Mapping[str, str]:
+        """Return where branches of the remote are now; nothing is fetched.
+
+        Raises `RepositoryError`.
+        """
+        if not self._is_made():
+            with self._locked():
+                self._make()
+        return self._remote_heads(branches)
+
     def renew(self, branches: Sequence[str]) -> None:
         """Clone a damaged mirror anew. Raises `RepositoryError`."""
         with self._locked():

@@ -24,6 +24,7 @@ from bot.together import together
 from bot.words import Words, words_for
 from webhook.events import Comment
 from workflows import applying, taking
+from workflows.glancing import glance
 from workflows.observing import Asking, Observed, observe
 from workflows.sites import Site, Sites
 from workflows.surveying import survey
@@ -31,6 +32,8 @@ from workflows.values import (
     HEARTBEAT_LIMIT,
     Advanced,
     DriftState,
+    Glance,
+    GlanceRequest,
     News,
     OpenPromotion,
     PromotionState,
@@ -72,7 +75,13 @@ class Activities:
     @property
     def all(self) -> Sequence[Callable[..., object]]:
         """Return every activity, for a worker."""
-        return [self.advance, self.survey, self.watch_drift]
+        return [self.advance, self.glance, self.survey, self.watch_drift]
+
+    @activity.defn(name="glance")
+    def glance(self, request: GlanceRequest) -> Glance:
+        """Look cheaply whether there is anything that no event told of."""
+        with _step(self._sites.clock, words_for(request.repository.forge)):
+            return glance(self._sites, request, self._reconcile)
 
     @activity.defn(name="survey")
     def survey(self, request: SurveyRequest) -> Survey:

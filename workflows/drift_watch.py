@@ -14,8 +14,9 @@ _RETRY = RetryPolicy(
     maximum_interval=timedelta(minutes=5),
 )
 _LOOK_LIMIT = timedelta(minutes=30)
-# What a person did to the issue or the back-merge, and no event told us of, is seen by then.
-_AT_LEAST_EVERY = timedelta(hours=1)
+# What a person did to the issue or the back-merge, and neither an event nor the pipeline's
+# cheap looks told us of, is seen by then.
+_AT_LEAST_EVERY = timedelta(hours=6)
 
 
 @workflow.defn(name="drift-watch")
@@ -56,6 +57,12 @@ class DriftWatchWorkflow:
     @workflow.signal
     def look(self) -> None:
         """Look again: a branch has moved, or somebody closed a back-merge."""
+        self._stirred = True
+
+    @workflow.signal
+    def recheck(self) -> None:
+        """Look again, at the issue as well: somebody may have edited or closed it."""
+        self._state = self._state.model_copy(update={"issue": None})
         self._stirred = True
 
     @workflow.query

@@ -17,6 +17,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.values import (
         HEARTBEAT_LIMIT,
         DriftState,
+        Glance,
+        GlanceRequest,
         News,
         OpenPromotion,
         PipelineState,
@@ -50,8 +52,12 @@ class PipelineWorkflow:
         self._asked: list[Comment] = []
         self._rolling: dict[str, str] = {}
         self._look = self._stir = not state.carried
+        self._recheck = False
         self._overdue = self._ask = False
         self._until = self._asked_at = workflow.now()
+        # What a glance found.
+        self._found: dict[str, News] = {}
+        self._merged: tuple[int, ...] = ()
 
     @workflow.run
     async def run(self, state: PipelineState) -> str:
@@ -62,6 +68,8 @@ class PipelineWorkflow:
         del state
         managed = True
         while managed or self._waiting():
+            if self._overdue and self._may_glance():
+                await self._glance()
             routed = self._routed()
             for slot, news in routed.news.items():
                 await self._tell(slot, news)
@@ -81,7 +89,42 @@ class PipelineWorkflow:
 
     def _waiting(self) -> bool:
         waiting = self._deliveries or self._reports or self._asked or self._look
-        return bool(waiting or self._rolling)
+        return bool(waiting or self._rolling or self._overdue)
+
+    def _may_glance(self) -> bool:
+        """Whether a cheap look can tell what there is: it needs something to compare with."""
+        due = self._state.due
+        return bool(self._state.heads) and not self._look and (due is None or due > workflow.now())
+
+    async def _glance(self) -> None:
+        """Look cheaply; what differs is looked at properly, as if an event had told of it."""
+        state = self._state
+        request = GlanceRequest(
+            repository=state.repository,
+            open=state.open,
+            branches=state.branches,
+            heads=state.heads,
+            touched=state.touched,
+            looked=state.looked,
+            wishes=tuple(wish.number for wish in state.remembered),
+        )
+        found: Glance = await workflow.execute_activity(
+            "glance",
+            request,
+            result_type=Glance,
+            start_to_close_timeout=_SURVEY_LIMIT,
+            heartbeat_timeout=HEARTBEAT_LIMIT,
+            retry_policy=_RETRY,
+        )
+        self._overdue = False
+        self._until = found.until if state.due is None else min(found.until, state.due)
+        self._state = self._state.model_copy(update={"touched": found.touched})
+        self._look |= found.look
+        self._stir |= found.drift
+        self._recheck |= found.drift
+        self._ask |= workflow.now() - self._asked_at >= _ASK_EVERY
+        self._found, self._merged = found.news, found.merged
+        self._asked += found.comments
 
     def _routed(self) -> Routed:
         """Return what is to be done about all that has come, each delivery once."""
@@ -99,12 +142,24 @@ class PipelineWorkflow:
         for promotion in routed.state.open:
             if not promotion.rolls_back and promotion.environment in self._rolling:
                 add(routed, promotion, News(rolling=self._rolling[promotion.environment]))
+            if promotion.slot in self._found:
+                add(routed, promotion, self._found[promotion.slot])
         self._rolling = {}
+        routed.merged += self._merged
+        self._found, self._merged = {}, ()
         routed.comments += self._asked
         self._asked, self._look, self._stir = [], False, False
         self._overdue = self._ask = False
         self._state = routed.state
+        self._once(routed)
         return routed
+
+    def _once(self, routed: Routed) -> None:
+        """Leave out the comments that a survey has had: they may be found and told of, both."""
+        heard = dict.fromkeys(self._state.heard)
+        routed.comments = [one for one in routed.comments if one.id not in heard]
+        heard.update(dict.fromkeys(one.id for one in routed.comments))
+        self._state = self._state.model_copy(update={"heard": tuple(heard)[-_REMEMBERED:]})
 
     def _drained(self) -> list[Delivery]:
         """Return what has come and was not taken before."""
@@ -145,6 +200,9 @@ class PipelineWorkflow:
             update={
                 "remembered": survey.remembered,
                 "looked": survey.looked,
+                "branches": survey.branches,
+                "heads": survey.heads,
+                "due": survey.due,
                 "bot": survey.bot,
                 "seen": survey.seen,
             }
@@ -199,8 +257,9 @@ class PipelineWorkflow:
     async def _stir_drift(self) -> None:
         """Have the drift watch look; one that is not there is started."""
         watch = self._state.repository.drift_watch_id
+        look, self._recheck = "recheck" if self._recheck else "look", False
         try:
-            await workflow.get_external_workflow_handle(watch).signal("look")
+            await workflow.get_external_workflow_handle(watch).signal(look)
         except ApplicationError:
             try:
                 await workflow.start_child_workflow(
@@ -233,6 +292,11 @@ class PipelineWorkflow:
     def look(self) -> None:
         """Look at the repository; what events would have told is asked for, as at a start."""
         self._look = self._stir = self._ask = True
+
+    @workflow.signal
+    def glance(self) -> None:
+        """Look whether anything happened that no event told of."""
+        self._overdue = True
 
     @workflow.query
     def state(self) -> PipelineState:

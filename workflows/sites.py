@@ -1,7 +1,7 @@
 """Repositories as a worker works on them: forge, mirror and configuration in one hand."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,6 +14,7 @@ from bot.forges.forge import Forge, NotFound, RepositoryInfo
 from bot.git_http import Lines
 from bot.mirror import Mirror, MirroredRepository
 from bot.model import ForgeName, Head
+from bot.repository import RepositoryError
 from bot.words import Words, words_for
 from config.load import load
 from config.schema import Config, Environment
@@ -72,6 +73,11 @@ class Site:
     def words(self) -> Words:
         """What the forge calls things, when we speak to people there."""
         return words_for(self.forge.name)
+
+    @property
+    def branches(self) -> frozenset[str]:
+        """The branches that the bot keeps an eye on: the environments' and the default one."""
+        return _branches(self.in_force) | {self.info.default_branch}
 
     @property
     def config(self) -> Config:
@@ -167,15 +173,28 @@ class Sites:
             info.git_user,
         )
 
+    def look(self, key: RepositoryKey, branches: Iterable[str]) -> Mapping[str, str]:
+        """Return where branches of a repository are, by one `ls-remote` and nothing else.
+
+        What the repository is, is not asked anew. Raises `ForgeError` and `RepositoryError`.
+        """
+        mirror = self._mirror(key, self._info(key, kept=timedelta.max))
+        try:
+            return mirror.look(sorted(branches))
+        except RepositoryError:
+            # It may have moved; the next try asks where.
+            self.forget(key)
+            raise
+
     def forget(self, key: RepositoryKey) -> None:
         """Ask the forge again what the repository is: it was renamed, archived or moved."""
         with self._lock:
             self._infos.pop(key, None)
 
-    def _info(self, key: RepositoryKey) -> RepositoryInfo:
+    def _info(self, key: RepositoryKey, *, kept: timedelta = _INFO_KEPT) -> RepositoryInfo:
         with self._lock:
             info, since = self._infos.get(key, (None, None))
-        if info is None or since is None or self.clock() - since > _INFO_KEPT:
+        if info is None or since is None or self.clock() - since > kept:
             info = self.forge(key).repository(key.owner, key.name)
             with self._lock:
                 self._infos[key] = (info, self.clock())

@@ -1,6 +1,5 @@
 """Look at a repository: answer what people asked for, and start what there is to promote."""
 
-import random
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -21,6 +20,7 @@ from config.schema import Config, Environment, Schedule
 from webhook.events import Comment
 from workflows import rolling_back
 from workflows.gathering import noticed
+from workflows.glancing import digest_of_heads, spread
 from workflows.observing import plan_and_lifts
 from workflows.proposing import CannotWriteRule, Proposal, keep_commit, propose
 from workflows.sites import Site, Sites
@@ -45,8 +45,7 @@ def survey(
 ) -> Survey:
     """Look once. Raises `ForgeError` and `RepositoryError`."""
     now = sites.clock()
-    # Up to a tenth later, so that many repositories spread.
-    until = now + reconcile * (1 + random.random() / 10)  # noqa: S311 -- no secret
+    until = spread(now, reconcile)
     if request.changed:
         sites.forget(request.repository)
     try:
@@ -70,6 +69,7 @@ class _Survey:
         self.started: list[OpenPromotion] = []
         self.remembered = list(request.remembered)
         self.seen = request.seen
+        self.due: datetime | None = None
 
     def done(self, until: datetime) -> Survey:
         info, in_force = self.site.info, self.site.in_force
@@ -79,10 +79,14 @@ class _Survey:
                 self._not_configured(comment)
             managed = managed and bool(in_force.problem)
         else:
-            until = self._look(in_force.config, until)
+            self._look(in_force.config)
+        branches = self.site.branches
         return Survey(
             managed=managed,
-            until=until,
+            until=until if self.due is None else min(until, self.due),
+            branches=tuple(sorted(branches)),
+            heads=digest_of_heads(self.site.git.heads, branches),
+            due=self.due,
             looked=self.now,
             bot=self.site.forge.login(),
             started=tuple(self.started),
@@ -112,7 +116,7 @@ class _Survey:
             on_pull_request=comment.on_pull_request,
         )
 
-    def _look(self, config: Config, until: datetime) -> datetime:
+    def _look(self, config: Config) -> None:
         if self.request.looked is None:
             self._go_on_with_roll_backs(config)
         self._notice(config)
@@ -130,8 +134,8 @@ class _Survey:
             elif isinstance(environment.promote, Schedule):
                 if self._is_due(environment.promote):
                     self._begin(config, environment, BY_SCHEDULE)
-                until = min(until, _next(environment.promote, self.now))
-        return until
+                due = _next(environment.promote, self.now)
+                self.due = due if self.due is None else min(self.due, due)
 
     def _go_on_with_roll_backs(self, config: Config) -> None:
         for begun in rolling_back.left_open(self.site, config):

@@ -256,6 +256,13 @@ class Remembered(_Value):
     person: str
 
 
+class Touched(_Value):
+    """Something of ours that is open on the forge, and when it was touched last."""
+
+    number: int
+    at: datetime
+
+
 class PipelineState(RepositoryRef):
     """All that a pipeline carries from one run to the next; a repository is the first such.
 
@@ -263,6 +270,9 @@ class PipelineState(RepositoryRef):
     `cancelled` are ENVIRONMENT/SHA. `bot` is our login there. `looked` is when schedules
     were looked at last. `early` is what came before its promotion had told of itself.
     `seen` are the heads of sources whose content has to rest.
+    `branches` are those of the environments, `heads` a digest of where the last survey found
+    them; `touched` is what we have open, `due` when the next schedule is. `heard` are ids of
+    the comments that a survey has had, newest last.
     """
 
     carried: bool = False
@@ -274,6 +284,11 @@ class PipelineState(RepositoryRef):
     looked: datetime | None = None
     early: tuple[Delivery, ...] = ()
     seen: tuple[SeenHead, ...] = ()
+    branches: tuple[str, ...] = ()
+    heads: str = ""
+    touched: tuple[Touched, ...] = ()
+    due: datetime | None = None
+    heard: tuple[int, ...] = ()
 
     @property
     def repository(self) -> RepositoryKey:
@@ -308,6 +323,36 @@ class Survey(_Value):
     started: tuple[OpenPromotion, ...] = ()
     remembered: tuple[Remembered, ...] = ()
     seen: tuple[SeenHead, ...] = ()
+    branches: tuple[str, ...] = ()
+    heads: str = ""
+    due: datetime | None = None
+
+
+class GlanceRequest(_Value):
+    """Look whether anything differs from what is known; `wishes` wait for a merge each."""
+
+    repository: RepositoryKey
+    open: tuple[OpenPromotion, ...] = ()
+    branches: tuple[str, ...] = ()
+    heads: str = ""
+    touched: tuple[Touched, ...] = ()
+    looked: datetime | None = None
+    wishes: tuple[int, ...] = ()
+
+
+class Glance(_Value):
+    """What no event told of, and when to look again.
+
+    `look` asks for a survey and `drift` for a look at the drift; `news` is by slot.
+    """
+
+    until: datetime
+    look: bool = False
+    drift: bool = False
+    news: dict[str, News] = {}
+    comments: tuple[Comment, ...] = ()
+    merged: tuple[int, ...] = ()
+    touched: tuple[Touched, ...] = ()
 
 
 class BackMerge(_Value):

@@ -6,7 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from temporalio.client import Client, WorkflowHistory
@@ -63,10 +63,16 @@ class GitForge(MemoryForge):
     """The forge in memory over a real repository: its branches are where git has them."""
 
     def __init__(self, world: World) -> None:
-        super().__init__("lockstep", land=self._land_in_git)
+        super().__init__("lockstep", land=self._land_in_git, now=self._later)
         self._git = world
+        # The forge's clock is the server's, and no two moments are the same.
+        self.clock = self._last = datetime(2026, 1, 1, tzinfo=UTC)
         # Others than the bot merge between two looks of ours; this one happens inside of a merge.
         self.before_merge: Callable[[], object] = lambda: None
+
+    def _later(self) -> datetime:
+        self._last = max(self.clock, self._last + timedelta(seconds=1))
+        return self._last
 
     def found(self) -> None:
         """Add the repository."""
@@ -342,7 +348,8 @@ async def village(
 
             def clock() -> datetime:
                 asked = asyncio.run_coroutine_threadsafe(env.get_current_time(), loop)
-                return asked.result(10)
+                forge.clock = asked.result(10)
+                return forge.clock
 
             async with worker(
                 env.client,
