@@ -46,7 +46,7 @@ class Mirror:
         A branch that is gone from the remote is gone here too. Raises `RepositoryError`
         where the remote cannot be reached or a mirror cannot be made.
         """
-        if not self._is_made():
+        if not self.is_made:
             with self._locked():
                 self._make()
         repository = MirroredRepository(self, self._view, self._store / "objects")
@@ -106,7 +106,7 @@ class Mirror:
 
         Raises `RepositoryError`.
         """
-        if not self._is_made():
+        if not self.is_made:
             with self._locked():
                 self._make()
         return self._remote_heads(branches)
@@ -157,7 +157,9 @@ class Mirror:
         """A repository over the same objects that knows no remote: what is missing is said."""
         return self.directory / "view"
 
-    def _is_made(self) -> bool:
+    @property
+    def is_made(self) -> bool:
+        """Whether there is anything here yet."""
         return (self._view / "HEAD").exists()
 
     def _address(self) -> None:
@@ -205,7 +207,7 @@ class Mirror:
 
     def _make(self) -> None:
         """Make an empty mirror where there is none, or half of one."""
-        if self._is_made():
+        if self.is_made:
             return
         self._remove()
         half = self._view.with_name("half")

@@ -164,6 +164,12 @@ class Sites:
         finally:
             git.close()
 
+    def may_be_configured(self, key: RepositoryKey) -> bool:
+        """Whether a repository has a configuration, or had one: found without a clone."""
+        info = self._info(key)
+        is_here = self._mirror(key, info).is_made
+        return is_here or self.forge(key).has_file(info.full_name, CONFIGURATION)
+
     def _mirror(self, key: RepositoryKey, info: RepositoryInfo) -> Mirror:
         return Mirror(
             info.clone_url,

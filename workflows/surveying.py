@@ -16,6 +16,7 @@ from bot.forges.forge import NotFound
 from bot.markdown import cut, sentence
 from bot.messages import drift, proposals, replies, rollback, usage
 from bot.model import Head, State
+from bot.words import words_for
 from config.schema import Config, Environment, Schedule
 from webhook.events import Comment
 from workflows import rolling_back
@@ -49,10 +50,19 @@ def survey(
     if request.changed:
         sites.forget(request.repository)
     try:
+        if not (sites.may_be_configured(request.repository) or _asks_to_promote(request)):
+            return Survey(managed=False, until=until, looked=now)
         with sites.open(request.repository) as site:
             return _Survey(site, request, start, now).done(until)
     except NotFound:
         return Survey(managed=False, until=until, looked=now)
+
+
+def _asks_to_promote(request: SurveyRequest) -> bool:
+    """Whether somebody is owed an answer, though there be nothing to promote by."""
+    words = words_for(request.repository.forge)
+    said = (one for comment in request.comments for one in parse_comment(comment.text, words))
+    return any(isinstance(one, c.Promote) for one in said)
 
 
 class _Survey:

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+import random
+from collections.abc import Iterable, Sequence
 
 from temporalio.client import (
     Client,
@@ -13,10 +14,13 @@ from temporalio.client import (
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError
 
-from bot.forges.forge import Forge, ForgeError, RepositoryInfo
+from bot.cli.open_work import RUNNING
+from bot.engine.drift import CONFIGURATION
+from bot.forges.forge import Forge, ForgeError, RateLimited, RepositoryInfo
 from config.settings import Settings
 from webhook.dispatch import TASK_QUEUE, WORKFLOW
 from webhook.events import RepositoryRef
+from workflows.sites import now
 from workflows.values import PipelineState, RepositoryKey
 
 _AT_ONCE = 16
@@ -29,58 +33,105 @@ _log = logging.getLogger(__name__)
 
 
 async def keep_finding(client: Client, settings: Settings, forges: Iterable[Forge]) -> None:
-    """Find repositories now and at every re-observe, for ever; each new one is looked at.
-
-    One that gets its configuration later tells us so by its push.
-    """
-    seen: set[int] = set()
+    """Find repositories now and at every re-observe, for ever; each new one is looked at."""
+    finders = [_Finder(client, settings, forge) for forge in forges]
     interval = settings.reconcile_interval.total_seconds()
     while True:
-        pause = interval
-        for forge in forges:
+        pause = interval * (1 + random.random() / 10)  # noqa: S311 -- no secret
+        for finder in finders:
             try:
-                await _find(client, settings, forge, seen)
+                await finder.find()
+            except RateLimited as limited:
+                left = (limited.until - now()).total_seconds()
+                pause = min(pause, max(left, 1.0))
+                _log.warning("looking for repositories goes on later: %s", limited)
             except (ForgeError, RPCError, WorkflowQueryFailedError) as error:
-                pause = min(interval, _AGAIN_SECONDS)
+                pause = min(pause, _AGAIN_SECONDS)
                 _log.warning("cannot look for repositories: %s; trying again", error)
         await asyncio.sleep(pause)
 
 
-async def _find(client: Client, settings: Settings, forge: Forge, seen: set[int]) -> None:
-    login, found = await asyncio.to_thread(lambda: (forge.login(), list(forge.repositories())))
-    served = [one for one in found if settings.serves(one.full_name) and not one.archived]
-    fresh = [one for one in served if one.id not in seen]
-    if not fresh:
-        if found and not served:
+class _Finder:
+    """Finds the repositories of one forge; remembers which had no configuration, and when.
+
+    Those are asked again only once they were pushed to, and cost no clone.
+    """
+
+    def __init__(self, client: Client, settings: Settings, forge: Forge) -> None:
+        self._client, self._settings, self._forge = client, settings, forge
+        self._without: dict[int, tuple[str, str]] = {}
+        self._is_first = True
+        self._turn = asyncio.Semaphore(_AT_ONCE)
+
+    async def find(self) -> None:
+        """Look once. Raises `ForgeError` and Temporal's errors."""
+        login, found = await asyncio.to_thread(
+            lambda: (self._forge.login(), list(self._forge.repositories()))
+        )
+        served = [one for one in found if self._serves(one)]
+        running = await _running(self._client)
+        fresh = [one for one in served if self._key(one).pipeline_id not in running]
+        asked = [one for one in fresh if self._without.get(one.id) != _mark(one)]
+        if self._is_first:
+            self._say_first(login, found, served)
+            # What happened while no worker was there is found soon, and not all at once.
+            for one in served:
+                if self._key(one).pipeline_id in running:
+                    await _started(self._client, self._key(one), one)
+            _say_kept([one.full_name for one in served if one not in fresh])
+        managed = await asyncio.gather(*map(self._looked_at, asked))
+        _say_kept([one.full_name for one, yes in zip(asked, managed, strict=True) if yes])
+        if self._is_first and served and len(fresh) == len(served) and not any(managed):
+            _say_none(len(served))
+        self._is_first = False
+
+    def _serves(self, one: RepositoryInfo) -> bool:
+        return self._settings.serves(one.full_name) and not one.archived
+
+    def _key(self, one: RepositoryInfo) -> RepositoryKey:
+        return RepositoryKey(forge=self._forge.name, owner=one.owner, name=one.name)
+
+    async def _looked_at(self, one: RepositoryInfo) -> bool:
+        """Start the pipeline of one that is configured; return whether it stays."""
+        async with self._turn:
+            if not await asyncio.to_thread(self._forge.has_file, one.full_name, CONFIGURATION):
+                self._without[one.id] = _mark(one)
+                return False
+            self._without.pop(one.id, None)
+            return await _managed(await _started(self._client, self._key(one), one))
+
+    def _say_first(
+        self, login: str, found: Sequence[RepositoryInfo], served: Sequence[RepositoryInfo]
+    ) -> None:
+        if served:
+            _log.info("looking at %s that %s may write to", _counted(len(served)), login)
+        elif found:
             _log.warning(
                 "LOCKSTEP_REPOSITORIES names none of the %s that %s may write to",
                 _counted(len(found)),
                 login,
             )
-        elif not found:
-            _log.warning("%s may write to no repository on %s yet", login, forge.name)
-        return
-    _log.info("looking at %s that %s may write to", _counted(len(fresh)), login)
-    turn = asyncio.Semaphore(_AT_ONCE)
+        else:
+            _log.warning("%s may write to no repository on %s yet", login, self._forge.name)
 
-    async def look(repository: RepositoryInfo) -> bool:
-        async with turn:
-            return await _managed(await _started(client, forge, repository))
 
-    managed = await asyncio.gather(*map(look, fresh))
-    seen.update(one.id for one in fresh)
-    _say([one.full_name for one, yes in zip(fresh, managed, strict=True) if yes], len(fresh))
+def _mark(one: RepositoryInfo) -> tuple[str, str]:
+    """Return what is another when the file may have come."""
+    return one.pushed, one.default_branch
+
+
+async def _running(client: Client) -> set[str]:
+    return {run.id async for run in client.list_workflows(RUNNING)}
 
 
 async def _started(
-    client: Client, forge: Forge, repository: RepositoryInfo
+    client: Client, key: RepositoryKey, repository: RepositoryInfo
 ) -> WorkflowHandle[object, object]:
     """Have the repository's pipeline look; one that is not there is started."""
-    key = RepositoryKey(forge=forge.name, owner=repository.owner, name=repository.name)
     handle: WorkflowHandle[object, object] = await client.start_workflow(
         WORKFLOW,
         RepositoryRef(
-            forge=forge.name,
+            forge=key.forge,
             owner=repository.owner,
             name=repository.name,
             id=repository.id,
@@ -89,7 +140,7 @@ async def _started(
         id=key.pipeline_id,
         task_queue=TASK_QUEUE,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        start_signal="look",
+        start_signal="glance",
     )
     return handle
 
@@ -116,16 +167,18 @@ def _because(error: Exception) -> str:
     return f": {error}" if str(error) else ""
 
 
-def _say(managed: list[str], looked: int) -> None:
-    if not managed:
-        _log.warning(
-            "there is no `.lockstep.yaml` on the default branch of %s; `lockstep init` proposes it",
-            "the repository" if looked == 1 else f"any of these {looked} repositories",
-        )
-        return
-    shown = ", ".join(sorted(managed)[:_MOST_NAMED])
-    more = f" and {len(managed) - _MOST_NAMED} more" if len(managed) > _MOST_NAMED else ""
-    _log.info("keeping in lockstep: %s%s", shown, more)
+def _say_kept(kept: Sequence[str]) -> None:
+    if kept:
+        shown = ", ".join(sorted(kept)[:_MOST_NAMED])
+        more = f" and {len(kept) - _MOST_NAMED} more" if len(kept) > _MOST_NAMED else ""
+        _log.info("keeping in lockstep: %s%s", shown, more)
+
+
+def _say_none(looked: int) -> None:
+    _log.warning(
+        "there is no `.lockstep.yaml` on the default branch of %s; `lockstep init` proposes it",
+        "the repository" if looked == 1 else f"any of these {looked} repositories",
+    )
 
 
 def _counted(count: int) -> str:

@@ -12,7 +12,7 @@ from bot.cli.main import Failure
 from bot.model import ForgeName
 from workflows.values import BackMerge, DriftState, OpenPromotion, PipelineState, RepositoryKey
 
-_RUNNING = 'WorkflowType = "pipeline" AND ExecutionStatus = "Running"'
+RUNNING = 'WorkflowType = "pipeline" AND ExecutionStatus = "Running"'
 
 
 class _Value(BaseModel):
@@ -51,7 +51,7 @@ async def pipelines(client: Client, full_name: str | None) -> list[RepositoryKey
     Raises `Failure` where there is none of that name.
     """
     found = []
-    async for run in client.list_workflows(_RUNNING):
+    async for run in client.list_workflows(RUNNING):
         _, forge, path = run.id.split("/", 2)
         owner, _, name = path.rpartition("/")
         found.append(RepositoryKey.model_validate({"forge": forge, "owner": owner, "name": name}))

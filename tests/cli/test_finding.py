@@ -1,14 +1,18 @@
-"""One pipeline that cannot answer keeps nobody from the other repositories."""
+"""Repositories are found as they come, and those without a configuration cost next to nothing."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
-from bot.cli.finding import _managed
+from bot.cli.finding import _Finder, _managed
+from config.settings import Settings
+from tests.workflows.town import CONFIGURATION, REPOSITORY, Town, connected, temporal, town
 from workflows.values import PipelineState
+from workflows.worker import worker
 
 
 @dataclass(frozen=True)
@@ -36,3 +40,63 @@ async def test_a_pipeline_that_cannot_be_asked_is_named_and_passed_over(
     assert not managed
     why = "cannot query for PipelineState"
     assert caplog.messages == [f"{StuckPipeline.id} has not looked at its repository yet: {why}"]
+
+
+PLAIN, OTHER = "acme/plain", "other/config"
+
+
+async def running(here: Town) -> set[str]:
+    found = here.client.list_workflows('WorkflowType = "pipeline" AND ExecutionStatus = "Running"')
+    return {run.id.removeprefix("pipeline/github/") async for run in found}
+
+
+async def test_repositories_are_found_and_those_without_a_configuration_asked_again_when_pushed_to(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "bot.cli.finding")
+    settings = Settings.model_validate({"state_dir": tmp_path, "repositories": "acme/*"})
+    with temporal(tmp_path) as address:
+        client = await connected(address)
+        async with (
+            town(tmp_path, client) as here,
+            worker(client, {"github": here.forge}, tmp_path / "state"),
+        ):
+            await here.do(lambda c: c.add_organization("other", ["ada"]))
+            for name in (PLAIN, OTHER):
+                await here.do(lambda c, name=name: c.add_repository(name, {"a": "1"}, []))  # type: ignore[misc]
+                await here.do(lambda c, name=name: c.set_role(name, "lockstep-bot", "write"))  # type: ignore[misc]
+            finder = _Finder(client, settings, here.forge)
+
+            await finder.find()
+
+            assert await running(here) == {REPOSITORY}
+            assert f"keeping in lockstep: {REPOSITORY}" in caplog.messages
+            # Nobody had to clone what has no configuration to know that.
+            mirrors = tmp_path / "state" / "mirrors" / "github"
+            assert len([one for one in mirrors.iterdir() if one.is_dir()]) == 1
+
+            await here.quiet()
+            await here.calls()
+            await finder.find()
+            assert await here.calls() == {"GET /user/repos": 1}
+
+            files = {".lockstep.yaml": CONFIGURATION}
+            await here.do(lambda c: c.commit(PLAIN, "main", files, "ada", "Configure"))
+            await finder.find()
+            assert await running(here) == {REPOSITORY, PLAIN}
+
+
+async def test_an_event_of_what_has_no_configuration_costs_no_clone(tmp_path: Path) -> None:
+    with temporal(tmp_path) as address:
+        client = await connected(address)
+        async with (
+            town(tmp_path, client) as here,
+            worker(client, {"github": here.forge}, tmp_path / "state"),
+        ):
+            await here.do(
+                lambda c: c.commit(REPOSITORY, "main", {".lockstep.yaml": None}, "ada", "Leave")
+            )
+            await here.quiet()
+
+            assert await running(here) == set()
+            assert not (tmp_path / "state" / "mirrors" / "github").exists()

@@ -70,6 +70,11 @@ class GitForge(MemoryForge):
         # Others than the bot merge between two looks of ours; this one happens inside of a merge.
         self.before_merge: Callable[[], object] = lambda: None
 
+    def has_file(self, repository: str, path: str) -> bool:
+        self.calls["has_file"] += 1
+        default = self._place(repository).info.default_branch
+        return bool(self._git.git("ls-tree", f"refs/heads/{default}", "--", path))
+
     def _later(self) -> datetime:
         self._last = max(self.clock, self._last + timedelta(seconds=1))
         return self._last
