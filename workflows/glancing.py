@@ -111,10 +111,9 @@ class _Seen:
             self.comments += said
             self.drift |= item.number in self._known
             return
+        # It may have been ourselves: a reason to ask, and none to try again what was refused.
         before = self.news.get(promotion.slot, News())
-        self.news[promotion.slot] = before.model_copy(
-            update={"pull_request": True, "comments": said}
-        )
+        self.news[promotion.slot] = before.model_copy(update={"ask": True, "comments": said})
 
     def _promotion(self, number: int) -> OpenPromotion | None:
         return next((one for one in self.request.open if one.number == number), None)
