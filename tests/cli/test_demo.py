@@ -57,7 +57,7 @@ def test_a_story_that_is_not_as_told_exits_with_1_and_shows_the_log(
         (place / "lockstep.log").write_text("12:00:00 the forge is away\n")
         raise NotAsTold("expected: a pull request\nseen: none")
 
-    monkeypatch.setattr(demo, "_run", run)
+    monkeypatch.setitem(demo._PLAYS, "github", run)
     monkeypatch.setattr(logs, "set_up", lambda *_, **__: None)
 
     answer = lockstep(capfd, "demo", "--once")
@@ -77,7 +77,7 @@ def test_a_story_that_is_broken_off_is_no_success(
         os.kill(os.getpid(), signal.SIGINT)
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(demo, "_run", run)
+    monkeypatch.setitem(demo._PLAYS, "github", run)
     monkeypatch.setattr(logs, "set_up", lambda *_, **__: None)
 
     assert lockstep(capfd, "demo", "--once").code == 130
