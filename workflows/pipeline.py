@@ -22,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
         News,
         OpenPromotion,
         PipelineState,
+        Planned,
         Report,
         Survey,
         SurveyRequest,
@@ -181,6 +182,7 @@ class PipelineWorkflow:
             open=state.open,
             cancelled=state.cancelled,
             remembered=state.remembered,
+            planned=state.planned,
             looked=state.looked,
             comments=tuple(routed.comments),
             merged=tuple(routed.merged),
@@ -199,6 +201,7 @@ class PipelineWorkflow:
         self._state = self._state.model_copy(
             update={
                 "remembered": survey.remembered,
+                "planned": self._planned(state.planned, survey.planned),
                 "looked": survey.looked,
                 "branches": survey.branches,
                 "heads": survey.heads,
@@ -216,6 +219,18 @@ class PipelineWorkflow:
                 # Nothing merges there meanwhile: it would not be what is being taken back.
                 self._rolling[started.environment] = started.rolls_back
         return survey.managed
+
+    def _planned(
+        self, asked: tuple[Planned, ...], left: tuple[Planned, ...] | None
+    ) -> tuple[Planned, ...]:
+        """Return what is planned after a look; what was signalled meanwhile is there too."""
+        if left is None:
+            return self._state.planned
+        newer = [one for one in self._state.planned if one not in asked]
+        moved = {one.environment for one in newer}
+        taken_back = {one.environment for one in asked if one not in self._state.planned}
+        stays = [one for one in left if one.environment not in moved | taken_back]
+        return (*stays, *newer)
 
     def _opened(self, promotion: OpenPromotion) -> None:
         others = [p for p in self._state.open if p.slot != promotion.slot]
@@ -287,6 +302,19 @@ class PipelineWorkflow:
     def report(self, report: Report) -> None:
         """Take a promotion's word: where its news has to go now, or that it has ended."""
         self._reports.append(report)
+
+    @workflow.signal
+    def plan(self, planned: Planned) -> None:
+        """Promote at a time; what was planned there before is not done."""
+        others = [p for p in self._state.planned if p.environment != planned.environment]
+        self._state = self._state.model_copy(update={"planned": (*others, planned)})
+        self._look = True
+
+    @workflow.signal
+    def unplan(self, environment: str) -> None:
+        """Do not promote there at the time that was planned."""
+        others = tuple(p for p in self._state.planned if p.environment != environment)
+        self._state = self._state.model_copy(update={"planned": others})
 
     @workflow.signal
     def look(self) -> None:

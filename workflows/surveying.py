@@ -1,6 +1,7 @@
 """Look at a repository: answer what people asked for, and start what there is to promote."""
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -23,11 +24,13 @@ from workflows import rolling_back
 from workflows.gathering import noticed
 from workflows.glancing import digest_of_heads, spread
 from workflows.observing import plan_and_lifts
+from workflows.planning import Calendar
 from workflows.proposing import CannotWriteRule, Proposal, keep_commit, propose
 from workflows.sites import Site, Sites
 from workflows.taking import acknowledge, defused, say, who
 from workflows.values import (
     OpenPromotion,
+    Planned,
     PromotionState,
     Remembered,
     Survey,
@@ -36,6 +39,8 @@ from workflows.values import (
 from workflows.watching import comparisons
 
 BY_SCHEDULE = "the schedule"
+
+_log = logging.getLogger(__name__)
 
 
 def survey(
@@ -80,6 +85,7 @@ class _Survey:
         self.remembered = list(request.remembered)
         self.seen = request.seen
         self.due: datetime | None = None
+        self.calendar = Calendar(request.planned, site.words)
 
     def done(self, until: datetime) -> Survey:
         info, in_force = self.site.info, self.site.in_force
@@ -102,6 +108,7 @@ class _Survey:
             started=tuple(self.started),
             remembered=tuple(self.remembered),
             seen=self.seen,
+            planned=self.calendar.planned,
         )
 
     def _not_configured(self, comment: Comment) -> None:
@@ -130,12 +137,8 @@ class _Survey:
         if self.request.looked is None:
             self._go_on_with_roll_backs(config)
         self._notice(config)
-        for comment in self.request.comments:
-            self._answer(config, comment)
-        for wish in list(self.remembered):
-            if wish.number in self.request.merged or self._was_merged(wish):
-                self.remembered.remove(wish)
-                self._promise(config, wish)
+        self._do_what_was_asked(config)
+        self.due = self.calendar.next
         for environment in config.environments:
             if environment.source is None or self._is_busy(environment.name):
                 continue
@@ -146,6 +149,16 @@ class _Survey:
                     self._begin(config, environment, BY_SCHEDULE)
                 due = _next(environment.promote, self.now)
                 self.due = due if self.due is None else min(self.due, due)
+
+    def _do_what_was_asked(self, config: Config) -> None:
+        for comment in self.request.comments:
+            self._answer(config, comment)
+        for wish in list(self.remembered):
+            if wish.number in self.request.merged or self._was_merged(wish):
+                self.remembered.remove(wish)
+                self._promise(config, wish)
+        for planned in self.calendar.due(self.now):
+            self._keep_appointment(config, planned)
 
     def _go_on_with_roll_backs(self, config: Config) -> None:
         for begun in rolling_back.left_open(self.site, config):
@@ -254,6 +267,31 @@ class _Survey:
             marker = f"promised-{wish.environment}"
             self.site.forge.comment(self.site.name, wish.number, marker, body, on_pull_request=True)
 
+    def _keep_appointment(self, config: Config, planned: Planned) -> None:
+        """Promote, as was asked for at this time; where that cannot be, say it there."""
+        before, name = len(self.started), planned.environment
+        if planned.number and self.site.forge.permission(self.site.name, planned.person) not in (
+            "write",
+            "maintain",
+            "admin",
+        ):
+            answer = replies.may_no_more(planned.person)
+        else:
+            answer = self._promote(config, name, planned.person)
+        if len(self.started) > before or self._is_under_way(config, name):
+            return
+        _log.info("%s: planned for %s: %s", self.site.name, planned.wall, answer)
+        if planned.number:
+            body = replies.reply(planned.person, [replies.appointment(planned.wall, answer)])
+            marker = f"planned-{planned.comment}"
+            self.site.forge.comment(
+                self.site.name,
+                planned.number,
+                marker,
+                body,
+                on_pull_request=planned.on_pull_request,
+            )
+
     def _is_under_way(self, config: Config, name: str) -> bool:
         """Whether the newest commit is being promoted already, as an automatic one may be."""
         source = config.source_of(config.environment(name)) if name in self.open else None
@@ -283,8 +321,12 @@ class _Survey:
     def _done(self, config: Config, comment: Comment, command: Command) -> str:  # noqa: PLR0911 - one for each command
         """Do what one command asks for; return the answer."""
         match command:
-            case c.Promote(environment):
+            case c.Promote(environment, at):
+                if at is not None:
+                    return self.calendar.add(config, comment, environment, at, self.now)
                 return self._asked_to_promote(config, comment, environment)
+            case c.Cancel(environment):
+                return self._cancel(comment, environment)
             case c.Status() | c.Drift():
                 return self._overview(config, with_places=isinstance(command, c.Drift))
             case c.Help():
@@ -305,10 +347,18 @@ class _Survey:
         found, problem = comparisons(self.site, config), self.site.in_force.problem
         opened = {name: promotion.number for name, promotion in self.open.items()}
         table = drift.overview(found, opened, self.site.words)
-        parts = [drift.broken(problem) if problem else "", table]
+        parts = [drift.broken(problem) if problem else "", table, *self._notes()]
         if with_places and (places := drift.differences(found, self.site.words)):
             parts.append(cut(places))
         return "\n\n".join(parts)
+
+    def _notes(self) -> Iterator[str]:
+        """Yield what stands in no table."""
+        for one in self.open.values():
+            if one.rolls_back:
+                yield rollback.under_way(one.environment, one.number, self.site.words)
+        for planned in self.calendar.planned:
+            yield replies.is_planned(planned.environment, planned.wall, planned.person)
 
     def _asked_to_promote(self, config: Config, comment: Comment, name: str) -> str:
         known = {e.name: config.source_of(e) for e in config.environments}
@@ -330,6 +380,14 @@ class _Survey:
                     self.remembered.append(wish)
                 return replies.remembered(name)
         return self._promote(config, name, comment.author)
+
+    def _cancel(self, comment: Comment, name: str | None) -> str:
+        """Take back what is planned; a promotion that is open is cancelled where it stands."""
+        answer = self.calendar.cancel(comment.number, name)
+        if answer or not name:
+            return answer or replies.not_here("cancel", self.site.words)
+        number = self.open[name].number if name in self.open else None
+        return replies.nothing_planned(name, number, self.site.words)
 
     def _roll_back(self, config: Config, comment: Comment, name: str) -> str:
         """Begin to take the newest promotion back; return the answer."""

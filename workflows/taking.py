@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeGuard
 
 from bot.decisions import commands as c
 from bot.decisions.commands import Command, Unclear, parse_comment, write
@@ -55,7 +56,7 @@ def take(site: Site, state: PromotionState, comments: Iterable[Comment]) -> Take
         answers: list[str] = []
         others: list[str] = []
         for command in parse_comment(comment.text, site.words):
-            if isinstance(command, _NOT_OURS):
+            if isinstance(command, _NOT_OURS) or _is_elsewhere(command, state):
                 others.append(write(command, site.words))
                 continue
             with defused(answers, command.kind, site.words):
@@ -71,6 +72,13 @@ def take(site: Site, state: PromotionState, comments: Iterable[Comment]) -> Take
         taken = (*state.taken, comment.id)[-_REMEMBERED:]
         state = state.model_copy(update={"taken": taken})
     return Taken(state, tuple(pass_on), tuple(asked))
+
+
+def _is_elsewhere(command: Command | Unclear, state: PromotionState) -> TypeGuard[c.Cancel]:
+    """Whether something of another environment is to be cancelled."""
+    if not isinstance(command, c.Cancel):
+        return False
+    return command.environment not in {None, state.environment}
 
 
 @contextmanager

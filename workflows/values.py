@@ -263,6 +263,21 @@ class Touched(_Value):
     at: datetime
 
 
+class Planned(_Value):
+    """`/promote ENVIRONMENT at TIME`, until then; `wall` is the time as people say it.
+
+    `number` is where it was said, 0 where it was said by the command line.
+    """
+
+    environment: str
+    at: datetime
+    wall: str
+    person: str
+    number: int = 0
+    comment: int = 0
+    on_pull_request: bool = False
+
+
 class PipelineState(RepositoryRef):
     """All that a pipeline carries from one run to the next; a repository is the first such.
 
@@ -289,6 +304,7 @@ class PipelineState(RepositoryRef):
     touched: tuple[Touched, ...] = ()
     due: datetime | None = None
     heard: tuple[int, ...] = ()
+    planned: tuple[Planned, ...] = ()
 
     @property
     def repository(self) -> RepositoryKey:
@@ -303,6 +319,7 @@ class SurveyRequest(_Value):
     open: tuple[OpenPromotion, ...] = ()
     cancelled: tuple[str, ...] = ()
     remembered: tuple[Remembered, ...] = ()
+    planned: tuple[Planned, ...] = ()
     looked: datetime | None = None
     comments: tuple[Comment, ...] = ()
     merged: tuple[int, ...] = ()
@@ -326,6 +343,8 @@ class Survey(_Value):
     branches: tuple[str, ...] = ()
     heads: str = ""
     due: datetime | None = None
+    # None from a worker that knows of none: what is planned stays planned.
+    planned: tuple[Planned, ...] | None = None
 
 
 class GlanceRequest(_Value):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -10,7 +11,14 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from bot.cli.main import Failure
 from bot.model import ForgeName
-from workflows.values import BackMerge, DriftState, OpenPromotion, PipelineState, RepositoryKey
+from workflows.values import (
+    BackMerge,
+    DriftState,
+    OpenPromotion,
+    PipelineState,
+    Planned,
+    RepositoryKey,
+)
 
 RUNNING = 'WorkflowType = "pipeline" AND ExecutionStatus = "Running"'
 
@@ -36,6 +44,15 @@ class BroughtHome(_Value):
     pull_request: int
 
 
+class ForLater(_Value):
+    """A promotion that is planned, in UTC and as people say it."""
+
+    environment: str
+    at: datetime
+    wall: str
+    by: str
+
+
 class OpenWork(_Value):
     """One repository's open work."""
 
@@ -43,6 +60,7 @@ class OpenWork(_Value):
     repository: str
     promotions: tuple[Waiting, ...]
     back_merges: tuple[BroughtHome, ...]
+    planned: tuple[ForLater, ...] = ()
 
 
 async def pipelines(client: Client, full_name: str | None) -> list[RepositoryKey]:
@@ -72,15 +90,27 @@ async def open_work(client: Client, keys: Sequence[RepositoryKey]) -> list[OpenW
 
 async def open_promotions(client: Client, key: RepositoryKey) -> Sequence[OpenPromotion]:
     """Return the promotions that a pipeline knows of. Raises `Failure` where no worker answers."""
-    state: PipelineState | None = await _asked(client, key.pipeline_id, "state", PipelineState)
+    state = await _pipeline(client, key)
     return state.open if state is not None else ()
 
 
+async def planned(client: Client, key: RepositoryKey) -> Sequence[Planned]:
+    """Return what is planned for later. Raises `Failure` where no worker answers."""
+    state = await _pipeline(client, key)
+    return state.planned if state is not None else ()
+
+
+async def _pipeline(client: Client, key: RepositoryKey) -> PipelineState | None:
+    state: PipelineState | None = await _asked(client, key.pipeline_id, "state", PipelineState)
+    return state
+
+
 async def _of_one(client: Client, key: RepositoryKey) -> OpenWork:
-    promotions, drift = await asyncio.gather(
-        open_promotions(client, key),
+    pipeline, drift = await asyncio.gather(
+        _pipeline(client, key),
         _asked(client, key.drift_watch_id, "state", DriftState),
     )
+    promotions = pipeline.open if pipeline else ()
     waiting = await asyncio.gather(*(_waiting(client, one) for one in promotions))
     home: Sequence[BackMerge] = (drift.back_merges if drift else None) or ()
     return OpenWork(
@@ -89,6 +119,10 @@ async def _of_one(client: Client, key: RepositoryKey) -> OpenWork:
         promotions=tuple(waiting),
         back_merges=tuple(
             BroughtHome(environment=one.environment, pull_request=one.number) for one in home
+        ),
+        planned=tuple(
+            ForLater(environment=one.environment, at=one.at, wall=one.wall, by=one.person)
+            for one in (pipeline.planned if pipeline else ())
         ),
     )
 

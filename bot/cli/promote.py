@@ -8,19 +8,21 @@ from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 
 from bot.cli.main import Failure
-from bot.cli.open_work import open_promotions, pipelines
+from bot.cli.open_work import open_promotions, pipelines, planned
 from bot.cli.running import settings_for, until_stopped
 from bot.cli.serving import forges, running_temporal
+from bot.decisions.appointments import Appointment, appointment, zone_of
 from bot.forges.forge import ForgeError
 from bot.model import State
 from bot.repository import RepositoryError
 from bot.words import words_for
+from config.schema import Environment
 from config.settings import Settings
 from config.suggest import suggest
 from webhook.dispatch import TASK_QUEUE
 from workflows.observing import plan_and_lifts
 from workflows.sites import Site, Sites
-from workflows.values import PromotionState, RepositoryKey
+from workflows.values import Planned, PromotionState, RepositoryKey
 
 ASKED_BY = "the command line"
 
@@ -30,13 +32,67 @@ ASKED_BY = "the command line"
 @click.option(
     "--repo", "repository", metavar="OWNER/NAME", required=True, help="The repository to promote."
 )
-def promote(environment: str, repository: str) -> None:
+@click.option(
+    "--at",
+    metavar="TIME",
+    help="Start it then: date, time and time zone, as in `2026-12-01 09:00 Europe/Berlin`.",
+)
+@click.option("--cancel", is_flag=True, help="Take back what is planned there for later.")
+def promote(environment: str, repository: str, at: str | None, *, cancel: bool) -> None:
     """Start a promotion into ENVIRONMENT, as `/promote ENVIRONMENT` on the forge does.
 
     Whoever may reach the server's Temporal and its settings may do this; the promotion's
     gates hold all the same.
     """
-    until_stopped(_promote(settings_for("worker"), environment, repository))
+    if at and cancel:
+        raise Failure("`--at` plans a promotion and `--cancel` takes it back; choose one")
+    settings = settings_for("worker")
+    if cancel:
+        until_stopped(_unplan(settings, environment, repository))
+    elif at:
+        until_stopped(_plan(settings, environment, repository, at))
+    else:
+        until_stopped(_promote(settings, environment, repository))
+
+
+async def _plan(settings: Settings, environment: str, repository: str, at: str) -> None:
+    async with running_temporal(settings) as client:
+        (key,) = await pipelines(client, repository)
+        with (
+            forges(settings) as known,
+            closing(Sites(known, settings.state_dir / "mirrors")) as sites,
+        ):
+            when = await asyncio.to_thread(_moment, sites, key, environment, at)
+        plan = Planned(environment=environment, at=when.at, wall=when.wall, person=ASKED_BY)
+        await client.get_workflow_handle(key.pipeline_id).signal("plan", plan)
+        remark = f" ({when.remark})" if when.remark else ""
+        click.echo(
+            f"{environment} is promoted at {when.wall}{remark}; "
+            f"`lockstep promote {environment} --repo {repository} --cancel` takes it back"
+        )
+
+
+def _moment(sites: Sites, key: RepositoryKey, name: str, text: str) -> Appointment:
+    """Return when to promote. Raises `Failure` where that is no time, or nowhere."""
+    try:
+        with sites.open(key) as site:
+            target = _environment(site, name)
+    except (ForgeError, RepositoryError) as error:
+        raise Failure(str(error)) from error
+    try:
+        return appointment(text, zone_of(target), sites.clock())
+    except ValueError as why:
+        raise Failure(str(why)) from why
+
+
+async def _unplan(settings: Settings, environment: str, repository: str) -> None:
+    async with running_temporal(settings) as client:
+        (key,) = await pipelines(client, repository)
+        found = [one for one in await planned(client, key) if one.environment == environment]
+        if not found:
+            raise Failure(f"no promotion to {environment} is planned; `lockstep status` shows them")
+        await client.get_workflow_handle(key.pipeline_id).signal("unplan", environment)
+        click.echo(f"nothing is promoted to {environment} at {found[0].wall} any more")
 
 
 async def _promote(settings: Settings, environment: str, repository: str) -> None:
@@ -84,13 +140,7 @@ def _prepared(sites: Sites, key: RepositoryKey, environment: str) -> PromotionSt
 
 def _source(site: Site, name: str) -> tuple[str, tuple[str, ...]]:
     """Return the commit to promote, and the roll-backs that hold nothing back any more."""
-    known = {one.name: one for one in site.config.environments if one.source is not None}
-    if name not in known:
-        raise Failure(
-            f"there is no environment `{name}` to promote into{suggest(name, known)} "
-            f"(there are {', '.join(known)})"
-        )
-    target = known[name]
+    target = _environment(site, name)
     source = site.config.source_of(target)
     heads = (site.head(source) if source else None, site.head(target))
     if source is None or heads[0] is None or heads[1] is None:
@@ -104,6 +154,16 @@ def _source(site: Site, name: str) -> tuple[str, tuple[str, ...]]:
     if plan.candidate is None:
         raise Failure(f"{name} has all that {source.name} has, but for what is held back")
     return heads[0].sha, lifts
+
+
+def _environment(site: Site, name: str) -> Environment:
+    known = {one.name: one for one in site.config.environments if one.source is not None}
+    if name not in known:
+        raise Failure(
+            f"there is no environment `{name}` to promote into{suggest(name, known)} "
+            f"(there are {', '.join(known)})"
+        )
+    return known[name]
 
 
 async def _start(client: Client, promotion: PromotionState) -> None:

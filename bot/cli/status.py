@@ -122,6 +122,10 @@ def _one(work: OpenWork) -> list[Text | Table]:
         )
         for one in work.back_merges
     ]
+    rows += [
+        (f"promotion to {one.environment}", "", "", f"planned for {one.wall}, by {one.by}")
+        for one in work.planned
+    ]
     title = Text(work.repository, style="bold")
     if not rows:
         return [title, Text("  nothing is open", style="bright_black")]

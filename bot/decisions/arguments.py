@@ -31,6 +31,9 @@ def arguments(slots: Sequence[str], text: str) -> Iterator[str | None]:
         if slot == "REASON":
             yield _reason(text)
             return
+        if slot == "[at TIME]":
+            yield _time(text)
+            return
         word, text = _word(text, slot)
         if slot == "PATH[:KEY]":
             yield from _place(word)
@@ -51,6 +54,18 @@ def _word(text: str, slot: str) -> tuple[str, str]:
     if match is None:
         raise MisreadError("has a quotation mark without its other half")
     return match[0], text[match.end() :]
+
+
+def _time(text: str) -> str | None:
+    """Return what stands behind ``at``, on one line; whether it is a time is decided elsewhere."""
+    if not text:
+        return None
+    word, _, rest = text.partition(" ")
+    if word != "at":
+        raise MisreadError(f"goes on with `{shown(text)}`, which I cannot place")
+    if not rest.strip():
+        raise MisreadError("lacks TIME")
+    return _reason(rest.strip())
 
 
 def _reason(text: str) -> str:

@@ -24,9 +24,10 @@ _LIKENESS = 0.75
 
 @dataclass(frozen=True, slots=True)
 class Promote:
-    """``/promote ENVIRONMENT``."""
+    """``/promote ENVIRONMENT``, now or at a time as it was written."""
 
     environment: str
+    at: str | None = None
     kind: Literal["promote"] = "promote"
 
 
@@ -64,8 +65,9 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """``/cancel``."""
+    """``/cancel``; with an environment also what is planned for it."""
 
+    environment: str | None = None
     kind: Literal["cancel"] = "cancel"
 
 
@@ -172,12 +174,12 @@ class Unclear:
 
 # What each command takes is read from its usage, so the two cannot disagree.
 _COMMANDS: dict[str, tuple[str, Callable[..., Command]]] = {
-    "promote": ("ENVIRONMENT", Promote),
+    "promote": ("ENVIRONMENT [at TIME]", Promote),
     "sign-off": ("ROLE", SignOff),
     "reject": ("ROLE REASON", Reject),
     "hold": ("REASON", Hold),
     "resume": ("", Resume),
-    "cancel": ("", Cancel),
+    "cancel": ("[ENVIRONMENT]", Cancel),
     "retry": ("", Retry),
     "rollback": ("ENVIRONMENT", Rollback),
     "override": ("GATE REASON", Override),
@@ -196,6 +198,8 @@ _OTHER_WORDS = {"unhold": "resume"}
 
 USAGES = tuple(f"/{name} {takes}".rstrip() for name, (takes, _) in _COMMANDS.items())
 
+# What stands in brackets is one, also where it has several words.
+_SLOT = re.compile(r"\[[^\]]*\]|\S+")
 _COMMAND = re.compile(r" {0,3}/(\S++)(.*)", re.DOTALL)
 
 
@@ -236,12 +240,14 @@ def write(command: Command, words: Words) -> str:
     takes, _ = _COMMANDS[command.kind]
     values = iter(astuple(command)[:-1])
     parts = [words.command(command.kind)]
-    for slot in takes.split():
+    for slot in _SLOT.findall(takes):
         value = next(values)
         if slot == "PATH[:KEY]":
             key = next(values)
             path = spelled(value, quote_if=":")
             parts.append(path if key is None else f"{path}:{key}")
+        elif slot == "[at TIME]":
+            parts += [f"at {value}"] if value else []
         elif slot == "REASON":
             parts.append(spelled_reason(value))
         elif value is not None:
@@ -265,7 +271,7 @@ def _parse_line(line: str, words: Words) -> Command | Unclear | None:
         return _near_miss(written, command, prefix, known=prefixed)
     takes, build = _COMMANDS[command]
     try:
-        return build(*arguments(takes.split(), rest))
+        return build(*arguments(_SLOT.findall(takes), rest))
     except MisreadError as why:
         usage = f"{prefix}{command} {takes}".rstrip()
         return Unclear(written, f"`{written}` {why}. Write `{usage}`.")

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
+from bot.decisions.appointments import Appointment
 from bot.engine.candidate import Plan
 from bot.markdown import code, plain, sentence
 from bot.messages.tables import changes_table
@@ -36,6 +37,49 @@ def not_configured(repository: str) -> str:
 def remembered(environment: str) -> str:
     """Return the answer to `/promote` on a pull request that is not merged yet."""
     return f"When this is merged I promote it to {plain(environment)}."
+
+
+def planned(environment: str, when: Appointment, instead: str, words: Words) -> str:
+    """Return the answer to `/promote ENVIRONMENT at TIME`."""
+    remark = f" ({plain(when.remark)})" if when.remark else ""
+    before = f", and not at {plain(instead)}" if instead else ""
+    return (
+        f"At {plain(when.wall)}{remark} I promote to {plain(environment)}{before}. Until then "
+        f"`{words.command(f'cancel {environment}')}` takes it back."
+    )
+
+
+def is_planned(environment: str, wall: str, person: str) -> str:
+    """Return what `/status` says of what is planned."""
+    return f"Planned: {plain(environment)} at {plain(wall)}, by {plain(person)}."
+
+
+def not_planned(environment: str, wall: str) -> str:
+    """Return the answer to `/cancel` of what was planned."""
+    return f"Nothing is promoted to {plain(environment)} at {plain(wall)} any more."
+
+
+def nothing_planned(environment: str, number: int | None, words: Words) -> str:
+    """Return the answer to `/cancel ENVIRONMENT` where nothing is planned."""
+    said = f"No promotion to {plain(environment)} is planned, so there is nothing to take back."
+    if number is None:
+        return said
+    return f"{said} One is open: `{words.command('cancel')}` in {words.reference(number)} ends it."
+
+
+def no_moment(why: str) -> str:
+    """Return the answer to a time that is none."""
+    return f"Nothing is planned: {sentence(why)}."
+
+
+def appointment(wall: str, answer: str) -> str:
+    """Return what is said where what was planned could not be done."""
+    return f"You asked for a promotion at {plain(wall)}, and there is none. {answer}"
+
+
+def may_no_more(person: str) -> str:
+    """Return why what somebody planned is not done."""
+    return f"{plain(person)} may not write to this repository any more."
 
 
 def not_into_its_source(base: str, environment: str, source: str, words: Words) -> str:

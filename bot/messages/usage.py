@@ -7,12 +7,18 @@ from bot.words import Words
 
 # What each command does; one that this version does not carry out yet is not offered.
 _DOES = {
-    "promote": "promote what is pending into an environment",
+    "promote": (
+        "promote what is pending into an environment, now or at a time such as "
+        "`2026-12-01 09:00 Europe/Berlin`"
+    ),
     "sign-off": "agree to exactly this content, for a role",
     "reject": "disagree, for a role; a `{sign_off}` of yours lifts it",
     "hold": "do nothing until somebody says `{resume}`",
     "resume": "end a hold",
-    "cancel": "close the promotion; this source commit is not tried again by itself",
+    "cancel": (
+        "close the promotion; this source commit is not tried again by itself. With an "
+        "environment: take back what is planned there"
+    ),
     "retry": "look at everything again, and take what the source has now",
     "rollback": "take back what the newest promotion brought; needs {maintain}",
     "override": "pass a gate for this content; needs {maintain}",

@@ -41,7 +41,9 @@ EVERY_COMMAND: list[tuple[str, Command]] = [
     ("/reject qa login is broken", Reject("qa", "login is broken")),
     ("/hold waiting for the bank", Hold("waiting for the bank")),
     ("/resume", Resume()),
+    ("/promote staging at 2026-12-01 09:00 UTC", Promote("staging", "2026-12-01 09:00 UTC")),
     ("/cancel", Cancel()),
+    ("/cancel production", Cancel("production")),
     ("/retry", Retry()),
     ("/rollback production", Rollback("production")),
     ("/override checks CI is down", Override("checks", "CI is down")),
@@ -164,12 +166,18 @@ def test_a_reason_that_nobody_can_see_is_none() -> None:
 @pytest.mark.parametrize(
     ("line", "answer"),
     [
-        ("/promte staging", "I know no `/promte staging`. Did you mean `/promote ENVIRONMENT`?"),
+        (
+            "/promte staging",
+            "I know no `/promte staging`. Did you mean `/promote ENVIRONMENT [at TIME]`?",
+        ),
         ("/signoff qa", "I know no `/signoff qa`. Did you mean `/sign-off ROLE`?"),
         ("/hold: no", "I know no `/hold: no`. Did you mean `/hold REASON`?"),
         ("/unhold", "I know no `/unhold`. Did you mean `/resume`?"),
         ("/statsu", "I know no `/statsu`. Did you mean `/status`?"),
-        ("/lockstep cancle", "I know no `/lockstep cancle`. Did you mean `/lockstep cancel`?"),
+        (
+            "/lockstep cancle",
+            "I know no `/lockstep cancle`. Did you mean `/lockstep cancel [ENVIRONMENT]`?",
+        ),
         (
             "/lockstep dance",
             "I know no `/lockstep dance`. `/lockstep help` lists what I know.",
@@ -177,7 +185,7 @@ def test_a_reason_that_nobody_can_see_is_none() -> None:
         # A Cyrillic letter, the Kelvin sign, a zero-width space: alike, and never the command.
         (
             "/\u0440romote staging",
-            "I know no `/\u0440romote staging`. Did you mean `/promote ENVIRONMENT`?",
+            "I know no `/\u0440romote staging`. Did you mean `/promote ENVIRONMENT [at TIME]`?",
         ),
         ("/\u212aEEP a", "I know no `/\u212aEEP a`. Did you mean `/keep PATH [KEY]`?"),
         ("/retry\u200b", "I know no `/retry`. Did you mean `/retry`?"),
@@ -266,7 +274,8 @@ REASONS = (
     .filter(bool)
 )
 ANY_COMMAND: st.SearchStrategy[Command] = st.one_of(
-    st.builds(Promote, NAMES),
+    st.builds(Promote, NAMES, st.none() | REASONS),
+    st.builds(Cancel, st.none() | NAMES),
     st.builds(SignOff, NAMES),
     st.builds(Reject, NAMES, REASONS),
     st.builds(Hold, REASONS),
@@ -275,7 +284,7 @@ ANY_COMMAND: st.SearchStrategy[Command] = st.one_of(
     st.builds(Keep, PATHS, st.none() | KEYS),
     st.builds(Discard, PATHS, st.none() | KEYS),
     st.builds(Resolve, PATHS, st.none() | KEYS, st.sampled_from(["source", "target"])),
-    st.sampled_from([Resume(), Cancel(), Retry(), Drift(), Status(), Help()]),
+    st.sampled_from([Resume(), Retry(), Drift(), Status(), Help()]),
 )
 
 
