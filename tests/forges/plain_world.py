@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from bot.cli.hook import post_receive_script
-from bot.decisions.facts import CheckState, ReviewState
+from bot.cli.hook import post_receive_script, update_script
+from bot.decisions.facts import CheckState, MergeMethod, Permission, ReviewState
 from bot.forges.plain import PlainGit
 from bot.forges.plain_servers import Account, Served
 from bot.pushes import REQUESTS, SAID, number_of
@@ -74,13 +74,49 @@ class Receiver:
         self._thread.join()
 
 
-class PlainWorld:
+class _WithoutForge:
+    """What only a forge lets happen; rules that need it do not apply."""
+
+    def rename(self, name: str) -> None:
+        raise NotImplementedError
+
+    def person(self, login: str, permission: Permission, *, by_team: bool = False) -> None:
+        raise NotImplementedError
+
+    def team(self, team: str, members: dict[str, Literal["active", "pending"]]) -> None:
+        raise NotImplementedError
+
+    def open_issue_as(self, person: str, body: str) -> int:
+        raise NotImplementedError
+
+    def open_from_fork(self, person: str, head: str) -> int:
+        raise NotImplementedError
+
+    def reopen_as(self, person: str, number: int) -> None:
+        raise NotImplementedError
+
+    def acknowledgements(
+        self, number: int, comment: int, *, on_pull_request: bool = True
+    ) -> Sequence[str]:
+        raise NotImplementedError
+
+    def allow(self, *methods: MergeMethod) -> None:
+        raise NotImplementedError
+
+    def refuses_rebase(self) -> str:
+        raise NotImplementedError
+
+    def limit(self, method: str) -> None:
+        raise NotImplementedError
+
+
+class PlainWorld(_WithoutForge):
     """A server that takes everybody's word for who they are by REMOTE_USER, as a web server's."""
 
     def __init__(self, root: Path, receiver: Receiver, clock: Any = None) -> None:
         self.root, self.receiver = root, receiver
         self.bare = root / "srv" / "acme" / "config.git"
-        self._clone = root / "clone"
+        self.clone = root / "clone"
         self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(root),
@@ -98,10 +134,10 @@ class PlainWorld:
     def _made(self) -> None:
         self.bare.parent.mkdir(parents=True)
         self.git("init", "--quiet", "--bare", "--initial-branch=main", str(self.bare), at=self.root)
-        self.git("init", "--quiet", "--initial-branch=main", str(self._clone), at=self.root)
+        self.git("init", "--quiet", "--initial-branch=main", str(self.clone), at=self.root)
         self.git("remote", "add", "origin", str(self.bare))
-        (self._clone / "app.yaml").write_text("a: 1\n")
-        self._commit("bob", "Begin")
+        (self.clone / "app.yaml").write_text("a: 1\n")
+        self.commit("bob", "Begin")
         self.git("push", "--quiet", "origin", "main", "main:development")
         self.install()
 
@@ -150,7 +186,7 @@ class PlainWorld:
         extra = {"REMOTE_USER": user} if user else {}
         return subprocess.run(
             ["git", *arguments],
-            cwd=at or self._clone,
+            cwd=at or self.clone,
             env=self.environment | extra | dict(environment or {}),
             input=stdin,
             capture_output=True,
@@ -158,7 +194,7 @@ class PlainWorld:
             timeout=60,
         )
 
-    def _commit(self, login: str, message: str, address: str | None = None) -> str:
+    def commit(self, login: str, message: str, address: str | None = None) -> str:
         self.git("add", "--all")
         who = address or f"{login}@{DOMAIN}"
         person = {
@@ -178,24 +214,30 @@ class PlainWorld:
 
     def push(self, branch: str, text: str, user: str = "bob") -> str:
         self._on(branch)
-        (self._clone / f"{branch.replace('/', '-')}.txt").write_text(text)
+        (self.clone / f"{branch.replace('/', '-')}.txt").write_text(text)
         return self._pushed(branch, user, f"Change {branch}")
 
     def _pushed(
         self, branch: str, user: str | None, message: str, address: str | None = None
     ) -> str:
-        sha = self._commit(user or "stranger", message, address)
+        sha = self.commit(user or "stranger", message, address)
         self.git("push", "--quiet", "origin", f"HEAD:refs/heads/{branch}", user=user)
         return sha
 
+    def put(self, branch: str, path: str, text: str) -> str:
+        """Write a file on a branch, as the bot's own login, which gives nobody a permission."""
+        self._on(branch)
+        (self.clone / path).write_text(text)
+        return self._pushed(branch, ME, f"Write {path}")
+
     def write_as(self, login: str, message: str) -> str:
         self._on("development")
-        (self._clone / "written.txt").write_text(message)
+        (self.clone / "written.txt").write_text(message)
         return self._pushed("development", login, message)
 
     def write_by_address(self, address: str) -> str:
         self._on("development")
-        (self._clone / "written.txt").write_text(address)
+        (self.clone / "written.txt").write_text(address)
         return self._pushed("development", ME, "Change", address)
 
     def noreply(self, login: str) -> str:
@@ -225,7 +267,10 @@ class PlainWorld:
         assert done.returncode == 0, done.stderr
         return done.stderr.decode()
 
-    def report(self, sha: str, name: str, state: CheckState, **_: object) -> None:
+    def report(
+        self, sha: str, name: str, state: CheckState, *, by: Literal["status", "run"]
+    ) -> None:
+        del by
         self.word("ci", {"check": name, "state": state, "sha": sha})
 
     def review(self, number: int, person: str, state: ReviewState) -> None:
@@ -257,9 +302,6 @@ class PlainWorld:
                 return found
         return {}
 
-    def open_issue_as(self, person: str, body: str) -> int:
-        raise NotImplementedError
-
     def close_as(self, person: str, number: int) -> None:
         self.close(person, self._request(number)["head"])
 
@@ -273,6 +315,10 @@ class PlainWorld:
 
     def allow(self, *methods: str) -> None:
         """Git knows no methods."""
+
+    def protect(self) -> None:
+        """Install the hook that `lockstep hook update` prints."""
+        self._install("update", update_script(bot=ME))
 
     def block(self, number: int) -> str:
         assert number
