@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr, ValidationError
 
-from config import addresses
+from config import addresses, reach
 from config.patterns import path_pattern
 from config.suggest import closest, named, suggest
 from config.times import duration
@@ -82,6 +82,8 @@ class Settings(BaseModel):
     git_webhook_secret: SecretStr | None = None
     content_per_minute: Annotated[int, BeforeValidator(addresses.some)] = 75
     content_per_hour: Annotated[int, BeforeValidator(addresses.some)] = 480
+    allowed_addresses: Annotated[reach.Reach, BeforeValidator(reach.reach)] = reach.Reach()
+    gate_secrets: Annotated[SecretStr, BeforeValidator(reach.gate_secrets)] | None = None
     repositories: Annotated[tuple[str, ...], BeforeValidator(addresses.patterns)] = ()
     policy_repository: Annotated[
         tuple[str, ...], BeforeValidator(addresses.policy_repositories)
@@ -129,6 +131,7 @@ SECRETS = (
     "gitlab_webhook_secret",
     "git_token",
     "git_webhook_secret",
+    "gate_secrets",
 )
 
 

@@ -83,7 +83,8 @@ def observe(site: Site, state: PromotionState, asking: Asking = Asking()) -> Obs
         state = state.model_copy(update={"seen": seen})
     evidence = evidence_of(site, state, gates)
     if evidence is not None:
-        evidence = replace(evidence, **gather(site, state, plan, gates))
+        state, gathered = gather(site, state, plan, gates)
+        evidence = replace(evidence, **gathered)
     promotion = Promotion(
         environment=target.name,
         branch=target.branch,

@@ -14,6 +14,7 @@ from bot.forges.forge import Forge, NotFound, RepositoryInfo
 from bot.git_http import Lines
 from bot.mirror import Mirror, MirroredRepository
 from bot.model import ForgeName, Head
+from bot.probes import Outside
 from bot.repository import RepositoryError
 from bot.words import Words, words_for
 from config.load import load
@@ -58,6 +59,7 @@ class Site:
     plans: Plans
     now: datetime
     inherited: Inherited
+    outside: Outside
 
     @property
     def policies(self) -> Policies:
@@ -107,10 +109,12 @@ class Sites:
         mirrors: Path,
         clock: Clock = now,
         policies: Sequence[str] = (),
+        outside: Outside | None = None,
     ) -> None:
         """`policies` hold for every repository: see `LOCKSTEP_POLICY_REPOSITORY`."""
         self.clock = clock
         self._inheritance = Inheritance(policies, self._open_policy, clock)
+        self._outside = outside or Outside()
         self._forges, self._mirrors = forges, mirrors
         self._infos: dict[RepositoryKey, tuple[RepositoryInfo, datetime]] = {}
         self._branches: dict[RepositoryKey, frozenset[str]] = {}
@@ -146,7 +150,16 @@ class Sites:
             if in_force.config is not None:
                 inherited = self._inheritance.of(key.forge, info.full_name, in_force.config)
             yield Site(
-                key, forge, info, mirror, git, in_force, self._plans, self.clock(), inherited
+                key,
+                forge,
+                info,
+                mirror,
+                git,
+                in_force,
+                self._plans,
+                self.clock(),
+                inherited,
+                self._outside,
             )
         finally:
             git.close()

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from bot.decisions.facts import (
+    Answer,
     Candidate,
     Check,
     Overridden,
@@ -114,6 +115,21 @@ class SeenHead(_Value):
     at: datetime | None = None
 
 
+class Answered(_Value):
+    """What a service answered to a gate, by the gate's key; see `bot.decisions.facts.Answer`."""
+
+    key: str
+    at: datetime
+    holds: bool
+    said: str
+    since: datetime | None = None
+
+    @property
+    def answer(self) -> Answer:
+        """The fact that gates judge."""
+        return Answer(self.at, self.holds, self.said, self.since)
+
+
 class PromotionState(_Value):
     """All that one promotion is, between two steps.
 
@@ -121,7 +137,8 @@ class PromotionState(_Value):
     `reviews`, `authors` and `labels` are as last observed, None where they must be asked for.
     `merged` is the commit that our own merge made. `status`, `said` and `told` are the
     digests of what the status, the description and the pipeline were last told; `seen`
-    are the heads of the source, where a gate has to know when they were pushed;
+    are the heads of the source, where a gate has to know when they were pushed; `answers`
+    are what services answered last;
     `labelled` says that the pull request has had our labels.
 
     A roll-back is one too: it `undoes` the promotion with this commit on the target's line,
@@ -159,6 +176,7 @@ class PromotionState(_Value):
     lifts: tuple[str, ...] = ()
     rolling: str = ""
     seen: tuple[SeenHead, ...] = ()
+    answers: tuple[Answered, ...] = ()
 
     @property
     def workflow_id(self) -> str:

@@ -23,6 +23,7 @@ from temporalio.worker import Worker, WorkerDeploymentConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from bot.forges.forge import Forge
+from bot.probes import Outside
 from workflows.activities import Activities
 from workflows.drift_watch import DriftWatchWorkflow
 from workflows.pipeline import PipelineWorkflow
@@ -122,14 +123,15 @@ async def worker(
     clock: Clock = now,
     build: Build = Build(),
     policies: Sequence[str] = (),
+    outside: Outside | None = None,
 ) -> AsyncIterator[Worker]:
     """Work while the block runs, then let steps that have begun end, for `shutdown` at most.
 
     `forges` are by name. The client must use `workflows.payloads.data_converter`. Mirrors
     live in `state_dir`, which several workers on one machine may share. `policies` hold for
-    every repository.
+    every repository. `outside` is where gates may ask, nowhere where it is left out.
     """
-    sites = Sites(forges, state_dir / "mirrors", clock, policies)
+    sites = Sites(forges, state_dir / "mirrors", clock, policies, outside)
     with ThreadPoolExecutor(threads, thread_name_prefix="activity") as pool:
         made = Worker(
             client,

@@ -25,6 +25,9 @@ from bot.forges.forge import Forge, Unauthorized
 from bot.forges.github import GitHub
 from bot.forges.plain import PlainGit
 from bot.forges.plain_servers import Account, Served, is_full_name
+from bot.outbound import Outbound
+from bot.probes import Outside
+from config.reach import secrets_by_name
 from config.settings import Settings
 from webhook.app import app, monitoring
 from webhook.dispatch import Dispatcher, Signals, TemporalSignals
@@ -269,6 +272,7 @@ def worker(
     build = workers.Build(route=settings.temporal_versioning)
     if settings.build_id is not None:
         build = replace(build, name=settings.build_id)
+    outbound = Outbound(settings.allowed_addresses, secrets_by_name(settings.gate_secrets))
     return workers.worker(
         client,
         known,
@@ -276,4 +280,5 @@ def worker(
         reconcile=settings.reconcile_interval,
         build=build,
         policies=settings.policy_repository,
+        outside=Outside(outbound),
     )

@@ -88,6 +88,8 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "LOCKSTEP_GIT_WEBHOOK_SECRET": "three",
             "LOCKSTEP_CONTENT_PER_MINUTE": "25",
             "LOCKSTEP_CONTENT_PER_HOUR": "160",
+            "LOCKSTEP_ALLOWED_ADDRESSES": "api.example.com",
+            "LOCKSTEP_GATE_SECRETS": "capacity api.example.com c4p",
             "LOCKSTEP_REPOSITORIES": "acme/*, other/config",
             "LOCKSTEP_POLICY_REPOSITORY": "acme/policy, gitlab:group/sub/policy",
             "LOCKSTEP_RECONCILE_INTERVAL": "1h30m",
@@ -105,6 +107,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         "gitlab_webhook_secret": "two",
         "git_token": "g1t",
         "git_webhook_secret": "three",
+        "gate_secrets": "capacity api.example.com c4p",
     }
     assert settings.encryption_keys == (FERNET, FERNET)
     assert settings.model_dump(exclude=set(SECRETS)) == {
@@ -130,6 +133,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         "git_email_domains": ("example.com", "example.org"),
         "content_per_minute": 25,
         "content_per_hour": 160,
+        "allowed_addresses": {"hosts": ("api.example.com",), "networks": ()},
         "repositories": ("acme/*", "other/config"),
         "policy_repository": ("acme/policy", "gitlab:group/sub/policy"),
         "reconcile_interval": timedelta(hours=1, minutes=30),
@@ -243,11 +247,16 @@ def test_what_is_wrong_in_a_file_is_said_with_its_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("secret", SECRETS)
 def test_each_secret_may_stand_in_a_file_of_its_own(secret: str, tmp_path: Path) -> None:
     path = tmp_path / "secret"
-    shapes = {"github_private_key": KEY, "temporal_encryption_keys": FERNET}
+    shapes = {
+        "github_private_key": KEY,
+        "temporal_encryption_keys": FERNET,
+        "gate_secrets": "capacity api.example.com c4p",
+    }
     path.write_text(shapes.get(secret, "s3cret") + "\n")
     around = {
         "temporal_api_key": GITHUB | {"LOCKSTEP_TEMPORAL_ADDRESS": "temporal:7233"},
         "temporal_encryption_keys": GITHUB,
+        "gate_secrets": GITHUB,
         "github_private_key": {
             "LOCKSTEP_GITHUB_APP_ID": "1",
             "LOCKSTEP_GITHUB_WEBHOOK_SECRET": "s",

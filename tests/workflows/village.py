@@ -16,6 +16,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from bot.decisions.facts import CheckState
 from bot.forges.forge import IssueInfo, PullRequestInfo
+from bot.probes import Outside
 from tests.forges.memory import MemoryForge
 from tests.forges.memory_world import Merged, Place
 from tests.workflows.town import eventually
@@ -335,8 +336,12 @@ async def village(
     app: str = APP,
     reconcile: timedelta = RECONCILE,
     keys: Sequence[str] = (),
+    outside: Outside | None = None,
 ) -> AsyncIterator[Village]:
-    """Found a village with a running worker; histories are encrypted where there are `keys`."""
+    """Found a village with a running worker; histories are encrypted where there are `keys`.
+
+    `outside` is where its gates may ask.
+    """
     async with await WorkflowEnvironment.start_time_skipping(
         test_server_existing_path=str(TEST_SERVER), data_converter=data_converter(keys)
     ) as env:
@@ -364,5 +369,6 @@ async def village(
                 reconcile=reconcile,
                 threads=8,
                 shutdown=timedelta(seconds=5),
+                outside=outside,
             ):
                 yield Village(env, world, forge)

@@ -1,0 +1,115 @@
+"""Gates of time and of others, from the first look to the merge, on a server that skips time."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from temporalio.client import WorkflowHistory
+
+from bot.outbound import Outbound
+from bot.probes import Outside
+from config.reach import reach
+from tests.service import service
+from tests.workflows.town import events_of
+from tests.workflows.village import APP, Village, village
+
+V2 = APP.replace("v1", "v2")
+V3 = APP.replace("v1", "v3")
+HERE = Outside(Outbound(reach("127.0.0.0/8"), limit=5))
+RARELY = timedelta(days=90)  # so that no scheduled look disturbs the count
+HEAD = """\
+version: 1
+environments:
+  - name: development
+    branch: develop
+  - name: staging
+    branch: staging
+    promote: automatic
+"""
+
+
+async def known(here: Village) -> None:
+    """Let the pipeline see where branches are before anything is pushed."""
+    await here.pushed("development")
+    await here.until_idle()
+
+
+async def now(here: Village) -> datetime:
+    return (await here.env.get_current_time()).astimezone(UTC)
+
+
+def counted(history: WorkflowHistory) -> dict[str, int]:
+    kinds = events_of(history)
+    return {kind: kinds.count(kind) for kind in ("TIMER_STARTED", "ACTIVITY_TASK_SCHEDULED")}
+
+
+async def test_waiting_for_a_time_that_is_thirty_days_away_costs_one_timer(tmp_path: Path) -> None:
+    ends = datetime.now(UTC) + timedelta(days=30)  # noqa: TID251 - when the server begins
+    freeze = (
+        f"    freezes: [{{from: 2026-01-01, to: {ends:%Y-%m-%d %H:%M}, reason: the long rest}}]\n"
+    )
+    async with village(tmp_path, HEAD + freeze, reconcile=RARELY) as here:
+        source = await here.push("development", {"app.yaml": V2})
+        pull = await here.open_into("staging")
+        await here.body_says(
+            pull.number, f"frozen until {ends:%a %Y-%m-%d %H:%M} UTC: the long rest"
+        )
+        await here.until_idle()
+
+        await here.env.sleep(timedelta(days=31))
+
+        await here.become(pull.number, "merged")
+        await here.ended("staging", source)
+        history = await here.history("staging", source)
+        assert counted(history) == {"TIMER_STARTED": 1, "ACTIVITY_TASK_SCHEDULED": 2}
+
+
+async def test_content_rests_its_time_and_a_change_begins_it_anew(tmp_path: Path) -> None:
+    async with village(tmp_path, HEAD + "    gates: {soak: 6d}\n", reconcile=RARELY) as here:
+        await known(here)
+        await here.push("development", {"app.yaml": V2})
+        pull = await here.open_into("staging")
+        await here.body_says(pull.number, "rests in its source since")
+        await here.env.sleep(timedelta(days=3))
+        begun = await now(here)
+        await here.push("development", {"app.yaml": V3})
+        await here.until(lambda: here.pull(pull.number).head_sha != pull.head_sha)
+        over = begun + timedelta(days=6)
+        await here.body_says(pull.number, f"the 6d are over {over:%a %Y-%m-%d}")
+
+        await here.env.sleep(timedelta(days=5))
+        assert here.pull(pull.number).state == "open"
+        await here.env.sleep(timedelta(days=1, minutes=5))
+
+        await here.become(pull.number, "merged")
+        assert here.world.text("staging", "app.yaml") == V3
+
+
+async def test_a_service_is_asked_again_until_it_agrees(tmp_path: Path) -> None:
+    with service(body=b'{"ok": false}') as there:
+        gate = f"    gates: {{http: [{{name: room, url: {there.url}, condition: ok}}]}}\n"
+        async with village(tmp_path, HEAD + gate, reconcile=RARELY, outside=HERE) as here:
+            source = await here.push("development", {"app.yaml": V2})
+            pull = await here.open_into("staging")
+            await here.body_says(pull.number, "127.0.0.1 does not agree")
+            await here.env.sleep(timedelta(minutes=11))
+            asked = len(there.asked)
+            assert 2 <= asked <= 4
+            there.body = b'{"ok": true}'
+
+            await here.env.sleep(timedelta(minutes=6))
+
+            await here.become(pull.number, "merged")
+            await here.ended("staging", source)
+            assert len(there.asked) <= asked + 2
+
+
+async def test_a_service_that_is_away_keeps_the_gate_closed(tmp_path: Path) -> None:
+    gate = "    gates: {http: [{name: room, url: 'http://127.0.0.1:1', condition: ok}]}\n"
+    async with village(tmp_path, HEAD + gate, reconcile=RARELY) as here:
+        await here.push("development", {"app.yaml": V2})
+        pull = await here.open_into("staging")
+
+        await here.body_says(pull.number, "is not where the server's settings let gates ask")
+
+        await here.env.sleep(timedelta(hours=1))
+        assert here.pull(pull.number).state == "open"
