@@ -5,7 +5,7 @@ A value that does not exist is left out: absent is not null.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,14 @@ from bot.decisions.verdicts import GateResult
 from bot.engine.candidate import Plan
 from bot.engine.drift import Comparison
 from bot.model import Change, Commit, Head
-from bot.policies.checked import Checked, Tested
-from config.load import ConfigError
-from config.organisation import Organisation
-from config.schema import Config
+from bot.policies.persona import Persona
 
 VERSION = 1
 
 
 def drift_document(repository: Path, comparisons: Sequence[Comparison]) -> str:
     """Return the document of `lockstep drift --json`."""
-    return _dumped(
+    return dumped(
         {
             "version": VERSION,
             "repository": str(repository.resolve()),
@@ -41,10 +38,16 @@ def drift_document(repository: Path, comparisons: Sequence[Comparison]) -> str:
     )
 
 
-def plan_document(plan: Plan, gates: Sequence[GateResult]) -> str:
+def plan_document(
+    plan: Plan,
+    gates: Sequence[GateResult],
+    *,
+    at: datetime | None = None,
+    persona: Persona | None = None,
+) -> str:
     """Return the document of `lockstep plan --json`."""
     candidate = plan.candidate
-    return _dumped(
+    return dumped(
         {
             "version": VERSION,
             "source": _head(plan.comparison.source),
@@ -59,77 +62,27 @@ def plan_document(plan: Plan, gates: Sequence[GateResult]) -> str:
             },
             "promoted": [_change(change) for change in plan.promoted],
             "held_back": [_change(change) for change in plan.held_back],
-            "commits": [_commit(commit) for commit in plan.commits],
-            "gates": [_gate(result) for result in gates],
+            "commits": [commit_shown(commit) for commit in plan.commits],
+            "gates": [gate(result) for result in gates],
+            **({} if at is None else {"at": at.isoformat()}),
+            **({} if persona is None else {"as": _persona(persona)}),
         }
     )
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedFile:
-    """A file that `lockstep check` looked at; `model` is None where it does not load."""
-
-    name: str
-    model: Config | Organisation | None
-    checked: Checked
-
-    @property
-    def is_valid(self) -> bool:
-        """Whether nothing is wrong with it."""
-        return not self.checked.errors and not self.checked.failed
-
-
-def check_document(files: Sequence[CheckedFile]) -> str:
-    """Return the document of `lockstep check --json`."""
-    return _dumped(
-        {
-            "version": VERSION,
-            "valid": all(file.is_valid for file in files),
-            "files": [
-                {
-                    "file": file.name,
-                    "valid": file.is_valid,
-                    "errors": [_place(error) for error in file.checked.errors],
-                    "remarks": [_place(remark) for remark in file.checked.remarks],
-                    "tests": [_test(test) for test in file.checked.tests],
-                }
-                for file in files
-            ],
-        }
-    )
-
-
-def _place(error: ConfigError) -> dict[str, Any]:
+def _persona(persona: Persona) -> dict[str, Any]:
     return {
-        "line": error.line,
-        "column": error.column,
-        "path": error.path,
-        "message": error.message,
+        "person": persona.person,
+        "wrote": persona.wrote,
+        "sign_offs": list(persona.roles),
+        "sign_offs_through_teams": list(persona.perhaps),
+        "may_override": persona.may_override,
+        "changes": [gate(result) for result in persona.changed],
     }
 
 
-def _test(tested: Tested) -> dict[str, Any]:
-    outcome = tested.outcome
-    return {
-        "name": outcome.test.name,
-        "line": tested.place.line,
-        "column": tested.place.column,
-        "passed": not outcome.differences,
-        "rules": list(outcome.policy.rules),
-        "differences": [
-            {
-                "what": difference.what,
-                "line": place.line,
-                "column": place.column,
-                "expected": difference.expected,
-                "actual": difference.actual,
-            }
-            for difference, place in zip(outcome.differences, tested.places, strict=True)
-        ],
-    }
-
-
-def _gate(result: GateResult) -> dict[str, Any]:
+def gate(result: GateResult) -> dict[str, Any]:
+    """Return what a gate says."""
     said = {
         "gate": result.gate,
         "state": result.verdict.state,
@@ -138,7 +91,8 @@ def _gate(result: GateResult) -> dict[str, Any]:
     return {**said, "because": list(result.because)} if result.because else said
 
 
-def _dumped(document: dict[str, Any]) -> str:
+def dumped(document: dict[str, Any]) -> str:
+    """Return a document as it is printed."""
     # ASCII, so that a path which is not UTF-8 survives as its surrogate escapes.
     return json.dumps(document, indent=2, ensure_ascii=True)
 
@@ -154,11 +108,12 @@ def _change(change: Change) -> dict[str, Any]:
         "key": change.key,
         "state": change.state,
         **{name: value.data for name, value in sides if value.exists},
-        "commits": [_commit(commit) for commit in change.commits],
+        "commits": [commit_shown(commit) for commit in change.commits],
     }
 
 
-def _commit(commit: Commit) -> dict[str, str]:
+def commit_shown(commit: Commit) -> dict[str, str]:
+    """Return a commit as documents show it."""
     return {
         "sha": commit.sha,
         "author": commit.author,

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from bot.cli.as_json import CheckedFile, check_document
 from bot.cli.local import (
     config_option,
     decoded,
@@ -21,6 +20,7 @@ from bot.cli.local import (
     repository_at,
 )
 from bot.cli.main import Failure
+from bot.cli.policy_json import CheckedFile, check_document
 from bot.engine.drift import CONFIGURATION
 from bot.policies.checked import Checked, Tested, check_organisation
 from bot.policies.checked import check as check_configuration
@@ -162,7 +162,8 @@ def _counted(file: CheckedFile) -> str:
         parts.append(f"has {errors} {'error' if errors == 1 else 'errors'}")
     if failed:
         fail = "fails" if failed == 1 else "fail"
-        parts.append(f"{failed} of its {len(file.checked.tests)} tests {fail}")
+        total = len(file.checked.tests)
+        parts.append("its test fails" if total == 1 else f"{failed} of its {total} tests {fail}")
     return f"{file.name} {' and '.join(parts)}" if errors else f"{file.name}: {parts[0]}"
 
 

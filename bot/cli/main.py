@@ -21,6 +21,7 @@ _COMMANDS = {
     "hook": "Print the hooks to install on a plain git server.",
     "init": "Look at a repository's branches and propose a `.lockstep.yaml`.",
     "plan": "Show what a promotion would do, what it holds back, and its gates.",
+    "policy": "Apply a policy to the promotions that were made: what would have waited.",
     "promote": "Start a promotion, as `/promote` does.",
     "report-check": "Report what CI has found, on a plain git server.",
     "requests": "Show the bot's open pull requests, on a plain git server.",

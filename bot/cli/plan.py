@@ -1,5 +1,6 @@
 """`lockstep plan`: what a promotion would do, what it holds back and why, and its gates."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -7,18 +8,28 @@ import click
 
 from bot.cli.as_json import plan_document
 from bot.cli.drift import say_notes
-from bot.cli.local import Local, config_option, json_option, opened, repository_argument
+from bot.cli.local import (
+    Local,
+    config_option,
+    json_option,
+    opened,
+    parsed_policy,
+    policy_option,
+    repository_argument,
+)
 from bot.cli.main import Failure
+from bot.cli.moments import Moment
 from bot.decisions.facts import Candidate, GateFacts
 from bot.decisions.outlook import outlook
 from bot.decisions.policy import Policies
-from bot.decisions.verdicts import GateResult
+from bot.decisions.requirements import Requirements
 from bot.engine.candidate import MergeMethod, Plan, plan_promotion
 from bot.engine.drift import compare
 from bot.engine.keep import Keep
 from bot.evidence.observed import Around, of_content
 from bot.model import Head, State
 from bot.policies.effective import Known, policy_of
+from bot.policies.persona import login_of, persona
 from config.schema import Environment
 
 
@@ -33,8 +44,30 @@ from config.schema import Environment
     metavar="REF",
     help="Write the candidate commit and point REF, a branch or a full ref, at it.",
 )
+@policy_option
+@click.option(
+    "--at",
+    "at",
+    metavar="TIME",
+    type=Moment(),
+    help="Judge the gates as at that time: 2026-12-24T10:00, UTC unless it says otherwise.",
+)
+@click.option(
+    "--as",
+    "person",
+    metavar="LOGIN",
+    help="Say what that person could do, and what their word would change.",
+)
 def plan(
-    environment: str, repository: str, config_file: Path | None, *, as_json: bool, ref: str | None
+    environment: str,
+    repository: str,
+    config_file: Path | None,
+    policy_files: tuple[Path, ...],
+    at: datetime | None,
+    person: str | None,
+    *,
+    as_json: bool,
+    ref: str | None,
 ) -> int:
     """Show the promotion into ENVIRONMENT of REPO (here, if left out).
 
@@ -50,26 +83,42 @@ def plan(
         keep = Keep(local.config.keep)
         comparison = compare(local.repository, heads[source.name], heads[target.name], keep)
         planned = plan_promotion(local.repository, comparison, keep, MergeMethod(target.merge))
-        gates = _gates(local, target, planned)
+        now = at or datetime.now(UTC)  # noqa: TID251 -- the command line is where time comes in
+        policies = Policies(local.config, tuple(map(parsed_policy, policy_files)))
+        judged = _judged(local, policies, target, planned, now)
+        gates = outlook(judged.needed, judged.facts, policies.roles, now)
+        who = None
+        if person is not None:
+            who = persona(person, policies, judged.needed, judged.facts, planned.commits, now)
         say_notes([comparison])
         if ref is not None:
             _commit_to(local, ref, planned)
         if as_json:
-            click.echo(plan_document(planned, gates))
+            click.echo(plan_document(planned, gates, at=at, persona=who))
         else:
             from bot.cli.plan_table import print_plan  # noqa: PLC0415 -- as above
             from bot.cli.tables import console  # noqa: PLC0415 -- JSON has no use for it
 
-            print_plan(console(), planned, gates)
+            print_plan(console(), planned, gates, at=at, persona=who)
     if planned.state is State.CONFLICT:
         return 3
     return 2 if planned.candidate is not None else 0
 
 
-def _gates(local: Local, target: Environment, planned: Plan) -> tuple[GateResult, ...]:
-    now = datetime.now(UTC)  # noqa: TID251 -- the command line is where time comes in
-    repository, policies = local.repository, Policies(local.config)
-    needed = policy_of(repository, policies, target, planned, Known(now)).needed
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What a promotion has to pass, and what is known to judge it by."""
+
+    needed: Requirements
+    facts: GateFacts
+
+
+def _judged(
+    local: Local, policies: Policies, target: Environment, planned: Plan, now: datetime
+) -> _Judged:
+    repository = local.repository
+    known = Known(now, authors=frozenset(map(login_of, planned.commits)))
+    needed = policy_of(repository, policies, target, planned, known).needed
 
     def head(environment: Environment) -> Head | None:
         sha = repository.branch(environment.branch)
@@ -84,8 +133,7 @@ def _gates(local: Local, target: Environment, planned: Plan) -> tuple[GateResult
         digest="",
         pushed_at=now,
     )
-    facts = GateFacts(proposed, **of_content(around, planned, needed, now))
-    return outlook(needed, facts, policies.roles, now)
+    return _Judged(needed, GateFacts(proposed, **of_content(around, planned, needed, now)))
 
 
 def _commit_to(local: Local, ref: str, planned: Plan) -> None:

@@ -1,6 +1,7 @@
 """A plan for people: what goes, what stays and why, what it waits for."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from rich.console import Console
 from rich.table import Table
@@ -11,6 +12,7 @@ from bot.cli.tables import coloured, print_changes
 from bot.decisions.verdicts import GateResult
 from bot.engine.candidate import Plan
 from bot.model import State
+from bot.policies.persona import Persona
 
 _WHY = {
     State.CONFLICT: "both sides moved; it blocks the promotion until one side agrees",
@@ -22,8 +24,15 @@ _WHY = {
 _GATE_COLOURS = {"open": "green", "closed": "yellow", "failed": "red"}
 
 
-def print_plan(out: Console, plan: Plan, gates: Sequence[GateResult]) -> None:
-    """Print one plan."""
+def print_plan(
+    out: Console,
+    plan: Plan,
+    gates: Sequence[GateResult],
+    *,
+    at: datetime | None = None,
+    persona: Persona | None = None,
+) -> None:
+    """Print one plan; its gates as they are `at` a time, and what a person could do."""
     source, target = plan.comparison.source, plan.comparison.target
     out.print(
         Text.assemble(
@@ -49,8 +58,13 @@ def print_plan(out: Console, plan: Plan, gates: Sequence[GateResult]) -> None:
             line = f"  {commit.sha[:10]} {commit.date[:10]} {commit.author}: {commit.subject}"
             out.print(Text(printable(line)), overflow="ellipsis", no_wrap=True)
     if gates and plan.promoted:
-        out.print(Text("\nGates", style="bold"))
+        when = "" if at is None else f" at {at:%a %Y-%m-%d %H:%M %Z}"
+        out.print(Text(f"\nGates{when}", style="bold"))
         out.print(_gates_table(gates))
+    if persona is not None and plan.promoted:
+        out.print(Text(f"\nAs {printable(persona.person)}", style="bold"))
+        for line in persona.said:
+            out.print(Text(f"  {printable(line)}"))
 
 
 def _print_verdict(out: Console, plan: Plan) -> None:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from itertools import chain
 
-from bot.decisions.boundaries import next_change
 from bot.decisions.conditions import Met, Subject, met, rank
 from bot.decisions.requirements import Requirements, strictest
+from bot.decisions.windows import next_change
 from config.facts import Given
 from config.gates import Checks, Gates
 from config.organisation import Organisation
@@ -311,4 +311,4 @@ def _until(layers: Iterable[Layer], now: datetime | None) -> datetime | None:
     windows = [w for layer in layers for rule in layer.rules for w in rule.when.times]
     if now is None or not windows:
         return None
-    return min((at for w in windows if (at := next_change(w, now))), default=None)
+    return min(next_change(window, now) for window in windows)

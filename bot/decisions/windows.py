@@ -78,6 +78,12 @@ def is_open(window: Window, now: datetime) -> bool:
     return next(stretches(window, now)).holds(now)
 
 
+def next_change(window: Window, now: datetime) -> datetime:
+    """Return the first moment after `now` at which a stretch of the window begins or ends."""
+    stretch = next(stretches(window, now))
+    return stretch.begins if stretch.begins > now else stretch.ends
+
+
 def next_open(windows: Sequence[Window], now: datetime) -> datetime:
     """Return the first moment from `now` on at which one of the windows is open."""
     return min(max(next(stretches(window, now)).begins, now) for window in windows)

@@ -175,10 +175,6 @@ class NewObjects:
         self._algorithm = "sha1" if width == 40 else "sha256"
         self.objects: dict[str, tuple[str, bytes]] = {}
 
-    def read_from(self, objects: Reads) -> Reads:
-        """Return a reader of these objects, and of all others as `objects` has them."""
-        return _Overlaid(self, objects)
-
     def add(self, kind: str, content: bytes) -> str:
         """Take an object and return its id."""
         oid = self.digest(f"{kind} {len(content)}\0".encode() + content).hex()
@@ -188,16 +184,6 @@ class NewObjects:
     def digest(self, data: bytes) -> bytes:
         """Return the hash of some bytes, by the repository's algorithm."""
         return hashlib.new(self._algorithm, data, usedforsecurity=False).digest()
-
-
-class _Overlaid:
-    def __init__(self, new: NewObjects, others: Reads) -> None:
-        self._new, self._others = new.objects, others
-
-    def read(self, oids: Sequence[str]) -> list[bytes]:
-        wanted = [oid for oid in oids if oid not in self._new]
-        found = dict(zip(wanted, self._others.read(wanted), strict=True)) if wanted else {}
-        return [self._new[oid][1] if oid in self._new else found[oid] for oid in oids]
 
 
 def _sort_key(item: tuple[bytes, tuple[bytes, bytes]]) -> bytes:

@@ -17,13 +17,13 @@ from bot.engine.drift import compare
 from bot.engine.keep import Keep
 from bot.engine.nodes import Unreadable
 from bot.engine.objects import Objects
+from bot.engine.overlay import Overlay
 from bot.engine.resting import Move, last_move
 from bot.engine.trees import TreeReader
 from bot.engine.values import decode
 from bot.evidence import calendars
 from bot.evidence.codeowners import PLACES, CodeOwnersFile
 from bot.evidence.files import lacking, selected
-from bot.evidence.overlay import Overlay
 from bot.model import ForgeName, Head, State
 from config.gates import SchemaRule
 from config.patterns import path_pattern

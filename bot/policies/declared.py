@@ -12,7 +12,8 @@ from bot.decisions.policy import Declared, Policies
 from bot.engine.candidate import Plan
 from bot.engine.lookup import Found, look_up
 from bot.engine.nodes import Unreadable
-from bot.engine.objects import Objects, Reads
+from bot.engine.objects import Objects
+from bot.engine.overlay import Overlay
 from bot.engine.trees import TreeReader, text_path
 from config.facts import Fact, FactFiles, Given, read_fact
 from config.patterns import path_pattern
@@ -29,7 +30,7 @@ class Side:
     name: str
     tree: TreeReader
     root: str
-    reads: Reads
+    reads: Objects | Overlay
 
 
 def sides(objects: Objects, plan: Plan) -> list[Side]:
@@ -39,7 +40,7 @@ def sides(objects: Objects, plan: Plan) -> list[Side]:
     before = Side(target.environment, tree, tree.root(target.sha), objects)
     if plan.candidate is None:
         return [before]
-    reads = plan.candidate.objects.read_from(objects)
+    reads = Overlay(objects, plan.candidate.objects)
     return [Side("", TreeReader(reads), plan.candidate.tree, reads), before]
 
 
@@ -53,7 +54,7 @@ def declared(objects: Objects, policies: Policies, plan: Plan) -> list[Declared]
     for index, layer in enumerate(policies.layers):
         for files in layer.facts:
             paths = sorted(set(_paths(files, changed, both)))
-            texts = [_texts(objects, side, paths) for side in both]
+            texts = [_texts(side, paths) for side in both]
             for path in paths:
                 found += _of_file(index, files, path, [text.get(path) for text in texts], both)
     return found
@@ -127,12 +128,12 @@ def _files_below(side: Side, path: str) -> Iterator[str]:
                 yield prefix + text_path(name)
 
 
-def _texts(objects: Objects, side: Side, paths: Sequence[str]) -> dict[str, bytes]:
+def _texts(side: Side, paths: Sequence[str]) -> dict[str, bytes]:
     entries = {path: side.tree.entry(side.root, path) for path in paths}
     oids = {path: entry.oid for path, entry in entries.items() if entry and entry.is_file}
     wanted = list(dict.fromkeys(oids.values()))
-    if side.name and wanted:
-        objects.prefetch(wanted)
+    if wanted:
+        side.reads.prefetch(wanted)
     texts = dict(zip(wanted, side.reads.read(wanted), strict=True)) if wanted else {}
     return {path: texts[oid] for path, oid in oids.items()}
 

@@ -2,16 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from croniter import croniter
-
-from bot.decisions.boundaries import next_change
 from bot.decisions.policy import Policies
-from bot.decisions.windows import is_frozen, is_open
+from bot.decisions.windows import next_together, thawed
 from config.document import Loc
 from config.freezes import Freeze
 from config.gates import Gates
@@ -197,40 +194,19 @@ def _times_of(
     return sets, freezes
 
 
-def _ever(sets: Sequence[Sequence[Window]], freezes: Sequence[Freeze], now: datetime) -> bool:
+def _ever(sets: Sequence[tuple[Window, ...]], freezes: Sequence[Freeze], now: datetime) -> bool:
     """Whether within a year there is a moment inside one window of each set, and no freeze."""
-    freezes = [freeze for freeze in freezes if freeze.calendar is None]
-    windows = list(dict.fromkeys(window for windows in sets for window in windows))
-    moments = {now}
-    moments.update(at for freeze in freezes for at in _ends(freeze, now))
-    for window in windows:
-        at: datetime | None = now
-        while at is not None and at < now + _YEAR:
-            moments.add(at)
-            at = next_change(window, at)
-    return any(
-        all(any(is_open(window, at) for window in windows) for windows in sets)
-        and not any(is_frozen(freeze, at) for freeze in freezes)
-        for at in sorted(moments)
-    )
-
-
-def _ends(freeze: Freeze, now: datetime) -> Iterator[datetime]:
-    """Yield the moments of the coming year at which a freeze may have ended."""
-    if freeze.every is not None:
-        at = next_change(freeze.every, now)
-        while at is not None and at < now + _YEAR:
-            yield at
-            at = next_change(freeze.every, at)
-    elif freeze.to is not None:
-        zone = ZoneInfo(freeze.timezone)
-        end = freeze.to if isinstance(freeze.to, datetime) else None
-        if end is None:
-            day = freeze.to + timedelta(days=1)
-            end = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - its zone follows
-        at = end.replace(tzinfo=zone).astimezone(UTC)
-        if now <= at < now + _YEAR:
-            yield at
+    # What a calendar says by then, nobody knows.
+    known = [(freeze, ()) for freeze in freezes if freeze.calendar is None]
+    at: datetime | None = now
+    while at is not None and at < now + _YEAR:
+        opens = next_together(tuple(sets), at) if sets else at
+        if opens is None:
+            return False
+        at, _ = thawed(known, opens)
+        if at == opens:
+            return True
+    return False
 
 
 def _never_rested(config: Config, here: Sequence[_Place], now: datetime) -> Iterator[Problem]:
@@ -258,6 +234,8 @@ def _never_rested(config: Config, here: Sequence[_Place], now: datetime) -> Iter
 
 
 def _longest_gap(schedule: Schedule, now: datetime) -> timedelta:
+    from croniter import croniter  # noqa: PLC0415 - lazy: 40 ms that few files need
+
     times = croniter(schedule.schedule, now.astimezone(ZoneInfo(schedule.timezone)))
     moments = [times.get_next(datetime)]
     while len(moments) < _MOST_GAPS and moments[-1] < now + _YEAR:

@@ -127,8 +127,8 @@ def _differences(policy: Policy, test: PolicyTest) -> Iterator[Difference]:
         yield Difference(("files",), "facts", "to be read", problem)
     if expect.gates is not None:
         wanted, found = spelled(expect.gates), spelled_needed(policy.needed)
-        for gate in expect.gates.model_fields_set:
-            if wanted[gate] != found[gate]:
+        for gate in wanted:
+            if gate in expect.gates.model_fields_set and wanted[gate] != found[gate]:
                 shown = (_shown(wanted[gate]), _shown(found[gate]))
                 yield Difference(("expect", "gates", gate), gate, *shown)
     for name, names, actual in (
