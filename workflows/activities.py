@@ -59,8 +59,8 @@ _log = logging.getLogger(__name__)
 class Workflows(Protocol):
     """The other workflows, as a step reaches them: that costs a history less than commands do."""
 
-    def start(self, promotion: PromotionState) -> None:
-        """Start a promotion; one that runs already is success."""
+    def start(self, promotion: PromotionState, news: Sequence[News]) -> None:
+        """Start a promotion with its first news; one that runs already is success."""
 
     def report(self, pipeline_id: str, report: Report) -> None:
         """Tell a pipeline; one that is not there finds out by itself."""

@@ -69,7 +69,7 @@ def build(site: Site, observed: Observed, now: datetime) -> PromotionState:
     opened = site.forge.open_pull_request(
         site.name, state.branch, comparison.target.branch, _title(observed, plan), text
     )
-    update = {"number": opened.number, "said": _digest(text), "labelled": False}
+    update = {"number": opened.number, "said": digest(text), "labelled": False}
     return state.model_copy(update=update)
 
 
@@ -133,7 +133,7 @@ def say(site: Site, observed: Observed, decision: Decision, now: datetime) -> Pr
     if plan is None:
         return _say_status(site, state, decision)
     title, text = _title(observed, plan), _body(site, observed, plan, decision.reason, now)
-    said = _digest(text)
+    said = digest(text)
 
     def edited() -> PromotionState:
         if said == state.said:
@@ -148,14 +148,15 @@ def _say_status(site: Site, state: PromotionState, decision: Decision) -> Promot
     status, candidate = status_of(decision), state.candidate
     if status is None or candidate is None:
         return state
-    digest = _digest(candidate.sha, status.state, status.line)
-    if digest == state.status:
+    said = digest(candidate.sha, status.state, status.line)
+    if said == state.status:
         return state
     site.forge.set_status(site.name, candidate.sha, status.state, status.line)
-    return state.model_copy(update={"status": digest})
+    return state.model_copy(update={"status": said})
 
 
-def _digest(*texts: str) -> str:
+def digest(*texts: str) -> str:
+    """Return the digest by which a status or a description is known."""
     return hashlib.sha256("\0".join(texts).encode(errors="replace")).hexdigest()[:16]
 
 

@@ -206,6 +206,7 @@ class PipelineWorkflow:
                 "branches": survey.branches,
                 "heads": survey.heads,
                 "due": survey.due,
+                "cancelled": (*self._state.cancelled, *survey.cancelled)[-_REMEMBERED:],
                 "bot": survey.bot,
                 "seen": survey.seen,
             }

@@ -1,10 +1,11 @@
 """What a roll-back would do at a commit, and how one begins."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from bot.engine.candidate import Plan
 from bot.engine.objects import Record
 from bot.engine.rollback import find_promotion, roll_back
+from bot.forges.forge import PullRequestInfo
 from bot.messages import replies, rollback
 from bot.model import Head
 from config.schema import Config
@@ -57,14 +58,16 @@ def prepare(
     return begun, rollback.started(plan, undone, site.words)
 
 
-def left_open(site: Site, config: Config) -> Iterator[PromotionState]:
-    """Yield the roll-backs whose pull requests are open, for a pipeline that knows of none.
+def left_open(
+    site: Site, config: Config, requests: Iterable[PullRequestInfo]
+) -> Iterator[PromotionState]:
+    """Yield the roll-backs among the open pull requests, for a pipeline that knows of none.
 
     Ours alone, of promotions that are on the line: whoever may push may also push a
     branch that is named like one.
     """
     me, known = site.forge.login(), {e.name: e for e in config.environments}
-    for info in site.forge.pull_requests(site.name):
+    for info in requests:
         name, _, short = info.head_branch.removeprefix(PREFIX).rpartition("/")
         ours = info.author == me and not info.from_fork and info.head_branch.startswith(PREFIX)
         head = site.head(known[name]) if ours and name in known else None

@@ -21,6 +21,7 @@ from bot.words import words_for
 from config.schema import Config, Environment, Schedule
 from webhook.events import Comment
 from workflows import rolling_back
+from workflows.adopting import adopt, was_closed
 from workflows.gathering import noticed
 from workflows.glancing import digest_of_heads, spread
 from workflows.observing import plan_and_lifts
@@ -29,6 +30,7 @@ from workflows.proposing import CannotWriteRule, Proposal, keep_commit, propose
 from workflows.sites import Site, Sites
 from workflows.taking import acknowledge, defused, say, who
 from workflows.values import (
+    News,
     OpenPromotion,
     Planned,
     PromotionState,
@@ -38,6 +40,9 @@ from workflows.values import (
 )
 from workflows.watching import comparisons
 
+Start = Callable[[PromotionState, Sequence[News]], None]
+"""Starts a promotion with what is news to it; one that runs already is success."""
+
 BY_SCHEDULE = "the schedule"
 
 _log = logging.getLogger(__name__)
@@ -46,7 +51,7 @@ _log = logging.getLogger(__name__)
 def survey(
     sites: Sites,
     request: SurveyRequest,
-    start: Callable[[PromotionState], None],
+    start: Start,
     reconcile: timedelta,
 ) -> Survey:
     """Look once. Raises `ForgeError` and `RepositoryError`."""
@@ -75,7 +80,7 @@ class _Survey:
         self,
         site: Site,
         request: SurveyRequest,
-        start: Callable[[PromotionState], None],
+        start: Start,
         now: datetime,
     ) -> None:
         self.site, self.request, self.now = site, request, now
@@ -86,6 +91,7 @@ class _Survey:
         self.seen = request.seen
         self.due: datetime | None = None
         self.calendar = Calendar(request.planned, site.words)
+        self.cancelled: list[str] = []
 
     def done(self, until: datetime) -> Survey:
         info, in_force = self.site.info, self.site.in_force
@@ -103,6 +109,7 @@ class _Survey:
             branches=tuple(sorted(branches)),
             heads=digest_of_heads(self.site.git.heads, branches),
             due=self.due,
+            cancelled=tuple(self.cancelled),
             looked=self.now,
             bot=self.site.forge.login(),
             started=tuple(self.started),
@@ -135,7 +142,7 @@ class _Survey:
 
     def _look(self, config: Config) -> None:
         if self.request.looked is None:
-            self._go_on_with_roll_backs(config)
+            self._go_on(config)
         self._notice(config)
         self._do_what_was_asked(config)
         self.due = self.calendar.next
@@ -160,10 +167,15 @@ class _Survey:
         for planned in self.calendar.due(self.now):
             self._keep_appointment(config, planned)
 
-    def _go_on_with_roll_backs(self, config: Config) -> None:
-        for begun in rolling_back.left_open(self.site, config):
+    def _go_on(self, config: Config) -> None:
+        """Take up what is open on the forge, and not here: Temporal may be a new one."""
+        requests = self.site.forge.pull_requests(self.site.name)
+        for begun in rolling_back.left_open(self.site, config, requests):
             if self._rolling(begun.environment) is None:
                 self._started(begun)
+        for known in adopt(self.site, config, requests, self.now):
+            if not self._is_busy(known.state.environment):
+                self._started(known.state, known.news)
 
     def _is_busy(self, name: str) -> bool:
         """Whether a promotion into an environment, or its roll-back, is open."""
@@ -209,6 +221,8 @@ class _Survey:
         plan, lifts = plan_and_lifts(self.site, heads[0], heads[1], environment, by_hand=by_hand)
         if plan.candidate is not None:
             sha = heads[0].sha
+            if not asked_by and self._was_closed(environment.name, sha):
+                return None
             self._started(
                 PromotionState(
                     repository=self.request.repository,
@@ -222,13 +236,23 @@ class _Survey:
             )
         return plan
 
-    def _started(self, promotion: PromotionState) -> None:
-        self._start(promotion)
+    def _was_closed(self, name: str, source: str) -> bool:
+        """Whether somebody did not want a commit promoted, before we knew of anything here."""
+        if self.request.looked is not None:
+            return False
+        branch = f"lockstep/promote/{name}/{source[:12]}"
+        if closed := was_closed(self.site, branch):
+            self.cancelled.append(f"{name}/{source}")
+        return closed
+
+    def _started(self, promotion: PromotionState, news: Sequence[News] = ()) -> None:
+        self._start(promotion, news)
         opened = OpenPromotion(
             environment=promotion.environment,
             source=promotion.source,
             workflow_id=promotion.workflow_id,
             branch=promotion.branch,
+            number=promotion.number,
             rolls_back=promotion.asked_by if promotion.undoes else "",
         )
         self.open[opened.slot] = opened

@@ -363,6 +363,7 @@ class Survey(_Value):
     due: datetime | None = None
     # None from a worker that knows of none: what is planned stays planned.
     planned: tuple[Planned, ...] | None = None
+    cancelled: tuple[str, ...] = ()
 
 
 class GlanceRequest(_Value):

@@ -29,7 +29,7 @@ from workflows.drift_watch import DriftWatchWorkflow
 from workflows.pipeline import PipelineWorkflow
 from workflows.promotion import PromotionWorkflow
 from workflows.sites import Clock, Sites, now
-from workflows.values import TASK_QUEUE, PromotionState, Report
+from workflows.values import TASK_QUEUE, News, PromotionState, Report
 
 WORKFLOWS = (PipelineWorkflow, PromotionWorkflow, DriftWatchWorkflow)
 DEPLOYMENT = "lockstep"
@@ -84,12 +84,12 @@ class _Workflows:
     def __init__(self, client: Client) -> None:
         self._client, self._loop = client, asyncio.get_running_loop()
 
-    def start(self, promotion: PromotionState) -> None:
-        """Start a promotion; one that runs already is success."""
+    def start(self, promotion: PromotionState, news: Sequence[News]) -> None:
+        """Start a promotion with its first news; one that runs already is success."""
         self._wait_for(
             self._client.start_workflow(
                 "promotion",
-                args=[promotion, []],
+                args=[promotion, list(news)],
                 id=promotion.workflow_id,
                 task_queue=TASK_QUEUE,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,

@@ -3,8 +3,8 @@
 import asyncio
 import itertools
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -342,33 +342,56 @@ async def village(
 
     `outside` is where its gates may ask.
     """
+    with founded(directory, configuration, app) as (world, forge):
+        async with lived_in(world, forge, directory / "state", reconcile, keys, outside) as here:
+            yield here
+
+
+@contextmanager
+def founded(
+    directory: Path, configuration: str = CONFIGURATION, app: str = APP
+) -> Iterator[tuple[World, GitForge]]:
+    """Make the repository and its forge, which outlive whoever works on them."""
+    world = World.new(directory / "origin.git")
+    world.git("config", "uploadpack.allowFilter", "true")
+    world.git("config", "uploadpack.allowAnySHA1InWant", "true")
+    with world:
+        world.begin({"app.yaml": app})
+        world.commit("production", {".lockstep.yaml": configuration})
+        forge = GitForge(world)
+        forge.found()
+        forge.wrote(REPOSITORY, world.sha("main"), "ada")
+        yield world, forge
+
+
+@asynccontextmanager
+async def lived_in(
+    world: World,
+    forge: GitForge,
+    state_dir: Path,
+    reconcile: timedelta = RECONCILE,
+    keys: Sequence[str] = (),
+    outside: Outside | None = None,
+) -> AsyncIterator[Village]:
+    """Run a Temporal server that knows of nothing yet, and a worker."""
     async with await WorkflowEnvironment.start_time_skipping(
         test_server_existing_path=str(TEST_SERVER), data_converter=data_converter(keys)
     ) as env:
-        world = World.new(directory / "origin.git")
-        world.git("config", "uploadpack.allowFilter", "true")
-        world.git("config", "uploadpack.allowAnySHA1InWant", "true")
-        with world:
-            world.begin({"app.yaml": app})
-            world.commit("production", {".lockstep.yaml": configuration})
-            forge = GitForge(world)
-            forge.found()
-            forge.wrote(REPOSITORY, world.sha("main"), "ada")
-            loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
 
-            def clock() -> datetime:
-                asked = asyncio.run_coroutine_threadsafe(env.get_current_time(), loop)
-                forge.clock = asked.result(10)
-                return forge.clock
+        def clock() -> datetime:
+            asked = asyncio.run_coroutine_threadsafe(env.get_current_time(), loop)
+            forge.clock = asked.result(10)
+            return forge.clock
 
-            async with worker(
-                env.client,
-                {"github": forge},
-                directory / "state",
-                clock=clock,
-                reconcile=reconcile,
-                threads=8,
-                shutdown=timedelta(seconds=5),
-                outside=outside,
-            ):
-                yield Village(env, world, forge)
+        async with worker(
+            env.client,
+            {"github": forge},
+            state_dir,
+            clock=clock,
+            reconcile=reconcile,
+            threads=8,
+            shutdown=timedelta(seconds=5),
+            outside=outside,
+        ):
+            yield Village(env, world, forge)
