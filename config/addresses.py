@@ -4,6 +4,7 @@ Every function returns the value or raises `ValueError` with a sentence for peop
 which no secret is quoted, nor anything that may hold one.
 """
 
+import base64
 import re
 from ipaddress import ip_address
 from pathlib import Path
@@ -15,6 +16,8 @@ from config import names
 from config.patterns import PatternError, path_pattern
 from config.suggest import named
 
+# How GitLab, as the Standard Webhooks have it, marks a signing token, and its least bytes.
+_SIGNING, _LEAST_KEY = "whsec_", 24
 _FORGES = ("github", "gitlab", "git")
 _SWITCH = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(
     ("false", "no", "off", "0"), False
@@ -167,6 +170,25 @@ def token(text: str) -> SecretStr:
     """Return the token that `text` is; no sentence quotes it."""
     if not re.fullmatch(r"[\x21-\x7e]+", text):
         raise ValueError("the value has a space or a character that no token has")
+    return SecretStr(text)
+
+
+def signing_key(text: str) -> bytes:
+    """Return the key in a signing token of GitLab's webhooks, `whsec_…`; no sentence quotes it."""
+    try:
+        key = base64.b64decode(text.removeprefix(_SIGNING), validate=True)
+    except ValueError:
+        key = b""
+    if not text.startswith(_SIGNING) or len(key) < _LEAST_KEY:
+        raise ValueError(
+            f"a signing token is `{_SIGNING}` with a key in base64 behind it, as GitLab shows it"
+        )
+    return key
+
+
+def signing_token(text: str) -> SecretStr:
+    """Return the signing token that `text` is; no sentence quotes it."""
+    signing_key(text)
     return SecretStr(text)
 
 

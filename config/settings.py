@@ -72,6 +72,9 @@ class Settings(BaseModel):
     gitlab_url: Url = "https://gitlab.com"
     gitlab_token: Token | None = None
     gitlab_webhook_secret: SecretStr | None = None
+    gitlab_signing_token: Annotated[SecretStr, BeforeValidator(addresses.signing_token)] | None = (
+        None
+    )
     git_url: Annotated[str, BeforeValidator(addresses.git_url)] | None = None
     git_repositories: Annotated[
         tuple[tuple[str, str], ...], BeforeValidator(addresses.git_repositories)
@@ -129,6 +132,7 @@ SECRETS = (
     "github_webhook_secret",
     "gitlab_token",
     "gitlab_webhook_secret",
+    "gitlab_signing_token",
     "git_token",
     "git_webhook_secret",
     "gate_secrets",
@@ -354,12 +358,13 @@ def _git(fields: set[str]) -> list[str] | None:
 def _forge(forge: str, fields: set[str], part: Part, credentials: set[str]) -> list[str] | None:
     """Return what one forge lacks for `part`, or None where nothing speaks of that forge."""
     token, secret = f"{forge.lower()}_token", f"{forge.lower()}_webhook_secret"
+    proofs = {secret, f"{forge.lower()}_signing_token"}
     if not any(field.startswith(f"{forge.lower()}_") for field in fields):
         return None
     lacks = []
     if part != "webhook" and not credentials & fields:
         lacks.append(f"{forge} is configured without a token; set {_names(token)}")
-    if part != "worker" and secret not in fields:
+    if part != "worker" and not proofs & fields:
         lacks.append(
             f"{forge} is configured without a secret for its webhooks, so anybody could send "
             f"them; set {_names(secret)} to the secret that the webhook has on the forge"

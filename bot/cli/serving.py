@@ -23,6 +23,7 @@ from bot.cli.main import Failure
 from bot.forges.budget import Limits
 from bot.forges.forge import Forge, Unauthorized
 from bot.forges.github import GitHub
+from bot.forges.gitlab import GitLab
 from bot.forges.plain import PlainGit
 from bot.forges.plain_servers import Account, Served, is_full_name
 from bot.outbound import Outbound
@@ -33,12 +34,16 @@ from webhook.app import app, monitoring
 from webhook.dispatch import Dispatcher, Signals, TemporalSignals
 from webhook.events import Delivery, RepositoryRef
 from webhook.git import GitReader
+from webhook.gitlab import GitLabReader
 from webhook.reading import Reader
 from workflows import worker as workers
 from workflows.embedded import embedded_server, running_server
 from workflows.payloads import data_converter
 
 _AGAIN_SECONDS = 2.0
+# GitLab allows 60 of one person unless its administrator says otherwise (docs: "Rate limit on
+# note creation"); calls are counted where they begin, so some are left.
+_GITLAB_NOTES_PER_MINUTE = 55
 
 _log = logging.getLogger(__name__)
 
@@ -46,14 +51,20 @@ _log = logging.getLogger(__name__)
 @contextmanager
 def forges(settings: Settings) -> Iterator[dict[str, Forge]]:
     """Give the forges that the settings speak of, by name. Raises `Failure`."""
-    if settings.gitlab_token is not None:
-        raise Failure("GitLab is not served by this version yet; remove LOCKSTEP_GITLAB_TOKEN")
     with ExitStack() as opened:
         known: dict[str, Forge] = {}
         if settings.github_token is not None or settings.github_app_id is not None:
             github = _github(settings)
             opened.callback(github.close)
             known["github"] = github
+        if settings.gitlab_token is not None:
+            gitlab = GitLab(
+                settings.gitlab_token.get_secret_value(),
+                url=settings.gitlab_url,
+                limits=_gitlab_limits(settings),
+            )
+            opened.callback(gitlab.close)
+            known["gitlab"] = gitlab
         if settings.serves_git:
             git = _git(settings)
             opened.callback(git.close)
@@ -61,6 +72,15 @@ def forges(settings: Settings) -> Iterator[dict[str, Forge]]:
         if not known:
             raise Failure("no forge is configured")
         yield known
+
+
+def _gitlab_limits(settings: Settings) -> Limits:
+    """Return what is asked of GitLab at most; how many calls, it tells in every answer."""
+    return Limits(
+        content_per_minute=min(settings.content_per_minute, _GITLAB_NOTES_PER_MINUTE),
+        content_per_hour=settings.content_per_hour,
+        points_per_minute=None,
+    )
 
 
 def _git(settings: Settings) -> PlainGit:
@@ -221,10 +241,15 @@ async def receiver(
 
 def _readers(settings: Settings) -> list[Reader]:
     """Return what reads the deliveries of the forges beside GitHub."""
+    readers: list[Reader] = []
+    tokens = (settings.gitlab_webhook_secret, settings.gitlab_signing_token)
+    secrets, keys = ([one.get_secret_value()] if one else [] for one in tokens)
+    if secrets or keys:
+        readers.append(GitLabReader(secrets, keys))
     secret = settings.git_webhook_secret
-    if secret is None or not settings.serves_git:
-        return []
-    return [GitReader([secret.get_secret_value()], settings.git_user)]
+    if secret is not None and settings.serves_git:
+        readers.append(GitReader([secret.get_secret_value()], settings.git_user))
+    return readers
 
 
 @asynccontextmanager

@@ -53,7 +53,7 @@ from bot.forges.gitlab_shapes import (
     repository_info,
     username,
 )
-from bot.model import ForgeName
+from bot.model import ForgeName, ReportedBy
 
 _LONGEST_STATUS = 140
 _WIRE: Mapping[StatusState, str] = {"pending": "pending", "success": "success", "failure": "failed"}
@@ -318,7 +318,12 @@ class GitLab:
             return None
         return own_status(mine[-1], min(moment(one["created_at"]) for one in mine))
 
-    def checks(self, repository: str, sha: str) -> Sequence[Check]:
+    def checks(
+        self,
+        repository: str,
+        sha: str,
+        by: ReportedBy | None = None,  # noqa: ARG002 - GitLab lists jobs and statuses together
+    ) -> Sequence[Check]:
         """See `Forge.checks`; 2 calls, 1 more per further 100 jobs and statuses."""
         doing = f"list the checks of {sha[:12]} in {repository}"
         with self._asking(repository, doing) as (client, _, place):

@@ -6,7 +6,7 @@ import pytest
 from temporalio.client import TLSConfig
 
 from bot.cli.main import Failure
-from bot.cli.serving import _tls, forges, running_temporal
+from bot.cli.serving import _readers, _tls, forges, running_temporal
 from config.settings import Settings, read_settings
 
 
@@ -55,11 +55,31 @@ def test_a_key_that_is_none_is_refused_by_the_name_of_its_setting(tmp_path: Path
     assert "not one" not in str(no.value)
 
 
-def test_a_forge_that_is_not_served_yet_is_refused_at_the_start(tmp_path: Path) -> None:
-    settings = _settings(tmp_path, LOCKSTEP_GITLAB_TOKEN="g")
+def test_github_and_gitlab_are_served_at_once(tmp_path: Path) -> None:
+    settings = _settings(
+        tmp_path, LOCKSTEP_GITLAB_TOKEN="g", LOCKSTEP_GITLAB_URL="https://gitlab.example.com"
+    )
 
-    with pytest.raises(Failure, match="GitLab is not served by this version yet"), forges(settings):
-        raise AssertionError
+    with forges(settings) as known:
+        assert {name: forge.name for name, forge in known.items()} == {
+            "github": "github",
+            "gitlab": "gitlab",
+        }
+
+
+@pytest.mark.parametrize(
+    "proof",
+    [
+        {"LOCKSTEP_GITLAB_WEBHOOK_SECRET": "secret"},
+        {"LOCKSTEP_GITLAB_SIGNING_TOKEN": "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="},
+    ],
+)
+def test_gitlab_is_heard_by_its_token_or_its_signature(
+    tmp_path: Path, proof: dict[str, str]
+) -> None:
+    settings = _settings(tmp_path, LOCKSTEP_GITLAB_TOKEN="g", **proof)
+
+    assert [reader.forge for reader in _readers(settings)] == ["gitlab"]
 
 
 async def test_a_cluster_that_is_away_is_said_with_its_address(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ GITHUB = {"LOCKSTEP_GITHUB_TOKEN": "t0ken", "LOCKSTEP_GITHUB_WEBHOOK_SECRET": "s
 HOME = {"HOME": "/home/lockstep"}
 KEY = "-----BEGIN RSA PRIVATE KEY-----\nc2VjcmV0\n-----END RSA PRIVATE KEY-----"
 FERNET = "A" * 43 + "="
+SIGNING = "whsec_" + "A" * 43 + "="
 EMPTY = Path("/nowhere")
 
 
@@ -80,6 +81,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "LOCKSTEP_GITLAB_URL": "http://localhost:8929",
             "LOCKSTEP_GITLAB_TOKEN": "glpat-x",
             "LOCKSTEP_GITLAB_WEBHOOK_SECRET": "two",
+            "LOCKSTEP_GITLAB_SIGNING_TOKEN": SIGNING,
             "LOCKSTEP_GIT_URL": "https://git.example.com/",
             "LOCKSTEP_GIT_REPOSITORIES": "acme/shop=git@git.example.com:shop.git",
             "LOCKSTEP_GIT_USER": "robot",
@@ -105,6 +107,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         "github_webhook_secret": "one",
         "gitlab_token": "glpat-x",
         "gitlab_webhook_secret": "two",
+        "gitlab_signing_token": SIGNING,
         "git_token": "g1t",
         "git_webhook_secret": "three",
         "gate_secrets": "capacity api.example.com c4p",
@@ -251,6 +254,7 @@ def test_each_secret_may_stand_in_a_file_of_its_own(secret: str, tmp_path: Path)
         "github_private_key": KEY,
         "temporal_encryption_keys": FERNET,
         "gate_secrets": "capacity api.example.com c4p",
+        "gitlab_signing_token": SIGNING,
     }
     path.write_text(shapes.get(secret, "s3cret") + "\n")
     around = {
@@ -265,6 +269,7 @@ def test_each_secret_may_stand_in_a_file_of_its_own(secret: str, tmp_path: Path)
         "github_webhook_secret": {"LOCKSTEP_GITHUB_TOKEN": "t"},
         "gitlab_token": {"LOCKSTEP_GITLAB_WEBHOOK_SECRET": "s"},
         "gitlab_webhook_secret": {"LOCKSTEP_GITLAB_TOKEN": "t"},
+        "gitlab_signing_token": {"LOCKSTEP_GITLAB_TOKEN": "t"},
         "git_token": {"LOCKSTEP_GIT_URL": "/srv/git", "LOCKSTEP_GIT_WEBHOOK_SECRET": "s"},
         "git_webhook_secret": {"LOCKSTEP_GIT_URL": "/srv/git"},
     }
@@ -374,6 +379,11 @@ def test_a_secret_is_set_in_one_way(tmp_path: Path) -> None:
                 "or put a proxy on this machine that does"
             ),
         ),
+        (
+            "GITLAB_SIGNING_TOKEN",
+            "s3cret",
+            ("a signing token is `whsec_` with a key in base64 behind it, as GitLab shows it"),
+        ),
         ("GITLAB_TOKEN", "a b", "the value has a space or a character that no token has"),
         ("GITLAB_TOKEN", "“t”", "the value has a space or a character that no token has"),
         (
@@ -482,6 +492,10 @@ def test_each_part_of_the_server_needs_what_it_uses_and_no_more(
     set_names: list[str], part: Part, expected: list[str]
 ) -> None:
     assert errors({f"LOCKSTEP_{name}": "x" for name in set_names}, part) == expected
+
+
+def test_a_signing_token_is_proof_enough_of_gitlabs_webhooks() -> None:
+    assert errors({"LOCKSTEP_GITLAB_SIGNING_TOKEN": SIGNING}, "webhook") == []
 
 
 def test_git_needs_a_repository_and_a_secret_in_every_part() -> None:

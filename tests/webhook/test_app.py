@@ -25,6 +25,7 @@ from tests.webhook.builders import (
 from webhook import app as receiver
 from webhook.app import MAX_BODY
 from webhook.dispatch import Dispatcher
+from webhook.gitlab import GitLabReader
 
 BODY = encode(push_hook())
 Client = TestClient[web.Request, web.Application]
@@ -331,3 +332,48 @@ def test_a_receiver_without_a_secret_is_refused_at_start() -> None:
 
     with pytest.raises(ValueError, match="need a secret"):
         receiver.app(Dispatcher(FakeTemporal()), github_secrets=[], ready=ready)
+
+
+async def test_gitlab_is_heard_beside_github_with_the_same_answers() -> None:
+    temporal = FakeTemporal()
+
+    async def ready() -> list[str]:
+        return []
+
+    made = receiver.app(
+        Dispatcher(temporal),
+        github_secrets=[SECRET],
+        readers=[GitLabReader([SECRET])],
+        ready=ready,
+    )
+    payload = {
+        "ref": "refs/heads/main",
+        "before": "a" * 40,
+        "after": "b" * 40,
+        "user_username": "alice",
+        "project": {"id": 7, "path_with_namespace": "acme/team/config", "default_branch": "main"},
+    }
+    good = {
+        "Content-Type": "application/json",
+        "X-Gitlab-Event": "Push Hook",
+        "X-Gitlab-Token": SECRET,
+        "Idempotency-Key": "0b3f",
+    }
+
+    async with TestClient(TestServer(made)) as client:
+
+        async def post(body: bytes, **different: str) -> int:
+            response = await client.post("/webhooks/gitlab", data=body, headers=good | different)
+            return response.status
+
+        body = encode(payload)
+        assert await post(body) == 202
+        assert await post(body, **{"X-Gitlab-Token": "another"}) == 401
+        assert await post(b"{") == 400
+        assert await post(body, **{"X-Gitlab-Event": ""}) == 400
+        assert await post(body, **{"Content-Type": "text/plain"}) == 415
+        assert await post(encode({}), **{"X-Gitlab-Event": "Emoji Hook"}) == 202
+        shown = await (await client.get("/metrics")).text()
+
+    assert temporal.sent == [("pipeline/gitlab/acme/team/config", ["0b3f"])]
+    assert 'forge="gitlab",outcome="accepted"' in shown
