@@ -10,7 +10,7 @@ import binascii
 import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -128,6 +128,14 @@ class Pushed(_Part):
     head: str = ""
     more: bool = False
     updates: tuple[Update, ...]
+
+    @classmethod
+    def read(cls, body: bytes) -> Self:
+        """Read a document. Raises `ValidationError`.
+
+        A ref may be of any bytes; one that is no text is of nobody's interest, and harms no other.
+        """
+        return cls.model_validate_json(body.decode("utf-8", "replace"))
 
     @field_validator("pusher")
     @classmethod

@@ -11,6 +11,7 @@ import pytest
 from tests.browser import CHROMIUM, shown
 from tests.cli.servers import ROOT, Process, started
 
+RUN = (sys.executable, "-c", "from bot.cli.main import run; run()")
 # Every step of it has its own, shorter limit.
 pytestmark = pytest.mark.timeout(180)
 
@@ -56,7 +57,8 @@ def test_a_promotion_s_page_shows_in_a_browser_what_a_reviewer_needs(
         assert wanted in text
 
 
-def test_once_ends_with_0_and_leaves_nothing_behind(tmp_path: Path) -> None:
+@pytest.mark.parametrize("forge", ["github", "git"])
+def test_once_ends_with_0_and_leaves_nothing_behind(tmp_path: Path, forge: str) -> None:
     home = tmp_path / "home"
     home.mkdir()
     (home / ".gitconfig").write_text("[commit]\n\tgpgsign = true\n[user]\n\tsigningkey = none\n")
@@ -64,7 +66,7 @@ def test_once_ends_with_0_and_leaves_nothing_behind(tmp_path: Path) -> None:
     temporary.mkdir()
 
     told = subprocess.run(
-        [sys.executable, "-c", "from bot.cli.main import run; run()", "demo", "--once"],
+        [*RUN, "demo", "--once", "--forge", forge],
         cwd=ROOT,
         env={
             "PATH": "/usr/local/bin:/usr/bin:/bin",

@@ -77,8 +77,7 @@ class GitReader:
         """See `Reader.translate`."""
         del event, delivery
         try:
-            # A ref may be of any bytes, and those that are no text are nothing of ours.
-            pushed = Pushed.model_validate_json(body.decode("utf-8", "replace"))
+            pushed = Pushed.read(body)
         except ValidationError as error:
             raise NotUnderstoodError(places(error)) from None
         if not pushed.is_believed(self._clock()):

@@ -109,7 +109,7 @@ class Place:
             _log.warning("%s: %s is not by the hook", self.name, ref)
             return None
         try:
-            pushed = Pushed.model_validate_json(body)
+            pushed = Pushed.read(body)
         except ValidationError:
             _log.warning("%s: %s is nothing that the hook says", self.name, ref)
             return None

@@ -54,7 +54,7 @@ class Receiver:
                 digest = hmac.digest(secret.encode(), body, "sha256").hex()
                 right = self.headers["X-Hub-Signature-256"] == f"sha256={digest}"
                 if right and receiver.status == 202:
-                    receiver.heard.append(json.loads(body))
+                    receiver.heard.append(json.loads(body.decode("utf-8", "replace")))
                 self.send_response(receiver.status if right else 401)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -341,9 +341,10 @@ def encoded(said: object) -> str:
 
 
 @contextmanager
-def plain_world(root: Path) -> Iterator[PlainWorld]:
+def plain_world(root: Path, secret: str = SECRET) -> Iterator[PlainWorld]:
     """Give a world, and end what it runs."""
-    receiver = Receiver()
+    root.mkdir(exist_ok=True)
+    receiver = Receiver(secret)
     world = PlainWorld(root, receiver)
     try:
         yield world
