@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -23,7 +23,7 @@ from bot.repository import RepositoryError
 from bot.together import together
 from bot.words import Words, words_for
 from webhook.events import Comment
-from workflows import applying, taking
+from workflows import applying, running, taking
 from workflows.glancing import glance
 from workflows.observing import Asking, Observed, observe
 from workflows.sites import Site, Sites
@@ -112,6 +112,7 @@ class Activities:
             pull_request=again or any(item.pull_request or item.ask for item in news),
             checks=again or any(item.checks or item.ask for item in news),
             checks_by=None if again else one_way(news),
+            again=again,
         )
         if any(item.checks or item.pull_request for item in news):
             # Something has changed that the forge may have refused to merge for.
@@ -136,7 +137,8 @@ class Activities:
         taken = taking.take(site, state, comments)
         state = taken.state
         for _ in range(_MOST_MOVES):
-            moved, asking = self._move(site, state, asking)
+            moved, following = self._move(site, state, asking)
+            asking = replace(following, again=asking.again)
             if isinstance(moved, _Rest):
                 where = [replies.stands(moved.step.outcome or moved.step.reason)]
                 for comment in taken.asked:
@@ -197,6 +199,10 @@ class Activities:
             # What moved the target may have been this very pull request, merged by somebody.
             return observed.state, Asking(pull_request=True)
         _log.info("%s: %s", state.workflow_id, decision.reason)
+        if isinstance(decision, moves.Wait | moves.Blocked) and _is_current(observed):
+            started = running.start(site, observed.state, observed.promotion.gates)
+            if started is not observed.state:
+                return started, Asking()
         return self._apply(site, observed, decision), Asking()
 
     def _apply(
@@ -248,8 +254,24 @@ class _Rest:
     awaits: tuple[str, ...] | None = None
 
 
+def _is_current(observed: Observed) -> bool:
+    """Whether what is open is what would be merged now."""
+    facts, evidence = observed.facts, observed.facts.evidence
+    return (
+        evidence is not None
+        and facts.pull_request is not None
+        and not facts.conflicts
+        and evidence.candidate.sha == facts.pull_request.head
+        and evidence.candidate.target == facts.target_head
+        and evidence.candidate.source == observed.promotion.source
+    )
+
+
 def _awaited(observed: Observed) -> tuple[str, ...] | None:
     """Return the checks whose success can change something, None for whichever reports."""
+    if any(ran.state in {"queued", "running"} for ran in observed.state.runs):
+        # The jobs of a run report as checks, by names that nobody has told us.
+        return None
     required = observed.promotion.gates.checks.required
     if required and EVERY_CHECK not in required:
         return tuple(sorted(set(required)))

@@ -64,6 +64,7 @@ def gather(
         found["calendars"][url] = site.outside.calendars.read(url, zone, site.now)
     state = _asked(site, state, needed)
     found["answers"] = {answered.key: answered.answer for answered in state.answers}
+    found["runs"] = {ran.key: ran.run for ran in state.runs}
     return state, found
 
 

@@ -13,7 +13,7 @@ from bot.model import Head, ReportedBy, State
 from bot.policies.effective import policy_of
 from bot.together import together
 from config.schema import Environment
-from workflows import rolling_back
+from workflows import rolling_back, running
 from workflows.gathering import gather, noticed
 from workflows.knowing import authors_of, learn, people_of
 from workflows.sites import Site
@@ -38,11 +38,15 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """What to ask the forge for, because no event would tell, or one told to look."""
+    """What to ask the forge for, because no event would tell, or one told to look.
+
+    `again` says that a step before this one was lost, with what it did.
+    """
 
     pull_request: bool = False
     checks: bool = False
     checks_by: ReportedBy | None = None
+    again: bool = False
 
 
 def observe(site: Site, state: PromotionState, asking: Asking = Asking()) -> Observed:
@@ -83,6 +87,7 @@ def observe(site: Site, state: PromotionState, asking: Asking = Asking()) -> Obs
         state = state.model_copy(update={"seen": seen})
     evidence = evidence_of(site, state, gates)
     if evidence is not None:
+        state = running.look(site, state, gates, news=asking.checks, again=asking.again)
         state, gathered = gather(site, state, plan, gates)
         evidence = replace(evidence, **gathered)
     promotion = Promotion(

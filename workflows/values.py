@@ -6,7 +6,7 @@ default, so that a worker of another release can go on with what this one left.
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
@@ -17,6 +17,8 @@ from bot.decisions.facts import (
     Overridden,
     Rejected,
     ReviewState,
+    Run,
+    RunState,
     Said,
     SignedOff,
 )
@@ -130,6 +132,28 @@ class Answered(_Value):
         return Answer(self.at, self.holds, self.said, self.since)
 
 
+class Ran(_Value):
+    """A run of CI that a gate wants on the commit `sha`, by the gate's key.
+
+    It was `asked` for with success, without (`refused`), or nobody knows: an answer was lost.
+    """
+
+    key: str
+    sha: str
+    seen: datetime
+    started: datetime
+    asked: Literal["yes", "no", "unknown", "refused"] = "yes"
+    state: RunState = "queued"
+    id: int = 0
+    url: str = ""
+    problem: str = ""
+
+    @property
+    def run(self) -> Run:
+        """The fact that gates judge."""
+        return Run(self.state, self.started, self.seen, self.id, self.url, self.problem)
+
+
 class PromotionState(_Value):
     """All that one promotion is, between two steps.
 
@@ -138,7 +162,7 @@ class PromotionState(_Value):
     `merged` is the commit that our own merge made. `status`, `said` and `told` are the
     digests of what the status, the description and the pipeline were last told; `seen`
     are the heads of the source, where a gate has to know when they were pushed; `answers`
-    are what services answered last;
+    are what services answered last, `runs` how the CI does that gates have started;
     `labelled` says that the pull request has had our labels.
 
     A roll-back is one too: it `undoes` the promotion with this commit on the target's line,
@@ -177,6 +201,7 @@ class PromotionState(_Value):
     rolling: str = ""
     seen: tuple[SeenHead, ...] = ()
     answers: tuple[Answered, ...] = ()
+    runs: tuple[Ran, ...] = ()
 
     @property
     def workflow_id(self) -> str:

@@ -38,9 +38,10 @@ class GateResult:
     """A gate, by its key in ``gates:`` (or ``freezes``), and what was found.
 
     Of a gate that has several, each by its name: ``http:capacity``. `because` says what
-    makes it stricter than the environment's own.
+    makes it stricter than the environment's own. `link` is where the forge shows more.
     """
 
     gate: str
     verdict: Verdict
     because: tuple[str, ...] = ()
+    link: str = ""

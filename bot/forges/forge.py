@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
-from bot.decisions.facts import Check, MergeMethod, Permission, PullRequestState, ReviewState
+from bot.decisions.facts import (
+    Check,
+    MergeMethod,
+    Permission,
+    PullRequestState,
+    ReviewState,
+    RunState,
+)
 from bot.git_http import USER
 from bot.model import ForgeName, ReportedBy
 
@@ -142,6 +149,16 @@ class OwnStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class RunInfo:
+    """A run of CI that was started by the API or by hand, not by a push."""
+
+    id: int
+    state: RunState
+    url: str
+    started: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class IssueInfo:
     """An issue."""
 
@@ -254,6 +271,22 @@ class Forge(Protocol):
 
     def reviews(self, repository: str, number: int) -> Sequence[ReviewInfo]:
         """Return all reviews of a pull request, oldest first."""
+
+    def workflow_runs(self, repository: str, workflow: str, sha: str) -> Sequence[RunInfo]:
+        """Return the runs of a workflow that were started on a commit by hand or API, newest first.
+
+        `workflow` is a file of GitHub Actions; on GitLab, where a project has one pipeline,
+        it is empty. Raises `NotFound` where there is no such workflow, `Refused` where
+        there are none at all. One that has just been started may not be there yet.
+        """
+
+    def start_workflow(
+        self, repository: str, workflow: str, branch: str, inputs: Mapping[str, str]
+    ) -> None:
+        """Start a workflow on the head of a branch: asked twice, it is started twice.
+
+        Raises `Refused` where it cannot be started so: what it lacks is in the message.
+        """
 
     def merge(
         self,

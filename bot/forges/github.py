@@ -23,7 +23,7 @@ from github.PaginatedList import PaginatedList
 from github.Repository import Repository
 
 from bot.decisions.facts import Check, MergeMethod, Permission
-from bot.forges import github_looks
+from bot.forges import github_looks, github_runs
 from bot.forges.budget import Limits
 from bot.forges.forge import (
     STATUS_CONTEXT,
@@ -38,6 +38,7 @@ from bot.forges.forge import (
     Refused,
     RepositoryInfo,
     ReviewInfo,
+    RunInfo,
     StatusState,
     Unauthorized,
 )
@@ -295,6 +296,18 @@ class GitHub:
         ) as found:
             infos = [review_info(review) for review in found.get_pull(number).get_reviews()]
         return [info for info in infos if info is not None]
+
+    def workflow_runs(self, repository: str, workflow: str, sha: str) -> Sequence[RunInfo]:
+        """See `Forge.workflow_runs`; 1 call."""
+        with self._asking(repository, f"list the runs of {workflow} in {repository}") as found:
+            return github_runs.runs(found, workflow, sha)
+
+    def start_workflow(
+        self, repository: str, workflow: str, branch: str, inputs: Mapping[str, str]
+    ) -> None:
+        """See `Forge.start_workflow`; 1 call."""
+        with self._asking(repository, f"start {workflow} in {repository}") as found:
+            github_runs.start(found, workflow, branch, inputs)
 
     # People
 

@@ -15,7 +15,13 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from bot.decisions.facts import Check, MergeMethod, Permission
-from bot.forges import gitlab_authors, gitlab_checks, gitlab_conversation, gitlab_reviews
+from bot.forges import (
+    gitlab_authors,
+    gitlab_checks,
+    gitlab_conversation,
+    gitlab_reviews,
+    gitlab_runs,
+)
 from bot.forges.budget import Budget, Limits
 from bot.forges.forge import (
     STATUS_CONTEXT,
@@ -31,6 +37,7 @@ from bot.forges.forge import (
     Refused,
     RepositoryInfo,
     ReviewInfo,
+    RunInfo,
     StatusState,
     Unauthorized,
 )
@@ -330,6 +337,28 @@ class GitLab:
             pipelines = list(client.each(f"{place}/pipelines", sha=sha))
             statuses = list(client.each(f"{place}/repository/commits/{sha}/statuses"))
         return gitlab_checks.checks_of(statuses, pipelines, sha, self._clock())
+
+    def workflow_runs(
+        self,
+        repository: str,
+        workflow: str,  # noqa: ARG002 - a project has one pipeline
+        sha: str,
+    ) -> Sequence[RunInfo]:
+        """See `Forge.workflow_runs`; 1 call."""
+        doing = f"list the pipelines of {sha[:12]} in {repository}"
+        with self._asking(repository, doing) as (client, _, place):
+            return gitlab_runs.runs(client.each(f"{place}/pipelines", sha=sha))
+
+    def start_workflow(
+        self,
+        repository: str,
+        workflow: str,  # noqa: ARG002 - a project has one pipeline
+        branch: str,
+        inputs: Mapping[str, str],
+    ) -> None:
+        """See `Forge.start_workflow`; 1 call."""
+        with self._asking(repository, f"start a pipeline in {repository}") as (client, _, place):
+            client.post(f"{place}/pipeline", gitlab_runs.body(branch, inputs))
 
     def reviews(self, repository: str, number: int) -> Sequence[ReviewInfo]:
         """See `Forge.reviews`, of which GitLab keeps the newest of each person alone.

@@ -30,6 +30,7 @@ from bot.forges.forge import (
     Refused,
     RepositoryInfo,
     ReviewInfo,
+    RunInfo,
     StatusState,
     Unavailable,
 )
@@ -45,6 +46,7 @@ from config.load import ConfigErrors, load
 from config.policy import Role
 
 LONGEST_STATUS = 140
+_NO_CI = "a plain git server runs no CI; let yours report with `lockstep report-check`, as a check"
 MAINTAINERS, ADMINS = "maintainers", "admins"
 """The roles of the configuration whose members may do what a forge's maintainers may."""
 
@@ -325,6 +327,25 @@ class PlainGit:
         place.settled()
         found = place.store.read(lambda ledger: ledger.checks(sha))
         return [Check(name, sha, one.state, moment(one.at)) for name, one in sorted(found.items())]
+
+    def workflow_runs(
+        self,
+        repository: str,  # noqa: ARG002 - no server has any
+        workflow: str,  # noqa: ARG002 - as above
+        sha: str,  # noqa: ARG002 - as above
+    ) -> Sequence[RunInfo]:
+        """See `Forge.workflow_runs`: there are none."""
+        raise Refused(_NO_CI)
+
+    def start_workflow(
+        self,
+        repository: str,  # noqa: ARG002 - no server has any
+        workflow: str,  # noqa: ARG002 - as above
+        branch: str,  # noqa: ARG002 - as above
+        inputs: Mapping[str, str],  # noqa: ARG002 - as above
+    ) -> None:
+        """See `Forge.start_workflow`: there are none."""
+        raise Refused(_NO_CI)
 
     def reviews(self, repository: str, number: int) -> Sequence[ReviewInfo]:
         """See `Forge.reviews`: what was given by `lockstep approve`."""

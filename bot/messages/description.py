@@ -1,5 +1,6 @@
 """What a promotion's pull request says, for a reviewer who has thirty seconds."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from bot.decisions.verdicts import Failed, GateResult, Open
@@ -64,6 +65,10 @@ def _sign_off_here(words: Words) -> str:
     return f"A member of the role agrees by the comment `{agree}`, or says no by `{refuse}`."
 
 
+# The forge's own; whatever could end the link early is no address of its pages.
+_LINK = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&*+,;=%-]+")
+
+
 def gates_table(gates: Sequence[GateResult]) -> str:
     """Return the gates with the sentence that each explains itself in."""
     lines = ["| gate | state | why |", "|---|---|---|"]
@@ -79,7 +84,8 @@ def _why(result: GateResult) -> str:
     more = len(result.because) - _MOST_REASONS
     because = [f"because {sentence(why)}" for why in result.because[:_MOST_REASONS]]
     because += [f"and for {more} reason{'s' * (more > 1)} more"] if more > 0 else []
-    return "<br>".join([sentence(result.verdict.reason), *because])
+    link = f" ([more]({result.link}))" if _LINK.fullmatch(result.link) else ""
+    return "<br>".join([sentence(result.verdict.reason) + link, *because])
 
 
 def _held_back(plan: Plan, words: Words) -> str:

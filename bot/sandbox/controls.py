@@ -11,7 +11,7 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from bot.sandbox import checks, pulls
+from bot.sandbox import checks, github_actions, pulls
 from bot.sandbox.controls_gitlab import GitLabControls
 from bot.sandbox.errors import Denied, Missing
 from bot.sandbox.faults import Fault, Faults, HookFault
@@ -20,7 +20,16 @@ from bot.sandbox.hooks import again, find_hook
 from bot.sandbox.limits import Limits
 from bot.sandbox.merge import merge_pull
 from bot.sandbox.pushing import announce
-from bot.sandbox.records import Account, App, Hook, Installation, Protection, Repository, Token
+from bot.sandbox.records import (
+    Account,
+    App,
+    Hook,
+    Installation,
+    Protection,
+    Repository,
+    Token,
+    WorkflowRun,
+)
 from bot.sandbox.world import World
 
 CI = "sandbox-ci"
@@ -201,6 +210,14 @@ class Controls(GitLabControls):
         # As CI does it: a run that has begun is finished; one that is over is run again.
         going = next((run for run in mine if run.status != "completed"), None)
         checks.set_check_run(self._world, found, app, sha, name, fields, going)
+
+    def runs(self, repo: str) -> list[WorkflowRun]:
+        """Return the runs that were started by hand, oldest first."""
+        return self._world.store.all(WorkflowRun, self._repo(repo).id)
+
+    def set_run(self, repo: str, run_id: int, conclusion: str | None = None) -> None:
+        """Let a run begin, or end with a conclusion."""
+        github_actions.set_run(self._world, self._repo(repo), run_id, conclusion)
 
     def _ci(self) -> App:
         for app in self._world.store.all(App):

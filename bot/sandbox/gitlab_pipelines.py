@@ -2,7 +2,7 @@
 
 from bot.sandbox.errors import Missing
 from bot.sandbox.gitlab_ask import Ask, Problem, route
-from bot.sandbox.pipelines import ACTIVE, jobs_of, pipeline_status, set_job, set_pipeline
+from bot.sandbox.pipelines import ACTIVE, jobs_of, pipeline_status, run, set_job, set_pipeline
 from bot.sandbox.records_gitlab import Job, Pipeline
 from bot.sandbox.routing import Answer
 
@@ -33,6 +33,15 @@ def _found(ask: Ask) -> Pipeline:
 
 def _get(ask: Ask) -> Answer:
     return Answer(ask.shapes.full_pipeline(ask.repo, _found(ask)))
+
+
+def _create(ask: Ask) -> Answer:
+    ref = ask.text("ref")
+    sha = ask.repo.refs.get(f"refs/heads/{ref}") or ask.repo.refs.get(f"refs/tags/{ref}")
+    if sha is None:
+        raise Problem(400, {"base": ["Reference not found"]})
+    made = run(ask.world, ask.repo, ask.who, sha, ref, "pending", source="api")
+    return Answer(ask.shapes.full_pipeline(ask.repo, made), 201)
 
 
 def _latest(ask: Ask) -> Answer:
@@ -85,6 +94,7 @@ def _play(ask: Ask) -> Answer:
 
 _P = "/projects/{id}/pipelines"
 ROUTES = (
+    route("POST", "/projects/{id}/pipeline", _create, "write"),
     route("GET", _P, _list, "read"),
     route("GET", f"{_P}/latest", _latest, "read"),
     route("GET", f"{_P}/{{pipeline_id}}", _get, "read"),

@@ -289,6 +289,21 @@ class CheckRun(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowRun(Record):
+    """A run of a workflow that was started by hand, on the commit that its branch was at."""
+
+    workflow: str
+    branch: str
+    sha: str
+    actor_id: int
+    status: str = "queued"
+    conclusion: str | None = None
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    created_at: str = ""
+    updated_at: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hook(Record):
     """Where to deliver: a repository's hook, an App's when `app_id` is set, else the server's.
 

@@ -16,6 +16,7 @@ from aiohttp.typedefs import Handler
 
 from bot.sandbox import (
     github_accounts,
+    github_actions,
     github_checks,
     github_files,
     github_git,
@@ -71,6 +72,7 @@ ROUTES = (
     *github_pulls.ROUTES,
     *github_issues.ROUTES,
     *github_checks.ROUTES,
+    *github_actions.ROUTES,
     *github_hooks.ROUTES,
     *github_accounts.ROUTES,
     *github_files.LAST_ROUTES,

@@ -103,25 +103,23 @@ URL = "https://forge.example/runs/1"
         ),
         (
             Run("running", minutes(-60), NOON, 1, URL),
-            Closed(f"qa.yml is running since Mon 2026-06-01 11:00 UTC: {URL}", minutes(6)),
+            Closed("qa.yml is running since Mon 2026-06-01 11:00 UTC", minutes(6)),
         ),
-        (Run("success", minutes(-60), NOON, 1, URL), Open(f"qa.yml succeeded: {URL}")),
+        (Run("success", minutes(-60), NOON, 1, URL), Open("qa.yml succeeded")),
         (
             Run("failure", minutes(-60), NOON, 1, URL),
-            Failed(f"qa.yml failed; run it again there, it still counts: {URL}"),
+            Failed("qa.yml failed; run it again there, it still counts"),
         ),
         (
             Run("cancelled", minutes(-60), NOON, 1, URL),
-            Failed(f"qa.yml was cancelled; run it again there, it still counts: {URL}"),
+            Failed("qa.yml was cancelled; run it again there, it still counts"),
         ),
         (
             Run("running", minutes(-120), NOON, 1, URL),
-            Failed(
-                "qa.yml has not succeeded within 2h; see whether it runs, it still counts: " + URL
-            ),
+            Failed("qa.yml has not succeeded within 2h; see whether it runs, it still counts"),
         ),
         # It still counts.
-        (Run("success", minutes(-500), NOON, 1, URL), Open(f"qa.yml succeeded: {URL}")),
+        (Run("success", minutes(-500), NOON, 1, URL), Open("qa.yml succeeded")),
     ],
 )
 def test_a_run_on_the_candidate_must_succeed(run: Run | None, expected: Verdict) -> None:
@@ -240,3 +238,19 @@ def test_a_number_of_people_and_the_owners_must_both_approve() -> None:
     assert verdict(
         "approvals", both, replace(facts, reviews=(review("rob"), review("dora")))
     ) == Open("approved by dora, rob; approved by the code owners dora")
+
+
+def test_a_run_is_linked_to() -> None:
+    facts = replace(FACTS, runs={key_of(QA): Run("success", NOON, NOON, 1, URL)})
+
+    results = evaluate(Requirements(workflow=(QA,)), facts, NOON)
+
+    assert [result.link for result in results if result.gate == "workflow:qa"] == [URL]
+
+
+def test_two_runs_of_one_workflow_with_other_inputs_cannot_be_told_apart() -> None:
+    other = QA.model_copy(update={"name": "smoke", "inputs": {"suite": "smoke"}})
+
+    assert verdict("workflow:qa", Requirements(workflow=(QA, other)), FACTS) == Failed(
+        "qa, smoke start qa.yml with other inputs each; leave one of them"
+    )

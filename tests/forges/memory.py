@@ -25,6 +25,7 @@ from bot.forges.forge import (
     Refused,
     RepositoryInfo,
     ReviewInfo,
+    RunInfo,
     StatusState,
 )
 from bot.forges.markers import carries, marked, unmarked
@@ -205,6 +206,23 @@ class MemoryForge(MemoryWorld):
     @_call
     def reviews(self, repository: str, number: int) -> Sequence[ReviewInfo]:
         return list(self._place(repository).reviews.get(self._pull(repository, number).number, []))
+
+    @_call
+    def workflow_runs(self, repository: str, workflow: str, sha: str) -> Sequence[RunInfo]:
+        runs = self._workflow(repository, workflow)
+        return [run for at, run, _ in reversed(runs) if at == sha and run.id not in self.unseen]
+
+    @_call
+    def start_workflow(
+        self, repository: str, workflow: str, branch: str, inputs: Mapping[str, str]
+    ) -> None:
+        runs, place = self._workflow(repository, workflow), self._place(repository)
+        if branch not in place.branches:
+            raise Refused(f"No ref found for: {branch}")
+        number = 1 + sum(map(len, place.workflows.values()))
+        url = f"https://forge.example/{repository}/runs/{number}"
+        run = RunInfo(number, "queued", url, self._now())
+        runs.append((place.branches[branch], run, dict(inputs)))
 
     # People
 

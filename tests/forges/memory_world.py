@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Literal
 
-from bot.decisions.facts import Check, CheckState, MergeMethod, Permission, ReviewState
+from bot.decisions.facts import Check, CheckState, MergeMethod, Permission, ReviewState, RunState
 from bot.forges.forge import (
     CommentInfo,
     ForgeError,
@@ -21,6 +21,7 @@ from bot.forges.forge import (
     Refused,
     RepositoryInfo,
     ReviewInfo,
+    RunInfo,
 )
 
 
@@ -76,6 +77,7 @@ class Place:
     reviews: dict[int, list[ReviewInfo]] = field(default_factory=dict)
     authors: dict[str, frozenset[str]] = field(default_factory=dict)
     merges: list[Merged] = field(default_factory=list)
+    workflows: dict[str, list[tuple[str, RunInfo, dict[str, str]]]] = field(default_factory=dict)
 
     def number(self) -> int:
         """Return the next number, which pull requests and issues share."""
@@ -98,6 +100,8 @@ class MemoryWorld:
         self._teams: dict[str, dict[str, str]] = {}
         self._former: dict[str, str] = {}
         self._faults: list[_Fault] = []
+        # Runs that the forge has started and does not list yet.
+        self.unseen: set[int] = set()
         ticks = count()
         # Every moment is later than the one before, so that "newest" has one meaning.
         self._now = now or (
@@ -120,6 +124,23 @@ class MemoryWorld:
         self.places[full_name] = Place(info, dict(branches), public)
         self.places[full_name].permissions[self.me] = "write"
         return info
+
+    def add_workflow(self, full_name: str, workflow: str) -> None:
+        """Add a workflow that can be started by hand."""
+        self._place(full_name).workflows[workflow] = []
+
+    def set_run(self, full_name: str, number: int, state: RunState) -> None:
+        """Bring a run into a state."""
+        for runs in self._place(full_name).workflows.values():
+            for index, (sha, run, inputs) in enumerate(runs):
+                if run.id == number:
+                    runs[index] = (sha, replace(run, state=state), inputs)
+
+    def _workflow(self, full_name: str, workflow: str) -> list[tuple[str, RunInfo, dict[str, str]]]:
+        found = self._place(full_name).workflows
+        if workflow not in found:
+            raise NotFound(f"there is no workflow {workflow} in {full_name}")
+        return found[workflow]
 
     def rename(self, full_name: str, name: str) -> None:
         place = self.places.pop(full_name)

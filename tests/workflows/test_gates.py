@@ -5,12 +5,13 @@ from pathlib import Path
 
 from temporalio.client import WorkflowHistory
 
+from bot.forges.forge import Unavailable
 from bot.outbound import Outbound
 from bot.probes import Outside
 from config.reach import reach
 from tests.service import service
 from tests.workflows.town import events_of
-from tests.workflows.village import APP, Village, village
+from tests.workflows.village import APP, REPOSITORY, Village, village
 
 V2 = APP.replace("v1", "v2")
 V3 = APP.replace("v1", "v3")
@@ -113,3 +114,109 @@ async def test_a_service_that_is_away_keeps_the_gate_closed(tmp_path: Path) -> N
 
         await here.env.sleep(timedelta(hours=1))
         assert here.pull(pull.number).state == "open"
+
+
+QA = "    gates: {workflow: [{name: qa, workflow: qa.yml, inputs: {suite: full}, timeout: 2h}]}\n"
+
+
+def started(here: Village) -> list[tuple[str, dict[str, str]]]:
+    runs = here.forge.places[REPOSITORY].workflows["qa.yml"]
+    return [(sha, inputs) for sha, _, inputs in runs]
+
+
+async def test_a_run_is_started_on_the_candidate_once_and_its_success_lets_go_on(
+    tmp_path: Path,
+) -> None:
+    async with village(tmp_path, HEAD + QA, reconcile=RARELY) as here:
+        here.forge.add_workflow(REPOSITORY, "qa.yml")
+        await here.push("development", {"app.yaml": V2})
+        pull = await here.open_into("staging")
+        await here.body_says(pull.number, "qa.yml is queued since")
+        here.forge.set_run(REPOSITORY, 1, "running")
+        await here.env.sleep(timedelta(minutes=3))
+        await here.body_says(pull.number, "([more](https://forge.example/acme/config/runs/1))")
+        here.forge.set_run(REPOSITORY, 1, "success")
+
+        await here.env.sleep(timedelta(minutes=5))
+
+        await here.become(pull.number, "merged")
+        assert started(here) == [(pull.head_sha, {"suite": "full"})]
+
+
+async def test_a_run_whose_start_was_not_answered_is_found_and_not_started_again(
+    tmp_path: Path,
+) -> None:
+    async with village(tmp_path, HEAD + QA, reconcile=RARELY) as here:
+        here.forge.add_workflow(REPOSITORY, "qa.yml")
+        here.forge.unseen = {1}  # and the forge takes a while to list it
+        here.forge.fail("start_workflow", Unavailable("the connection was cut"), after=True)
+        await here.push("development", {"app.yaml": V2})
+        pull = await here.open_into("staging")
+        await here.until(lambda: here.forge.calls["workflow_runs"] >= 2, "the second look")
+        here.forge.unseen = set()
+        here.forge.set_run(REPOSITORY, 1, "success")
+
+        await here.env.sleep(timedelta(minutes=5))
+
+        await here.become(pull.number, "merged")
+        assert len(started(here)) == 1
+
+
+async def test_a_run_that_never_came_about_is_started_after_a_while(tmp_path: Path) -> None:
+    async with village(tmp_path, HEAD + QA, reconcile=RARELY) as here:
+        here.forge.add_workflow(REPOSITORY, "qa.yml")
+        here.forge.fail("start_workflow", Unavailable("the connection was cut"))
+        await here.push("development", {"app.yaml": V2})
+        pull = await here.open_into("staging")
+        await here.until(lambda: here.forge.calls["workflow_runs"] >= 2, "the second look")
+        assert started(here) == []
+
+        await here.env.sleep(timedelta(minutes=5))
+
+        assert started(here) == [(pull.head_sha, {"suite": "full"})]
+
+
+async def test_a_run_that_failed_blocks_and_one_that_somebody_runs_again_counts(
+    tmp_path: Path,
+) -> None:
+    async with village(tmp_path, HEAD + QA, reconcile=RARELY) as here:
+        here.forge.add_workflow(REPOSITORY, "qa.yml")
+        await here.push("development", {"app.yaml": V2})
+        pull = await here.open_into("staging")
+        await here.until(lambda: started(here), "the run")
+        here.forge.set_run(REPOSITORY, 1, "failure")
+        await here.env.sleep(timedelta(minutes=3))
+        await here.body_says(pull.number, "qa.yml failed; run it again there")
+        here.forge.start_workflow(REPOSITORY, "qa.yml", pull.head_branch, {})
+        here.forge.set_run(REPOSITORY, 2, "success")
+
+        await here.check(pull, name="qa / job")
+
+        await here.become(pull.number, "merged")
+
+
+async def test_a_workflow_that_is_not_there_is_said_and_tried_again(tmp_path: Path) -> None:
+    async with village(tmp_path, HEAD + QA, reconcile=RARELY) as here:
+        await here.push("development", {"app.yaml": V2})
+        pull = await here.open_into("staging")
+        await here.body_says(pull.number, "it cannot be started: there is no workflow qa.yml")
+        here.forge.add_workflow(REPOSITORY, "qa.yml")
+
+        await here.env.sleep(timedelta(minutes=3))
+
+        await here.until(lambda: started(here), "the run")
+
+
+async def test_another_candidate_has_a_run_of_its_own(tmp_path: Path) -> None:
+    async with village(tmp_path, HEAD + QA, reconcile=RARELY) as here:
+        here.forge.add_workflow(REPOSITORY, "qa.yml")
+        await here.push("development", {"app.yaml": V2})
+        pull = await here.open_into("staging")
+        await here.until(lambda: started(here), "the first run")
+        here.forge.set_run(REPOSITORY, 1, "success")
+        await here.push("development", {"app.yaml": V3})
+        await here.until(lambda: len(started(here)) == 2, "the second run")
+
+        second = here.pull(pull.number)
+        assert [sha for sha, _ in started(here)] == [pull.head_sha, second.head_sha]
+        assert second.state == "open"

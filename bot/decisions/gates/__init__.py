@@ -76,6 +76,7 @@ def evaluate(needed: Requirements, facts: GateFacts, now: datetime) -> tuple[Gat
             result.gate,
             _overridden(result.gate, facts) or result.verdict,
             needed.because.get(result.gate.partition(":")[0], ()),
+            result.link,
         )
         for judge in TABLE
         for result in judge(needed, facts, now)

@@ -57,7 +57,16 @@ def metrics(needed: Requirements, facts: GateFacts, now: datetime) -> Iterator[G
 def workflow(needed: Requirements, facts: GateFacts, now: datetime) -> Iterator[GateResult]:
     """Judge the runs that were started on the candidate."""
     for gate in needed.workflow:
-        yield GateResult(f"workflow:{gate.name}", _ran(gate, facts.runs.get(key_of(gate)), now))
+        run = facts.runs.get(key_of(gate))
+        verdict = _ran(gate, run, now)
+        twins = [each for each in needed.workflow if each.workflow == gate.workflow]
+        if any(twin.inputs != gate.inputs for twin in twins):
+            names = ", ".join(twin.name for twin in twins)
+            what = gate.workflow or "the pipeline"
+            # No forge tells what a run was started with.
+            verdict = Failed(f"{names} start {what} with other inputs each; leave one of them")
+        link = run.url if run is not None else ""
+        yield GateResult(f"workflow:{gate.name}", verdict, link=link)
 
 
 def _answered(
@@ -92,21 +101,20 @@ def _measured(gate: MetricsGate, facts: GateFacts, now: datetime) -> Verdict:
 
 def _ran(gate: WorkflowGate, run: Run | None, now: datetime) -> Verdict:
     what = gate.workflow or "the pipeline"
-    where = f": {run.url}" if run and run.url else ""
     if run is None:
         return Closed(f"{what} is about to be started")
     if run.state == "success":
-        return Open(f"{what} succeeded{where}")
+        return Open(f"{what} succeeded")
     if run.state in {"failure", "cancelled"}:
         became = "failed" if run.state == "failure" else "was cancelled"
-        return Failed(f"{what} {became}; run it again there, it still counts{where}")
+        return Failed(f"{what} {became}; run it again there, it still counts")
     due = run.started + gate.timeout if gate.timeout else None
     if due is not None and now >= due and gate.timeout is not None:
         return Failed(
             f"{what} has not succeeded within {spell_duration(gate.timeout)}; see whether it "
-            f"runs, it still counts{where}"
+            f"runs, it still counts"
         )
     look = _next_look(run)
     times = [time for time in (look if look > now else None, due) if time is not None]
     said = run.problem or f"{what} is {run.state}"
-    return Closed(f"{said} since {spell(run.started, 'UTC')}{where}", min(times, default=None))
+    return Closed(f"{said} since {spell(run.started, 'UTC')}", min(times, default=None))
