@@ -39,7 +39,7 @@ def _inputs_of(world: World, repo: Repository, commit: str, name: str) -> dict[s
 def _named(ask: Ask) -> str:
     """Return the file of the workflow that the path names, which the default branch must have."""
     name, head = (
-        ask.params["workflow_id"],
+        ask.params["workflow"],
         ask.repo.refs.get(f"refs/heads/{ask.repo.default_branch}"),
     )
     if head is None:
@@ -165,10 +165,8 @@ def _get(ask: Ask) -> Answer:
 
 _A = "/repos/{owner}/{repo}/actions"
 ROUTES = (
-    Route(
-        "POST", f"{_A}/workflows/{{workflow_id}}/dispatches", _dispatch, "actions=write", "write"
-    ),
-    Route("GET", f"{_A}/workflows/{{workflow_id}}/runs", _of_workflow, "actions=read"),
+    Route("POST", f"{_A}/workflows/{{workflow}}/dispatches", _dispatch, "actions=write", "write"),
+    Route("GET", f"{_A}/workflows/{{workflow}}/runs", _of_workflow, "actions=read"),
     Route("GET", f"{_A}/runs", _all, "actions=read"),
     Route("GET", f"{_A}/runs/{{run_id}}", _get, "actions=read"),
 )
