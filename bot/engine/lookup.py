@@ -48,21 +48,26 @@ def _at(roots: list[tuple[str, Node]], key: str, text: str) -> Iterator[Found]:
     for prefix, root in roots:
         own = key.startswith(prefix) and key[len(prefix) :][:1] in {".", "["}
         rest = key[len(prefix) :].removeprefix(".") if prefix and own else key
-        node = _below(root, list(segments(rest)))
-        if node is not None:
-            start = node.start
+        found = _below(root, list(segments(rest)))
+        if found is not None:
+            node, start = found
             yield Found(whole(node).data, place(text, start)[0] if text and start >= 0 else 0)
 
 
-def _below(node: Node | None, steps: list[str]) -> Node | None:
+def _below(node: Node, steps: list[str]) -> tuple[Node, int] | None:
+    """Return what stands at the end of some steps, and the offset of its key."""
+    start = node.start
     for step in steps:
-        if node is None:
-            return None
         known = identities(node)
-        if known is not None:
+        if known is not None and node.items:
             names = [item("", known[0], name) for name in known[1]]
-            node = node.items[names.index(step)] if step in names and node.items else None
-        else:
-            pairs = node.pairs or ()
-            node = next((p.node for p in pairs if child("", p.key) == step), None)
-    return node
+            if step not in names:
+                return None
+            node = node.items[names.index(step)]
+            start = node.start
+            continue
+        pair = next((one for one in node.pairs or () if child("", one.key) == step), None)
+        if pair is None:
+            return None
+        node, start = pair.node, pair.key_start
+    return node, start

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -118,8 +119,32 @@ class Pull:
 class Town:
     """What people and CI do in the repository, and what they see there."""
 
-    def __init__(self, client: Client, sandbox: Sandbox, forge: GitHub, token: str) -> None:
+    def __init__(
+        self, client: Client, sandbox: Sandbox, forge: GitHub, token: str, hook: str
+    ) -> None:
         self.client, self.sandbox, self.forge, self.token = client, sandbox, forge, token
+        self.hook = hook
+        self.repository = REPOSITORY
+
+    async def found(
+        self, repository: str, files: dict[str, str], *branches: str, writers: tuple[str, ...]
+    ) -> "Town":
+        """Found another repository; return the town with that one in view."""
+
+        def make(controls: Controls) -> None:
+            controls.add_repository(repository, files, branches)
+            for login in ("lockstep-bot", *writers):
+                controls.set_role(repository, login, "write")
+            controls.add_hook(repository, self.hook, SECRET)
+
+        other = copy(self)
+        other.repository = repository
+        await self.do(make)
+        return other
+
+    async def review(self, number: int, login: str, event: str = "APPROVE") -> None:
+        """Review a pull request."""
+        await self.do(lambda c: c.review(self.repository, number, login, event))
 
     async def do(self, act: Callable[[Controls], T]) -> T:
         """Do something as the sandbox's people and CI do it."""
@@ -128,22 +153,22 @@ class Town:
     async def commit(self, branch: str, files: dict[str, str], login: str = "ada") -> str:
         """Push a commit."""
         return await self.do(
-            lambda c: c.commit(REPOSITORY, branch, files, login, f"Change {', '.join(files)}")
+            lambda c: c.commit(self.repository, branch, files, login, f"Change {', '.join(files)}")
         )
 
     async def check(self, sha: str, state: str = "success", name: str = "ci/test") -> None:
         """Report a check."""
-        await self.do(lambda c: c.set_status(REPOSITORY, sha, name, state))
+        await self.do(lambda c: c.set_status(self.repository, sha, name, state))
 
     async def say(self, number: int, login: str, text: str) -> None:
         """Comment on a pull request or an issue."""
-        await self.do(lambda c: c.comment(REPOSITORY, number, login, text))
+        await self.do(lambda c: c.comment(self.repository, number, login, text))
 
     async def pulls(self) -> list[Pull]:
         """Return the pull requests, newest first; by the sandbox's books, which cost no call."""
 
         def read(controls: Controls) -> list[Pull]:
-            repo = controls._repo(REPOSITORY)
+            repo = controls._repo(self.repository)
             store = controls._world.store
             heads = {i.number: i for i in store.all(records.Issue, repo.id)}
             found = []
@@ -188,7 +213,7 @@ class Town:
         """Return state, title and body of the newest issue that is no pull request."""
 
         def read(controls: Controls) -> tuple[str, str, str]:
-            repo = controls._repo(REPOSITORY)
+            repo = controls._repo(self.repository)
             issues = controls._world.store.all(records.Issue, repo.id)
             found = [one for one in issues if not one.is_pull]
             last = found[-1] if found else None
@@ -200,7 +225,7 @@ class Town:
         """Return the comments of a pull request or an issue."""
 
         def read(controls: Controls) -> list[str]:
-            repo = controls._repo(REPOSITORY)
+            repo = controls._repo(self.repository)
             found = controls._world.store.all(records.Comment, repo.id)
             return [one.body for one in found if one.number == number]
 
@@ -210,7 +235,7 @@ class Town:
         """Return what the bot's status on a commit has been, oldest first."""
 
         def read(controls: Controls) -> list[tuple[str, str]]:
-            repo = controls._repo(REPOSITORY)
+            repo = controls._repo(self.repository)
             found = controls._world.store.all(records.Status, repo.id)
             mine = [one for one in found if one.sha == sha and one.context == "lockstep"]
             return [(one.state, one.description or "") for one in mine]
@@ -254,13 +279,15 @@ class Town:
 
     async def at(self, branch: str) -> str:
         """Return the commit that a branch is at, empty where it is gone."""
-        return await self.do(lambda c: c._repo(REPOSITORY).refs.get(f"refs/heads/{branch}", ""))
+        return await self.do(
+            lambda c: c._repo(self.repository).refs.get(f"refs/heads/{branch}", "")
+        )
 
     async def gone(self, prefix: str) -> None:
         """Wait until no branch begins so."""
 
         async def look() -> bool:
-            refs = await self.do(lambda c: list(c._repo(REPOSITORY).refs))
+            refs = await self.do(lambda c: list(c._repo(self.repository).refs))
             return not any(ref.startswith(f"refs/heads/{prefix}") for ref in refs)
 
         await eventually(look, f"{prefix} to be gone")
@@ -269,7 +296,7 @@ class Town:
         """Return the commits of a branch's own line."""
         return await self.do(
             lambda c: (
-                c._world.git(c._repo(REPOSITORY))
+                c._world.git(c._repo(self.repository))
                 .text("rev-list", "--first-parent", f"refs/heads/{branch}")
                 .split()
             )
@@ -279,7 +306,9 @@ class Town:
         """Return a commit's tree."""
         return await self.do(
             lambda c: (
-                c._world.git(c._repo(REPOSITORY)).text("rev-parse", f"{commit}^{{tree}}").strip()
+                c._world.git(c._repo(self.repository))
+                .text("rev-parse", f"{commit}^{{tree}}")
+                .strip()
             )
         )
 
@@ -287,7 +316,7 @@ class Town:
         """Return what a branch holds."""
 
         def read(controls: Controls) -> str:
-            repo = controls._repo(REPOSITORY)
+            repo = controls._repo(self.repository)
             git = controls._world.git(repo)
             entry = git.entry(repo.refs[f"refs/heads/{branch}"], path)
             return "" if entry is None else git.blob(entry.sha).decode()
@@ -339,7 +368,7 @@ async def town(directory: Path, client: Client) -> AsyncIterator[Town]:
     token = await sandbox.call(found, sandbox.controls)
     forge = GitHub.with_token(token, api_url=sandbox.api_url)
     try:
-        yield Town(client, sandbox, forge, token)
+        yield Town(client, sandbox, forge, token, hook)
     finally:
         await asyncio.to_thread(forge.close)
         await runner.cleanup()
