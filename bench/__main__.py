@@ -24,6 +24,7 @@ from bench import (
     ingest,
     memory,
     mirror,
+    reobserve,
     shell,
     trees,
     waiting,
@@ -36,7 +37,7 @@ SECTIONS: dict[str, Section] = {
     module.NAME: module.rows
     for module in (
         *(trees, drift, candidate, mirror, edits, memory, shell),
-        *(ingest, hop, burst, waiting),
+        *(ingest, hop, burst, reobserve, waiting),
     )
 }
 

@@ -83,7 +83,7 @@ class Settings(BaseModel):
     git_token: Token | None = None
     git_email_domains: Annotated[tuple[str, ...], BeforeValidator(addresses.domains)] = ()
     git_webhook_secret: SecretStr | None = None
-    content_per_minute: Annotated[int, BeforeValidator(addresses.some)] = 75
+    writes_per_minute: Annotated[int, BeforeValidator(addresses.some)] = 75
     content_per_hour: Annotated[int, BeforeValidator(addresses.some)] = 480
     allowed_addresses: Annotated[reach.Reach, BeforeValidator(reach.reach)] = reach.Reach()
     gate_secrets: Annotated[SecretStr, BeforeValidator(reach.gate_secrets)] | None = None

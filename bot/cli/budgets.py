@@ -22,19 +22,14 @@ from config.settings import Settings
 
 _PREFIX = "lockstep_forge_"
 _SECONDS = 2.0
-# Of each figure of `Left`: the metric, its `window`, and what it says.
+# Of each figure of `Left`: the metric, and what it says.
 _FIGURES = (
-    ("calls", "calls_left", "", "Calls that the token has left until the reset"),
-    ("calls_limit", "calls_limit", "", "Calls that the token has between two resets"),
-    ("resets_at", "calls_reset_seconds", "", "When all calls are there again, since 1970"),
-    (
-        "content_this_minute",
-        "content_left",
-        "minute",
-        "Content-creating calls that may go within the minute or hour",
-    ),
-    ("content_this_hour", "content_left", "hour", ""),
-    ("resting_until", "resting_until_seconds", "", "Until when the forge asked for silence"),
+    ("calls", "calls_left", "Calls that the token has left until the reset"),
+    ("calls_limit", "calls_limit", "Calls that the token has between two resets"),
+    ("resets_at", "calls_reset_seconds", "When all calls are there again, since 1970"),
+    ("writes_this_minute", "writes_left", "Writes that may go within this minute"),
+    ("content_this_hour", "content_left", "Content-creating calls that may go within the hour"),
+    ("resting_until", "resting_until_seconds", "Until when the forge asked for silence"),
 )
 
 
@@ -49,16 +44,14 @@ class Budgets(Collector):
         found: dict[str, GaugeMetricFamily] = {}
         for forge in self._forges:
             for left in forge.budgets():
-                for field, name, window, words in _FIGURES:
-                    labels = ["forge", "token", *(["window"] if window else [])]
+                for field, name, words in _FIGURES:
                     gauge = found.setdefault(
-                        name, GaugeMetricFamily(_PREFIX + name, words, labels=labels)
+                        name, GaugeMetricFamily(_PREFIX + name, words, labels=["forge", "token"])
                     )
                     value = getattr(left, field)
                     if value is not None:
                         number = value.timestamp() if isinstance(value, datetime) else value
-                        labelled = [forge.name, left.name, *([window] if window else [])]
-                        gauge.add_metric(labelled, number)
+                        gauge.add_metric([forge.name, left.name], number)
         yield from found.values()
 
 
@@ -79,7 +72,7 @@ class Shown(BaseModel):
     calls: int | None = None
     calls_limit: int | None = None
     resets_at: datetime | None = None
-    content_this_minute: int | None = None
+    writes_this_minute: int | None = None
     content_this_hour: int | None = None
     resting_until: datetime | None = None
 
@@ -103,15 +96,14 @@ def _fetched(url: str) -> str:
 
 def read(metrics: str) -> list[Shown] | None:
     """Return the budgets in a page of metrics, None where it has none. Raises `ValueError`."""
-    fields = {(name, window): field for field, name, window, _ in _FIGURES}
+    fields = {name: field for field, name, _ in _FIGURES}
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for family in text_string_to_metric_families(metrics):
         if not family.name.startswith(_PREFIX):
             continue
         for sample in family.samples:
             labels = sample.labels
-            name = sample.name.removeprefix(_PREFIX)
-            field = fields.get((name, labels.get("window", "")))
+            field = fields.get(sample.name.removeprefix(_PREFIX))
             if field is not None:
                 of_token = found.setdefault((labels["forge"], labels["token"]), {})
                 of_token[field] = _value(field, sample.value)
@@ -137,11 +129,8 @@ def _line(one: Shown) -> str:
         parts.append(f"asked to rest until {one.resting_until:%H:%M:%S} UTC")
     if one.calls is not None and one.resets_at is not None:
         parts.append(f"{one.calls} of {one.calls_limit} calls left until {one.resets_at:%H:%M} UTC")
-    content = [
-        f"{left} this {window}"
-        for left, window in ((one.content_this_minute, "minute"), (one.content_this_hour, "hour"))
-        if left is not None
-    ]
-    if content:
-        parts.append(f"content: {', '.join(content)}")
+    if one.writes_this_minute is not None:
+        parts.append(f"writes: {one.writes_this_minute} this minute")
+    if one.content_this_hour is not None:
+        parts.append(f"content: {one.content_this_hour} this hour")
     return "; ".join(parts) or "no call was made yet"

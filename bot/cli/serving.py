@@ -105,7 +105,7 @@ def _git(settings: Settings) -> PlainGit:
 def _github(settings: Settings) -> GitHub:
     url = settings.github_api_url
     limits = Limits(
-        content_per_minute=settings.content_per_minute, content_per_hour=settings.content_per_hour
+        writes_per_minute=settings.writes_per_minute, content_per_hour=settings.content_per_hour
     )
     if settings.github_token is not None:
         token = settings.github_token.get_secret_value()

@@ -40,11 +40,12 @@ class Limits:
 
     GitHub allows 80 content-creating requests a minute and 500 an hour, 900 points a minute
     (a read is one, a write five) and 100 calls at once (docs: "Rate limits for the REST
-    API"). The defaults stay below, for calls are counted where they begin, not where they
-    arrive.
+    API"). Which writes create content it does not say, so all of them count by the minute;
+    by the hour those that people are told of. The defaults stay below, for calls are counted
+    where they begin, not where they arrive.
     """
 
-    content_per_minute: int | None = 75
+    writes_per_minute: int | None = 75
     content_per_hour: int | None = 480
     points_per_minute: int | None = 850
     concurrent: int | None = 60
@@ -73,7 +74,7 @@ class Budget:
         self._clock, self._sleep = clock, sleep
         self._changed = threading.Condition()
         self._concurrent, self._under_way = limits.concurrent, 0
-        self._minute = _Window.of(limits.content_per_minute, _MINUTE)
+        self._minute = _Window.of(limits.writes_per_minute, _MINUTE)
         self._hour = _Window.of(limits.content_per_hour, _HOUR)
         self._points = _Window.of(limits.points_per_minute, _MINUTE)
         self._windows = [w for w in (self._minute, self._hour, self._points) if w is not None]
@@ -126,7 +127,7 @@ class Budget:
                 calls=None if told.limit is None else max(0, told.left),
                 calls_limit=told.limit,
                 resets_at=None if told.limit is None else _moment(told.reset),
-                content_this_minute=None if self._minute is None else self._minute.left,
+                writes_this_minute=None if self._minute is None else self._minute.left,
                 content_this_hour=None if self._hour is None else self._hour.left,
                 resting_until=_moment(self._rests_until) if self._rests_until > now else None,
             )
@@ -152,8 +153,10 @@ class Budget:
         found: list[tuple[_Window | None, int]] = [
             (self._points, 1 if kind == "read" else _WRITE_POINTS)
         ]
+        if kind != "read":
+            found.append((self._minute, 1))
         if kind == "content":
-            found += [(self._minute, 1), (self._hour, 1)]
+            found.append((self._hour, 1))
         return [(window, cost) for window, cost in found if window is not None]
 
     def _wait_for_a_line(self) -> None:

@@ -177,7 +177,7 @@ class Left:
     calls: int | None = None
     calls_limit: int | None = None
     resets_at: datetime | None = None
-    content_this_minute: int | None = None
+    writes_this_minute: int | None = None
     content_this_hour: int | None = None
     resting_until: datetime | None = None
 

@@ -39,13 +39,13 @@ def test_what_metrics_tell_is_read_back_as_it_was() -> None:
             calls=4812,
             calls_limit=5000,
             resets_at=RESET,
-            content_this_minute=74,
+            writes_this_minute=74,
             content_this_hour=461,
         ),
         Shown(
             forge="github",
             token="GitHub, for acme",
-            content_this_minute=75,
+            writes_this_minute=75,
             content_this_hour=480,
             resting_until=RESET,
         ),
@@ -54,19 +54,20 @@ def test_what_metrics_tell_is_read_back_as_it_was() -> None:
 
 def test_a_limit_that_is_not_known_is_no_metric() -> None:
     assert "lockstep_forge_calls_left{" not in metrics(UNUSED)
-    assert 'lockstep_forge_content_left{forge="github",token="GitHub",window="minute"} 74.0' in (
-        metrics(USED)
-    )
+    assert 'lockstep_forge_writes_left{forge="github",token="GitHub"} 74.0' in (metrics(USED))
 
 
 def test_people_read_a_line_for_each_token() -> None:
     found = read(metrics(USED, RESTING))
 
     assert [line.plain for line in lines(found)] == [
-        "GitHub  4812 of 5000 calls left until 14:00 UTC; content: 74 this minute, 461 this hour",
+        (
+            "GitHub  4812 of 5000 calls left until 14:00 UTC;"
+            " writes: 74 this minute; content: 461 this hour"
+        ),
         (
             "GitHub, for acme  asked to rest until 14:00:00 UTC;"
-            " content: 75 this minute, 480 this hour"
+            " writes: 75 this minute; content: 480 this hour"
         ),
     ]
 

@@ -197,7 +197,10 @@ def test_the_halves_of_a_server_work_together(sandbox: Sandbox, tmp_path: Path) 
             sandbox.do.set_status(REPOSITORY, head, "ci/test", "success")
             worker.says("every gate is open")
             with started("status", settings=alone) as status:
-                status.says(r"GitHub  \d+ of 5000 calls left until .*; content: 74 this minute")
+                status.says(
+                    r"GitHub  \d+ of 5000 calls left until .*; writes: \d+ this minute;"
+                    " content: 479 this hour"
+                )
             assert (receiver.end(), worker.end()) == (0, 0)
 
 

@@ -15,7 +15,7 @@ from bot.forges.budget import UNLIMITED, Budget, Kind, Limits, retry_after
 from bot.forges.forge import RateLimited
 
 START = 1_800_000_000.0
-FEW = Limits(content_per_minute=8, content_per_hour=20, points_per_minute=60, concurrent=4)
+FEW = Limits(writes_per_minute=8, content_per_hour=20, points_per_minute=60, concurrent=4)
 KINDS: tuple[Kind, ...] = ("read", "write", "content", "merge")
 POINTS = {"read": 1, "write": 5, "content": 5, "merge": 5}
 
@@ -76,7 +76,7 @@ def test_no_window_ever_holds_more_than_its_limit(pattern: list[tuple[float, Kin
 
     content = [at for at, kind, _ in desk.went if kind == "content"]
     points = [at for at, kind, _ in desk.went for _ in range(POINTS[kind])]
-    assert most_within(60, content) <= 8
+    assert most_within(60, [at for at, kind, _ in desk.went if kind != "read"]) <= 8
     assert most_within(3600, content) <= 20
     assert most_within(60, points) <= 60
 
@@ -246,7 +246,7 @@ def test_what_is_left_is_told_of_each_limit() -> None:
     left = desk.budget.left()
 
     assert (left.name, left.calls, left.calls_limit) == ("GitHub", 99, 100)
-    assert (left.content_this_minute, left.content_this_hour) == (7, 19)
+    assert (left.writes_this_minute, left.content_this_hour) == (7, 19)
     assert left.resets_at == datetime.fromtimestamp(START + 3600, UTC)
 
 

@@ -20,6 +20,7 @@ from temporalio.client import Client, WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 
+from bot.forges.budget import UNLIMITED, Limits
 from bot.forges.github import GitHub
 from bot.sandbox import records
 from bot.sandbox.controls import Controls
@@ -343,7 +344,7 @@ async def eventually(look: Callable[[], Awaitable[T | None]], what: str, limit: 
 
 
 @asynccontextmanager
-async def town(directory: Path, client: Client) -> AsyncIterator[Town]:
+async def town(directory: Path, client: Client, limits: Limits = UNLIMITED) -> AsyncIterator[Town]:
     """Found a town with one repository; its worker is the test's to start."""
     sandbox = await start(directory / "sandbox")
     signals = TemporalSignals(client)
@@ -366,7 +367,7 @@ async def town(directory: Path, client: Client) -> AsyncIterator[Town]:
         return controls.add_token("lockstep-bot")
 
     token = await sandbox.call(found, sandbox.controls)
-    forge = GitHub.with_token(token, api_url=sandbox.api_url)
+    forge = GitHub.with_token(token, api_url=sandbox.api_url, limits=limits)
     try:
         yield Town(client, sandbox, forge, token, hook)
     finally:
