@@ -77,7 +77,7 @@ def forges(settings: Settings) -> Iterator[dict[str, Forge]]:
 def _gitlab_limits(settings: Settings) -> Limits:
     """Return what is asked of GitLab at most; how many calls, it tells in every answer."""
     return Limits(
-        content_per_minute=min(settings.content_per_minute, _GITLAB_NOTES_PER_MINUTE),
+        writes_per_minute=min(settings.writes_per_minute, _GITLAB_NOTES_PER_MINUTE),
         content_per_hour=settings.content_per_hour,
         points_per_minute=None,
     )
