@@ -42,6 +42,7 @@ fuzz: $(READY)
 
 schema: $(READY)
 	$(BIN)/python -m config.json_schema > config/lockstep.schema.json
+	$(BIN)/python -m config.json_schema lockstep-policy > config/lockstep-policy.schema.json
 
 # No index addresses in the lock file: it must install from whatever registry a machine has.
 lock: $(READY)

@@ -1,15 +1,18 @@
-"""The JSON Schema of `.lockstep.yaml`, for the editors that people write it in."""
+"""The JSON Schemas of `.lockstep.yaml` and of an organisation's policy, for editors."""
 
 import json
 import sys
 
+from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from config.organisation import POLICY_FILE, Organisation
 from config.schema import Config
 
-TITLE = "Lockstep: `.lockstep.yaml`"
-IDENTIFIER = "urn:lockstep-bot:lockstep.yaml:1"
+# By the name of the file: its model.
+KINDS: dict[str, type[BaseModel]] = {"lockstep": Config, "lockstep-policy": Organisation}
+_NAMES = {"lockstep": ".lockstep.yaml", "lockstep-policy": POLICY_FILE}
 
 
 class _ForEditors(GenerateJsonSchema):
@@ -28,12 +31,17 @@ class _ForEditors(GenerateJsonSchema):
         return self.generate_inner(schema["schema"])
 
 
-def json_schema() -> str:
-    """Return the schema as the text that is committed."""
-    generated = Config.model_json_schema(schema_generator=_ForEditors)
-    head = {"$schema": _ForEditors.schema_dialect, "$id": IDENTIFIER, "title": TITLE}
+def json_schema(kind: str = "lockstep") -> str:
+    """Return the schema of a kind of file as the text that is committed."""
+    generated = KINDS[kind].model_json_schema(schema_generator=_ForEditors)
+    name = _NAMES[kind]
+    head = {
+        "$schema": _ForEditors.schema_dialect,
+        "$id": f"urn:lockstep-bot:{name.removeprefix('.')}:1",
+        "title": f"Lockstep: `{name}`",
+    }
     return json.dumps(head | {k: v for k, v in generated.items() if k != "title"}, indent=2) + "\n"
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json_schema())
+    sys.stdout.write(json_schema(*sys.argv[1:]))

@@ -39,6 +39,16 @@ def test_the_committed_schema_is_the_one_that_the_models_make() -> None:
     assert COMMITTED.read_text() == json_schema(), "run `make schema` and commit what it writes"
 
 
+def test_the_committed_schema_of_an_organisations_policy_is_current_and_takes_the_example() -> None:
+    text = COMMITTED.with_name("lockstep-policy.schema.json").read_text()
+    example = COMMITTED.with_name("examples") / "lockstep-policy.yaml"
+
+    assert text == json_schema("lockstep-policy"), "run `make schema` and commit what it writes"
+    Draft202012Validator(json.loads(text)).validate(as_editors_read(example.read_text()))
+    described = dict(properties(json.loads(text)))
+    assert [n for n, one in described.items() if not one.get("description", "").endswith(".")] == []
+
+
 def test_make_schema_writes_it_to_standard_output() -> None:
     made = subprocess.run(
         [sys.executable, "-m", "config.json_schema"], capture_output=True, text=True, check=True

@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 
 from bot.decisions.policy import Policies
+from bot.policies.checked import check_organisation
 from bot.policies.trial import run_test
-from config.load import load
+from config.load import load, read
+from config.organisation import POLICY_FILE, Organisation
 from config.schema import Config
-from tests.config.test_schema import EXAMPLES
+from tests.config.test_schema import ALL, EXAMPLES
 
 WITH_TESTS = [path for path in EXAMPLES if "\ntests:" in path.read_text()]
 
@@ -33,6 +35,15 @@ def test_every_test_of_an_example_passes(path: Path) -> None:
 def failures(config: Config) -> list[str]:
     policies = Policies(config)
     return [test.name for test in config.tests if run_test(policies, test).differences]
+
+
+def test_the_example_of_an_organisation_is_sound_and_its_tests_pass() -> None:
+    (path,) = (path for path in ALL if path.name == POLICY_FILE)
+
+    checked = check_organisation(read(path.read_text(), Organisation), [], complete=True)
+
+    assert (checked.errors, checked.remarks, checked.failed) == ((), (), ())
+    assert len(checked.tests) == 3
 
 
 @pytest.mark.parametrize("name", ["release-board.yaml", "compliance.yaml"])

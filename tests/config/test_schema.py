@@ -10,13 +10,16 @@ from pydantic_core import to_json
 from config.freezes import Freeze
 from config.gates import Checks, Gates
 from config.load import load
+from config.organisation import POLICY_FILE
 from config.policy import Role
 from config.rules import Rule, When
 from config.schema import Config, Environment, KeepRule, Schedule
 from config.times import Window
 from tests.config.reading import PRODUCTION
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "config" / "examples").glob("*.yaml"))
+ALL = sorted((Path(__file__).parents[2] / "config" / "examples").glob("*.yaml"))
+# The one that is no repository's own file, but an organisation's.
+EXAMPLES = [path for path in ALL if path.name != POLICY_FILE]
 
 EVERYTHING = """\
 version: 1
