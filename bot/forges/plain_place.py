@@ -21,6 +21,7 @@ from bot.forges.plain_servers import Account
 from bot.forges.plain_store import Look, Store
 from bot.pushes import HEARD, Pushed
 from bot.remote import Remote
+from config.policy import Role
 
 _MOST_HEARD = 100
 _MOST_ROUNDS = 20
@@ -30,7 +31,10 @@ T = TypeVar("T")
 
 
 class Place:
-    """A repository by its name and URL; our own repositories for it are in `directory`."""
+    """A repository by its name and URL; our own repositories for it are in `directory`.
+
+    `roles` are those of the configuration, by the commit that they were read of.
+    """
 
     def __init__(
         self,
@@ -46,6 +50,7 @@ class Place:
         key = account.secret.encode()
         self.store = Store(name, remote, directory / "requests", key, account.login)
         self.history = History(remote, directory / "commits")
+        self.roles = dict[str, Mapping[str, Role]]()
 
     def close(self) -> None:
         """End the processes behind it."""

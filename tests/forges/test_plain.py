@@ -10,7 +10,10 @@ from tests.forges.contract import ForgeContract
 from tests.forges.plain_world import PlainWorld, plain_world
 from tests.forges.world import CONFIG, ME, World, merged, opened
 
+_PAGES = "git has no pages, and a push for each word takes long: see below"
 _NOT_HERE = {
+    "test_a_comment_among_more_than_a_hundred_is_found": _PAGES,
+    "test_of_comments_since_a_moment_none_is_lacking": _PAGES,
     "test_a_token_says_what_it_has_left": "git counts no requests",
     "test_somebody_elses_pull_request_is_not_adopted": "the bot alone opens pull requests here",
     "test_a_pull_request_from_a_fork_says_so_and_is_no_branch_of_ours": "there are no forks",
@@ -67,3 +70,13 @@ class TestContract(ForgeContract):
             world.forge.comment(CONFIG, number, marker, "Held.", on_pull_request=True)
 
         assert world.comments(number) == [(ME, "Held."), (ME, "Held.")]
+
+    def test_of_more_words_than_a_hundred_none_is_lacking(self, world: PlainWorld) -> None:
+        number = opened(world).number
+        world.words("bob", [{"on": number, "say": f"No. {at}"} for at in range(101)])
+
+        for _ in range(2):
+            world.forge.comment(CONFIG, number, "answer/1", "Held.", on_pull_request=True)
+
+        expected = [("bob", f"No. {at}") for at in range(101)]
+        assert world.comments(number) == [*expected, (ME, "Held.")]
