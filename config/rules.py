@@ -6,6 +6,7 @@ and the same place. Rules only ever add: what several ask for is joined to the s
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
@@ -58,6 +59,7 @@ def _share(value: object) -> object:
     )
 
 
+@lru_cache(maxsize=256)
 def percent(share: float | str) -> Fraction | None:
     """Return the share of the old value that `changed_by` asks for; None for a plain number."""
     match = _PERCENT.fullmatch(share) if isinstance(share, str) else None

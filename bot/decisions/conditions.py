@@ -8,17 +8,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from bot.decisions.windows import is_open
 from bot.model import Change, Value
-from config.patterns import key_pattern, path_pattern, text_pattern
+from config.patterns import key_pattern, path_pattern, segments, text_pattern
 from config.rules import RISKS, Size, ValueTest, When, percent
 
 # What a value's token begins with where only the file as a whole is known.
 _FILE = "blob "
 UNKNOWN = Value(_FILE, None)
+_BETWEEN = re.compile(r"[.\[]")
+_WILD = re.compile(r"[*\[]")
 _UNITS = {
     **dict.fromkeys(("", "%", "ms", "s", "h", "d", "B"), None),
     "n": Fraction(1, 10**9),
@@ -59,6 +61,22 @@ class Subject:
         for change in self.changes:
             found.setdefault(change.path, []).append(change)
         return found
+
+    @cached_property
+    def by_word(self) -> Mapping[str, Sequence[Change]]:
+        """The changes at keys that have a word among their segments; all, by the empty word."""
+        found: dict[str, list[Change]] = {"": []}
+        for change in self.changes:
+            if change.key:
+                found[""].append(change)
+                for word in set(_BETWEEN.split(change.key)):
+                    found.setdefault(word, []).append(change)
+        return found
+
+    @cached_property
+    def documents(self) -> Sequence[Change]:
+        """The changes of documents themselves, which are at all of their keys."""
+        return [change for change in self.changes if change.key == ""]
 
     @cached_property
     def keys(self) -> int:
@@ -110,27 +128,36 @@ def _large(size: Size, subject: Subject) -> bool:
     )
 
 
-def _places(when: When, subject: Subject) -> list[Change]:
+def _places(when: When, subject: Subject) -> Sequence[Change]:
     """Return the places at which all that is said of paths, keys and values holds."""
-    paths = [path_pattern(pattern) for pattern in when.paths]
-    keys = [key_pattern(pattern) for pattern in when.keys]
-    found = []
-    for path, changes in subject.by_path.items():
-        if paths and not any(pattern.fullmatch(path) for pattern in paths):
-            continue
-        here = [
-            change
-            for change in changes
-            if (not keys or _at(change.key, keys)) and _changes_so(when, change)
-        ]
-        # The file as a whole stands for all of its keys.
-        found += [change for change in here if change.key is None] or here
-    return found
+    found = _at_keys(when.keys, subject) if when.keys else subject.changes
+    if when.paths and found:
+        patterns = [path_pattern(pattern) for pattern in when.paths]
+        files = {change.path for change in found}
+        files = {path for path in files if any(one.fullmatch(path) for one in patterns)}
+        found = [change for change in found if change.path in files]
+    found = [change for change in found if _changes_so(when, change)]
+    # The file as a whole stands for all of its keys.
+    whole = {change.path for change in found if change.key is None}
+    return [change for change in found if change.key is None or change.path not in whole]
 
 
-def _at(key: str | None, patterns: Iterable[re.Pattern[str]]) -> bool:
-    # The document itself is at all of its keys; a file without keys is at none.
-    return key == "" or (key is not None and any(p.fullmatch(key) for p in patterns))
+def _at_keys(keys: Sequence[str], subject: Subject) -> Sequence[Change]:
+    """Return the changes at keys that one of the patterns covers, in their order."""
+    found = {id(change) for change in subject.documents}
+    for pattern in keys:
+        # The rarest word of a pattern leaves few keys to match it with.
+        rarest = min((subject.by_word.get(word, ()) for word in words_of(pattern)), key=len)
+        if rarest:
+            expression = key_pattern(pattern)
+            found.update(id(c) for c in rarest if c.key and expression.fullmatch(c.key))
+    return [change for change in subject.changes if id(change) in found] if found else ()
+
+
+@lru_cache(maxsize=4096)
+def words_of(pattern: str) -> tuple[str, ...]:
+    """Return the words that every key which a pattern covers has among its segments."""
+    return tuple(word for word in segments(pattern) if not _WILD.search(word)) or ("",)
 
 
 def _changes_so(when: When, change: Change) -> bool:
@@ -184,11 +211,13 @@ def _text(data: Any) -> str:
     return data if isinstance(data, str) else str(data)
 
 
-def _amount(data: Any) -> Fraction | None:
-    """Return a number, also one with a unit such as `512Mi`; None where it is none."""
+def _amount(data: Any) -> Any:
+    """Return a number, exact, also one with a unit such as `512Mi`; None where it is none."""
     if isinstance(data, bool):
         return None
-    if isinstance(data, int | float):
+    if isinstance(data, int):
+        return data
+    if isinstance(data, float):
         return Fraction(data)
     match = _QUANTITY.fullmatch(data) if isinstance(data, str) else None
     if match is None or match[2] not in _UNITS:
@@ -208,8 +237,9 @@ def _moved(by: float | str, old: Value, new: Value) -> bool:
         return True
     share = percent(by)
     if share is None:
-        return abs(after - before) >= Fraction(by)
-    return before == 0 or abs(after - before) >= share * abs(before)
+        return bool(abs(after - before) >= Fraction(by))
+    moved = abs(after - before) * share.denominator
+    return bool(before == 0 or moved >= share.numerator * abs(before))
 
 
 def _wrote(when: When, subject: Subject) -> bool | str:
