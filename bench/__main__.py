@@ -18,6 +18,7 @@ from rich.table import Table
 from bench import (
     burst,
     candidate,
+    decisions,
     drift,
     edits,
     hop,
@@ -36,7 +37,7 @@ from bot.repository import Repository
 SECTIONS: dict[str, Section] = {
     module.NAME: module.rows
     for module in (
-        *(trees, drift, candidate, mirror, edits, memory, shell),
+        *(trees, drift, candidate, decisions, mirror, edits, memory, shell),
         *(ingest, hop, burst, reobserve, waiting),
     )
 }

@@ -167,6 +167,7 @@ class Activities:
             number=state.number,
             candidate=state.candidate.sha if state.candidate else "",
             awaits=rest.awaits,
+            watches=rest.watches,
             rolls_back=state.asked_by if state.undoes else "",
         )
         digest = hashlib.sha256(told.model_dump_json().encode()).hexdigest()[:16]
@@ -237,6 +238,7 @@ class Activities:
                     source_branch=observed.promotion.source_branch,
                     target_branch=observed.promotion.branch,
                     awaits=_awaited(observed),
+                    watches=_watched(site, observed),
                 )
 
 
@@ -252,6 +254,20 @@ class _Rest:
     source_branch: str = ""
     target_branch: str = ""
     awaits: tuple[str, ...] | None = None
+    watches: tuple[str, ...] = ()
+
+
+def _watched(site: Site, observed: Observed) -> tuple[str, ...]:
+    """Return the branches of what is further down, where that has to be empty first."""
+    if not observed.promotion.gates.drained:
+        return ()
+    below = {observed.promotion.environment}
+    found = []
+    for environment in site.config.environments:
+        if environment.source in below:
+            below.add(environment.name)
+            found.append(environment.branch)
+    return tuple(found)
 
 
 def _is_current(observed: Observed) -> bool:

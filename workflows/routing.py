@@ -167,7 +167,8 @@ def _pushed(branch: str, by: str | None, default_branch: str | None, routed: Rou
     for promotion in routed.state.open:
         # The target moved by ourselves is this promotion's own merge.
         own = branch == promotion.target_branch and _is_ours(by, routed)
-        concerned = branch in {promotion.source_branch, promotion.target_branch, default_branch}
+        mine = {promotion.source_branch, promotion.target_branch, *promotion.watches}
+        concerned = branch in mine | {default_branch}
         if concerned and not own:
             add(routed, promotion, News())
 

@@ -255,7 +255,8 @@ class OpenPromotion(_Value):
     """What the pipeline knows of a promotion that is open, enough to send it its news.
 
     `awaits` are the checks that its candidate needs, None for whichever reports;
-    `reported` those that it has had a success of. `rolls_back` is who asked for it, where
+    `reported` those that it has had a success of. `watches` are branches whose pushes matter
+    to it besides its own two. `rolls_back` is who asked for it, where
     it is a roll-back.
     """
 
@@ -269,6 +270,7 @@ class OpenPromotion(_Value):
     candidate: str = ""
     awaits: tuple[str, ...] | None = None
     reported: tuple[str, ...] = ()
+    watches: tuple[str, ...] = ()
     rolls_back: str = ""
 
     @property

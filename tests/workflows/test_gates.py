@@ -220,3 +220,32 @@ async def test_another_candidate_has_a_run_of_its_own(tmp_path: Path) -> None:
         second = here.pull(pull.number)
         assert [sha for sha, _ in started(here)] == [pull.head_sha, second.head_sha]
         assert second.state == "open"
+
+
+PIPELINE = """\
+version: 1
+environments:
+  - name: development
+    branch: develop
+  - name: staging
+    branch: staging
+    promote: automatic
+    gates: {drained: true}
+  - name: production
+    branch: main
+"""
+
+
+async def test_nothing_new_comes_in_until_what_waits_further_down_has_gone_on(
+    tmp_path: Path,
+) -> None:
+    async with village(tmp_path, PIPELINE, reconcile=RARELY) as here:
+        await here.push("staging", {"app.yaml": APP.replace("info", "debug")})
+        await here.push("development", {"app.yaml": V2})
+        pull = await here.open_into("staging")
+        await here.body_says(pull.number, "1 change from staging to production must be promoted")
+        await here.until_idle()
+
+        await here.push("production", {"app.yaml": APP.replace("info", "debug")})
+
+        await here.become(pull.number, "merged")
