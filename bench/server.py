@@ -17,8 +17,9 @@ from typing import Any, ParamSpec, TypeVar
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
+
+from workflows.payloads import data_converter
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -57,7 +58,7 @@ async def connected(address: str) -> Client:
     """Return a client; the port of a server opens before its namespace is there."""
     for _ in range(100):
         try:
-            client = await Client.connect(address, data_converter=pydantic_data_converter)
+            client = await Client.connect(address, data_converter=data_converter())
             await client.workflow_service.describe_namespace(
                 DescribeNamespaceRequest(namespace=client.namespace)
             )

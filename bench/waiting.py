@@ -1,7 +1,7 @@
 """Promotions that wait: what each costs its worker, and how fast one wakes that was put away.
 
-The workflow is the real one, in its sandbox; its step is a stand-in that waits. The worker is a
-process of its own and caches a twentieth of them: 500 of 10,000.
+The workflow is the real one; its step is a stand-in that waits. The worker is a process of its
+own, runs as ours does, and caches a twentieth of them: 500 of 10,000.
 """
 
 import asyncio
@@ -10,7 +10,6 @@ import os
 import statistics
 import subprocess
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -25,6 +24,7 @@ from temporalio.worker import Worker
 from bench.measure import Goal, Row, shown, size
 from bench.server import apart, connected, temporal
 from bot.decisions.facts import Candidate
+from workflows.memory import tidied
 from workflows.promotion import PromotionWorkflow
 from workflows.values import TASK_QUEUE, Advanced, News, PromotionState, RepositoryKey
 from workflows.worker import runner
@@ -32,12 +32,14 @@ from workflows.worker import runner
 NAME = "waiting"
 _OF_EACH_CACHED = 20
 _AT_ONCE = 40
+# Seconds until the last of them are answered, and what they left is collected.
+_SETTLED = 15.0
 _THEN = datetime(2026, 1, 5, 10, tzinfo=UTC)
 
 
 def rows(*, quick: bool) -> Iterator[Row]:
     count, wakes = (1_000, 20) if quick else (10_000, 60)
-    with temporal() as address, _worker(address, count // _OF_EACH_CACHED) as pipe:
+    with temporal() as address, _worker(address, count) as pipe:
         start = _ask(pipe, "waiting", 0)
         apart(_start, address, 0, 1)
         # Whatever the first loads is paid once.
@@ -97,38 +99,49 @@ async def _start(address: str, first: int, end: int) -> None:
 
 
 class _Steps:
-    """Steps that wait, and say how often each promotion took one."""
+    """Steps that wait, and say that they were taken; what they remember is measured too."""
 
-    def __init__(self) -> None:
-        self.taken: Counter[str] = Counter()
+    def __init__(self, count: int) -> None:
+        self._first = bytearray(count)
+        self._known = 0
+        self._watched: dict[str, int] = {}
         self._changed = asyncio.Condition()
 
     @activity.defn(name="advance")
     async def advance(self, state: PromotionState, news: list[News]) -> Advanced:
         """Wait for a check, for weeks."""
         del news
+        number = int(state.source, 16)
         async with self._changed:
-            self.taken[state.workflow_id] += 1
+            self._known += not self._first[number]
+            self._first[number] = 1
+            if state.workflow_id in self._watched:
+                self._watched[state.workflow_id] += 1
             self._changed.notify_all()
         until = _THEN + timedelta(days=3_650)
         return Advanced(state=state, until=until, reason="ci/test has not reported yet")
 
-    async def have(self, workflow_id: str, times: int) -> None:
-        """Wait until a promotion has taken so many steps."""
+    def watch(self, workflow_id: str) -> None:
+        """Count the steps of a promotion from now on."""
+        self._watched[workflow_id] = 0
+
+    async def has_stepped(self, workflow_id: str) -> None:
+        """Wait until a promotion that is watched has taken a step."""
         async with self._changed:
-            await self._changed.wait_for(lambda: self.taken[workflow_id] >= times)
+            await self._changed.wait_for(lambda: self._watched[workflow_id] > 0)
+        del self._watched[workflow_id]
 
     async def are(self, count: int) -> None:
         """Wait until so many promotions have taken one."""
         async with self._changed:
-            await self._changed.wait_for(lambda: len(self.taken) >= count)
+            await self._changed.wait_for(lambda: self._known >= count)
 
 
 @contextmanager
-def _worker(address: str, cached: int) -> Iterator[Connection]:
+def _worker(address: str, count: int) -> Iterator[Connection]:
     context = multiprocessing.get_context("spawn")
     pipe, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(theirs, address, cached), daemon=True)
+    process = context.Process(target=_work, args=(theirs, address, count), daemon=True)
     process.start()
     try:
         yield pipe
@@ -142,27 +155,29 @@ def _ask(pipe: Connection, *question: object) -> Any:
     return pipe.recv()
 
 
-def _work(pipe: Connection, address: str, cached: int) -> None:
-    asyncio.run(_served(pipe, address, cached))
+def _work(pipe: Connection, address: str, count: int) -> None:
+    asyncio.run(_served(pipe, address, count))
     # On Python 3.11 the SDK may abort an interpreter that ends the usual way.
     os._exit(0)
 
 
-async def _served(pipe: Connection, address: str, cached: int) -> None:
-    client, steps = await connected(address), _Steps()
-    async with Worker(
+async def _served(pipe: Connection, address: str, count: int) -> None:
+    client, steps = await connected(address), _Steps(count)
+    made = Worker(
         client,
         task_queue=TASK_QUEUE,
         workflows=[PromotionWorkflow],
         activities=[steps.advance],
-        max_cached_workflows=cached,
+        max_concurrent_activities=16,
+        max_cached_workflows=count // _OF_EACH_CACHED,
         workflow_runner=runner(),
-    ):
+    )
+    async with tidied(), made:
         while question := await asyncio.to_thread(pipe.recv):
             match question:
                 case ("waiting", count):
                     await steps.are(count)
-                    await asyncio.sleep(2)  # the last of them are still being answered
+                    await asyncio.sleep(_SETTLED)
                     pipe.send(_resident())
                 case ("wake", numbers):
                     pipe.send(await _woken(client, steps, numbers))
@@ -177,10 +192,10 @@ async def _woken(
     for number in numbers:
         handle = client.get_workflow_handle(_state(number).workflow_id)
         for seconds in (evicted, cached):
-            steps_before = steps.taken[handle.id]
+            steps.watch(handle.id)
             began = time.perf_counter()
             await handle.signal(PromotionWorkflow.take, [News(checks=True)])
-            await steps.have(handle.id, steps_before + 1)
+            await steps.has_stepped(handle.id)
             seconds.append(time.perf_counter() - began)
             await asyncio.sleep(0.05)  # until it waits again
     return cached, evicted

@@ -12,15 +12,34 @@ from typing import Final
 
 from cryptography.fernet import Fernet, InvalidToken
 from temporalio.api.common.v1 import Payload
-from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.contrib.pydantic import PydanticJSONPlainPayloadConverter
 from temporalio.converter import (
+    CompositePayloadConverter,
     DataConverter,
     DefaultFailureConverterWithEncodedAttributes,
+    DefaultPayloadConverter,
+    JSONPlainPayloadConverter,
     PayloadCodec,
 )
 
 _ENCODING: Final = b"binary/lockstep-encrypted"
 _KEY = "lockstep-key"
+
+
+# The SDK makes a converter for each workflow, and each would make, and keep for as long as its
+# workflow is cached, what reads our types: more than all the rest of a workflow that waits.
+_JSON: Final = PydanticJSONPlainPayloadConverter()
+
+
+class SharedConverter(CompositePayloadConverter):
+    """As the SDK's own for pydantic, but all of a process share what reads a type."""
+
+    def __init__(self) -> None:
+        """Take the SDK's converters, and ours for JSON."""
+        theirs = DefaultPayloadConverter.default_encoding_payload_converters
+        super().__init__(
+            *(_JSON if isinstance(one, JSONPlainPayloadConverter) else one for one in theirs)
+        )
 
 
 class WrongKeyError(Exception):
@@ -77,10 +96,11 @@ def key_id(key: str) -> str:
 
 def data_converter(keys: Sequence[str] = ()) -> DataConverter:
     """Return the converter that every client, worker and replayer uses."""
+    plain = DataConverter(payload_converter_class=SharedConverter)
     if not keys:
-        return pydantic_data_converter
+        return plain
     return dataclasses.replace(
-        pydantic_data_converter,
+        plain,
         payload_codec=EncryptionCodec(keys),
         # Else what an error said would stand there in the clear.
         failure_converter_class=DefaultFailureConverterWithEncodedAttributes,

@@ -19,13 +19,14 @@ from temporalio.common import (
     WorkflowIDConflictPolicy,
 )
 from temporalio.service import RPCError, RPCStatusCode
-from temporalio.worker import Worker, WorkerDeploymentConfig
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from bot.forges.forge import Forge
 from bot.probes import Outside
 from workflows.activities import Activities
 from workflows.drift_watch import DriftWatchWorkflow
+from workflows.memory import tidied
 from workflows.pipeline import PipelineWorkflow
 from workflows.promotion import PromotionWorkflow
 from workflows.sites import Clock, Sites, now
@@ -72,8 +73,13 @@ class Build:
         )
 
 
-def runner() -> SandboxedWorkflowRunner:
-    """Return the sandbox that workflows run in, for a worker or a replayer."""
+def runner() -> UnsandboxedWorkflowRunner:
+    """Return what workflows run in: see docs/decisions/0009."""
+    return UnsandboxedWorkflowRunner()
+
+
+def sandbox() -> SandboxedWorkflowRunner:
+    """Return the sandbox that histories are replayed in: what is not deterministic fails there."""
     restrictions = SandboxRestrictions.default.with_passthrough_modules(*_PASSED_THROUGH)
     return SandboxedWorkflowRunner(restrictions=restrictions)
 
@@ -167,7 +173,10 @@ async def run_worker(
     for one in signals:
         loop.add_signal_handler(one, stop.set)
     try:
-        async with worker(client, forges, state_dir, reconcile=reconcile, threads=threads):
+        async with (
+            tidied(),
+            worker(client, forges, state_dir, reconcile=reconcile, threads=threads),
+        ):
             await stop.wait()
     finally:
         for one in signals:

@@ -11,6 +11,7 @@ from bot.cli.running import set_up_logs, settings_for, until_stopped
 from bot.cli.serving import forges, monitored, receiver, temporal
 from bot.cli.serving import worker as working
 from config.settings import Part, Settings
+from workflows.memory import tidied
 
 _WATCH_AT = "health is at %s/healthz and %s/readyz, metrics at %s/metrics"
 
@@ -49,6 +50,7 @@ def _run(part: Part) -> None:
 async def _serve(settings: Settings) -> None:
     with forges(settings) as known:
         async with (
+            tidied(),
             temporal(settings) as client,
             working(settings, client, known),
             receiver(settings, client, registry_of(known.values())) as url,
@@ -66,6 +68,7 @@ async def _webhook(settings: Settings) -> None:
 async def _worker(settings: Settings) -> None:
     with forges(settings) as known:
         async with (
+            tidied(),
             temporal(settings) as client,
             working(settings, client, known),
             monitored(settings, client, registry_of(known.values())) as url,

@@ -12,7 +12,7 @@ from temporalio.worker import Replayer
 
 from tests.workflows.village import APP, KEY, village
 from workflows.payloads import EncryptionCodec, WrongKeyError, data_converter, key_id
-from workflows.worker import WORKFLOWS, runner
+from workflows.worker import WORKFLOWS, sandbox
 
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 payloads = st.builds(
@@ -85,5 +85,5 @@ async def test_a_promotion_runs_encrypted_and_its_history_replays_after_a_rotati
         await Replayer(
             workflows=WORKFLOWS,
             data_converter=data_converter([NEW, OLD]),
-            workflow_runner=runner(),
+            workflow_runner=sandbox(),
         ).replay_workflow(WorkflowHistory.from_json(history.workflow_id, history.to_json()))

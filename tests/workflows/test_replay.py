@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 from temporalio.client import WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
 from tests.workflows.save import HISTORIES, story
 from tests.workflows.town import events_of
 from tests.workflows.village import village
-from workflows.worker import WORKFLOWS, runner
+from workflows.payloads import data_converter
+from workflows.worker import WORKFLOWS, sandbox
 
 SAVED = sorted(HISTORIES.glob("*.json"))
 MERGED = (HISTORIES / "0.1-promotion-merged.json").read_text()
@@ -19,8 +19,8 @@ MERGED = (HISTORIES / "0.1-promotion-merged.json").read_text()
 def replayer() -> Replayer:
     return Replayer(
         workflows=WORKFLOWS,
-        data_converter=pydantic_data_converter,
-        workflow_runner=runner(),
+        data_converter=data_converter(),
+        workflow_runner=sandbox(),
     )
 
 

@@ -17,7 +17,6 @@ from aiohttp import web
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 
 from bot.forges.budget import UNLIMITED, Limits
@@ -27,6 +26,7 @@ from bot.sandbox.controls import Controls
 from bot.sandbox.server import Sandbox, start
 from webhook import app as receiver
 from webhook.dispatch import Dispatcher, TemporalSignals
+from workflows.payloads import data_converter
 
 T = TypeVar("T")
 TEMPORAL = Path(sys.executable).with_name("temporal")
@@ -93,7 +93,7 @@ async def connected(address: str) -> Client:
     """Return a client; the port of a server opens before its namespace is there."""
     for _ in range(300):
         try:
-            client = await Client.connect(address, data_converter=pydantic_data_converter)
+            client = await Client.connect(address, data_converter=data_converter())
             await client.workflow_service.describe_namespace(
                 DescribeNamespaceRequest(namespace=client.namespace)
             )

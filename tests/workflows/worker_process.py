@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from bot.forges.github import GitHub
 from bot.mirror import Mirror
 from workflows import activities, values
+from workflows.payloads import data_converter
 from workflows.worker import run_worker
 
 
@@ -44,7 +44,7 @@ async def work(host: str, api_url: str, token: str, state: str, point: str) -> N
     owner: Any = Mirror if name == "push" else forge
     if name:
         setattr(owner, name, fatal(when, getattr(owner, name)))
-    client = await Client.connect(host, data_converter=pydantic_data_converter)
+    client = await Client.connect(host, data_converter=data_converter())
     await run_worker(client, {"github": forge}, Path(state))
 
 
