@@ -7,7 +7,7 @@ ARGS   ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: setup demo test lint types bench fuzz lock schema clean
+.PHONY: setup demo test peers lint types bench fuzz lock schema clean
 
 setup: $(READY)
 
@@ -24,6 +24,10 @@ demo: $(READY)
 
 test: lint types
 	$(BIN)/pytest --numprocesses=auto $(ARGS)
+
+# python-gitlab's own functional tests against the sandbox; fetches its sdist.
+peers: $(READY)
+	LOCKSTEP_PEERS=1 $(BIN)/pytest -q tests/sandbox/test_python_gitlab.py
 
 lint: $(READY)
 	$(BIN)/ruff check

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,12 +21,16 @@ Observe = Callable[[str, str, int, bytes], None]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request as it came in; `path` is raw and without the API's root."""
+    """One request as it came in; `path` is raw and without the API's root.
+
+    `pairs` are the query's parameters with those that come several times.
+    """
 
     method: str
     path: str
     url: str
     query: Mapping[str, str]
+    pairs: Sequence[tuple[str, str]]
     headers: Mapping[str, str]
     content: bytes
 
@@ -38,6 +42,7 @@ class Dialect(Protocol):
     """
 
     prefix: str
+    media: str
     raw_media: str
     forgiving: bool
 
@@ -110,6 +115,7 @@ class Api:
             path,
             f"{self._web}{request.rel_url.raw_path}",
             dict(request.query),
+            list(request.query.items()),
             request.headers,
             await request.read(),
         )
@@ -130,7 +136,7 @@ class Api:
         self, request: web.Request, actor: Actor, answer: Answer, template: str
     ) -> web.Response:
         body = answer.body
-        kind = "application/json; charset=utf-8"
+        kind = self._dialect.media
         if isinstance(body, bytes):
             kind = self._dialect.raw_media
         elif body is not None:

@@ -39,6 +39,7 @@ class GitHub:
     """The dialect as functions from a call to an answer; it keeps no state of its own."""
 
     prefix = "/api/v3"
+    media = "application/json; charset=utf-8"
     raw_media = "application/vnd.github.raw; charset=utf-8"
     forgiving = True
 

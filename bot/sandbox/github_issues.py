@@ -105,7 +105,7 @@ def _comments(ask: Ask) -> Answer:
 
 
 def _all_comments(ask: Ask) -> Answer:
-    found = ask.world.store.all(Comment, ask.repo.id)
+    found = [c for c in ask.world.store.all(Comment, ask.repo.id) if c.number]
     found = [c for c in found if c.updated_at >= ask.query.get("since", "")]
     return ask.page(found, lambda c: ask.shapes.comment(ask.repo, c))
 

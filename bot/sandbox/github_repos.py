@@ -5,7 +5,7 @@ from typing import Any
 
 from bot.sandbox.ask import Ask, denied
 from bot.sandbox.errors import Invalid, Missing
-from bot.sandbox.pushing import announce
+from bot.sandbox.pushing import begin
 from bot.sandbox.records import Account, Protection
 from bot.sandbox.routing import Answer, Route
 from bot.sandbox.shapes import Json, role_flags
@@ -85,15 +85,7 @@ def _create(ask: Ask, owner: Account) -> Answer:
         description=ask.optional("description"),
     )
     if ask.flag("auto_init"):
-        git = ask.world.git(repo)
-        blob = git.write_blob(f"# {repo.name}\n".encode())
-        tree = git.write_tree(None, {"README.md": ("100644", blob)})
-        me = ask.world.person(ask.who)
-        git.update_ref(
-            f"refs/heads/{repo.default_branch}",
-            git.write_commit(tree, [], "Initial commit\n", me, me),
-        )
-        announce(ask.world, repo, ask.who)
+        begin(ask.world, repo, ask.who, "Initial commit", f"# {repo.name}\n")
     return Answer(ask.shapes.repository(ask.world.repository(repo.id), "admin"), 201)
 
 

@@ -46,6 +46,7 @@ class GitLab:
     """The dialect as functions from a call to an answer; it keeps no state of its own."""
 
     prefix = "/api/v4"
+    media = "application/json"
     raw_media = "text/plain; charset=utf-8"
     forgiving = False
 
@@ -56,7 +57,8 @@ class GitLab:
 
     def match(self, method: str, raw_path: str) -> tuple[Route[Ask], Mapping[str, str]] | None:
         """Return the route of a call and what its path holds, unquoted; or None."""
-        return match(self._routes, method, raw_path)
+        # Who asks for the headers alone gets those of the whole.
+        return match(self._routes, "GET" if method == "HEAD" else method, raw_path)
 
     def identify(self, call: Call) -> Actor:
         """Return who a token speaks for, however it is shown; raises BadCredentials."""
@@ -175,7 +177,7 @@ class GitLab:
 
 def _fields(call: Call) -> Mapping[str, Any]:
     """Return the parameters of query and body, JSON or a form; `name[]` is a list."""
-    pairs = [(name, value) for name, value in call.query.items() if name != "private_token"]
+    pairs = [(name, value) for name, value in call.pairs if name != "private_token"]
     given: dict[str, Any] = {}
     kind = call.headers.get("Content-Type", "")
     if kind.startswith("application/x-www-form-urlencoded"):

@@ -5,15 +5,13 @@ from dataclasses import replace
 from bot.sandbox.access import role as role_of
 from bot.sandbox.errors import Denied, Missing
 from bot.sandbox.gitlab_ask import Ask, Problem, bad, route
-from bot.sandbox.gitlab_shapes import LEVELS, ROLE_OF, Json, moment
+from bot.sandbox.gitlab_shapes import LEVELS, ROLE_OF
 from bot.sandbox.groups import add_group, group_role, inside, lineage, membership
 from bot.sandbox.records import ROLES, Account, Repository, Token, at_least
 from bot.sandbox.routing import Answer
-from bot.sandbox.store import stamp
 from bot.sandbox.world import FORGE_LOGIN
 
 VERSION = "18.5.0-ee"
-_ALL_SCOPES = ("api", "read_api", "read_user", "read_repository", "write_repository")
 
 
 def _version(ask: Ask) -> Answer:
@@ -54,27 +52,30 @@ def _person(ask: Ask) -> Answer:
     return Answer(ask.shapes.full_user(found))
 
 
-def _own_token(ask: Ask) -> Answer:
-    token = ask.actor.token
-    if token is None:
-        raise Problem(401, "401 Unauthorized")
-    return Answer(_token(ask, token))
+def _create_person(ask: Ask) -> Answer:
+    if not ask.who.instance_admin:
+        raise Denied("403 Forbidden")
+    login = ask.text("username")
+    if ask.world.find_account(login):
+        raise Problem(409, "Username has already been taken")
+    made = ask.world.add_account(login, name=ask.text("name"), email=ask.text("email"))
+    return Answer(ask.shapes.private_user(made), 201)
 
 
-def _token(ask: Ask, token: Token) -> Json:
-    ends = None if token.expires is None else stamp(token.expires)[:10]
-    return {
-        "id": token.id,
-        "name": token.name or "sandbox",
-        "revoked": token.revoked,
-        "created_at": moment(ask.world.account(token.account_id).created_at),
-        "description": None,
-        "scopes": list(token.scopes or _ALL_SCOPES),
-        "user_id": token.account_id,
-        "last_used_at": None,
-        "active": not token.revoked,
-        "expires_at": ends,
-    }
+def _delete_person(ask: Ask) -> Answer:
+    if not ask.who.instance_admin:
+        raise Denied("403 Forbidden")
+    gone = ask.world.store.get(Account, ask.number("user_id"))
+    if gone is None:
+        raise Missing("404 User Not Found")
+    for repo in ask.world.repositories():
+        if repo.owner_id == gone.id:
+            ask.world.delete_repository(repo, ask.who)
+    for token in ask.world.store.all(Token):
+        if token.account_id == gone.id:
+            ask.world.store.drop(token)
+    # What they wrote stays theirs by id, so the account itself is only blocked.
+    return Answer(status=204)
 
 
 # Groups
@@ -314,8 +315,9 @@ ROUTES = (
     route("GET", "/metadata", _metadata, needs="read_user"),
     route("GET", "/user", _me, needs="read_user"),
     route("GET", "/users", _people, needs="read_user"),
+    route("POST", "/users", _create_person),
     route("GET", "/users/{user_id}", _person, needs="read_user"),
-    route("GET", "/personal_access_tokens/self", _own_token, needs="any"),
+    route("DELETE", "/users/{user_id}", _delete_person),
     route("GET", "/groups", _groups),
     route("POST", "/groups", _create_group),
     route("GET", _G, _get_group),

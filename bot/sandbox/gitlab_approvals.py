@@ -2,10 +2,10 @@
 
 from bot.sandbox.gitlab_approving import approve, unapprove
 from bot.sandbox.gitlab_ask import Ask, Problem, route
-from bot.sandbox.gitlab_merging import may_approve
+from bot.sandbox.gitlab_merging import approvers, may_approve
 from bot.sandbox.gitlab_mrs import asked_for, check_sha
-from bot.sandbox.gitlab_shapes import setting
-from bot.sandbox.pulls import pull
+from bot.sandbox.gitlab_shapes import APPROVAL_SETTINGS, setting
+from bot.sandbox.pulls import dismiss, pull
 from bot.sandbox.records import Pull
 from bot.sandbox.routing import Answer
 
@@ -32,6 +32,15 @@ def _unapprove(ask: Ask) -> Answer:
     return _answer(ask, asked, 201)
 
 
+def _reset(ask: Ask) -> Answer:
+    asked = asked_for(ask)
+    if ask.who.type != "Bot":
+        raise Problem(401, "401 Unauthorized")
+    for given in approvers(ask.world, ask.repo, asked):
+        dismiss(ask.world, ask.repo, ask.who, given)
+    return Answer({"message": "202 Accepted"}, 202)
+
+
 def _approvals(ask: Ask) -> Answer:
     return _answer(ask, asked_for(ask))
 
@@ -46,12 +55,7 @@ def _reviewers(ask: Ask) -> Answer:
 
 
 def _of_project(ask: Ask) -> Answer:
-    names = (
-        "approvals_before_merge",
-        "reset_approvals_on_push",
-        "merge_requests_author_approval",
-        "merge_requests_disable_committers_approval",
-    )
+    names = ("approvals_before_merge", *APPROVAL_SETTINGS)
     more = {
         "selective_code_owner_removals": False,
         "disable_overriding_approvers_per_merge_request": False,
@@ -62,11 +66,7 @@ def _of_project(ask: Ask) -> Answer:
 
 def _edit_project(ask: Ask) -> Answer:
     held = dict(ask.repo.settings)
-    for name in (
-        "reset_approvals_on_push",
-        "merge_requests_author_approval",
-        "merge_requests_disable_committers_approval",
-    ):
+    for name in APPROVAL_SETTINGS:
         if name in ask.fields:
             held[name] = ask.flag(name)
     if "approvals_before_merge" in ask.fields:
@@ -80,6 +80,7 @@ _M = f"{_P}/merge_requests/{{mr_iid}}"
 ROUTES = (
     route("POST", f"{_M}/approve", _approve, "read"),
     route("POST", f"{_M}/unapprove", _unapprove, "read"),
+    route("PUT", f"{_M}/reset_approvals", _reset, "write"),
     route("GET", f"{_M}/approvals", _approvals, "read"),
     route("GET", f"{_M}/approval_state", _state, "read"),
     route("GET", f"{_M}/reviewers", _reviewers, "read"),

@@ -11,7 +11,7 @@ from bot.sandbox.gitlab_shapes import ROLE_OF
 from bot.sandbox.merge import may_land
 from bot.sandbox.protecting import level
 from bot.sandbox.protection import is_protected
-from bot.sandbox.pushing import announce
+from bot.sandbox.pushing import announce, begin
 from bot.sandbox.records_gitlab import Level, ProtectedBranch
 from bot.sandbox.routing import Answer
 
@@ -48,6 +48,8 @@ def _create(ask: Ask) -> Answer:
         raise Problem(400, "Branch name is invalid")
     if f"refs/heads/{name}" in ask.repo.refs:
         raise Problem(400, "Branch already exists")
+    if not ask.repo.refs:
+        begin(ask.world, ask.repo, ask.who, "Add README.md", "")
     try:
         sha = ask.world.resolve(ask.repo, start)
     except Missing as error:

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 from bot.sandbox.errors import Missing
 from bot.sandbox.git import ZERO, Entry, valid_branch
@@ -79,7 +80,12 @@ def _file(ask: Ask) -> Answer:
         "last_commit_id": last,
         "execute_filemode": entry.mode == "100755",
     }
-    return Answer({**shape, "content": base64.b64encode(content).decode()})
+    headers = {
+        f"X-Gitlab-{'-'.join(part.capitalize() for part in name.split('_'))}": quote(str(value))
+        for name, value in shape.items()
+    }
+    encoded = base64.b64encode(content).decode()
+    return Answer({**shape, "content": encoded}, headers=headers)
 
 
 def _raw(ask: Ask) -> Answer:
@@ -124,7 +130,10 @@ def _commits(ask: Ask) -> Answer:
     git = ask.world.git(ask.repo)
     name = ask.optional("ref_name") or ""
     try:
-        if ".." in name and not valid_branch(name):
+        if ask.flag("all"):
+            heads = [sha for ref, sha in ask.repo.refs.items() if ref.startswith("refs/heads/")]
+            found = git.log(*heads, path=ask.optional("path")) if heads else []
+        elif ".." in name and not valid_branch(name):
             old, _, new = name.partition("..")
             ends = (ask.world.resolve(ask.repo, old), ask.world.resolve(ask.repo, new.lstrip(".")))
             found = git.log(f"{ends[0]}..{ends[1]}", path=ask.optional("path"))
@@ -317,6 +326,21 @@ def _create_tag(ask: Ask) -> Answer:
     return Answer(_tag(ask, name), 201)
 
 
+def _delete_tag(ask: Ask) -> Answer:
+    _get_tag(ask)
+    ref = f"refs/tags/{ask.params['name']}"
+    ask.world.git(ask.repo).update_ref(ref, ZERO, ask.repo.refs[ref])
+    announce(ask.world, ask.repo, ask.who, [ref])
+    return Answer(status=204)
+
+
+def _raw_blob(ask: Ask) -> Answer:
+    git = ask.world.git(ask.repo)
+    if git.type_of(ask.params["sha"]) != "blob":
+        raise Missing("404 Blob Not Found")
+    return Answer(git.blob(ask.params["sha"]))
+
+
 _R = "/projects/{id}/repository"
 _F = f"{_R}/files/{{path}}"
 ROUTES = (
@@ -327,6 +351,7 @@ ROUTES = (
     route("PUT", _F, _update_file, "write"),
     route("DELETE", _F, _delete_file, "write"),
     route("GET", f"{_R}/blobs/{{sha}}", _blob, "read"),
+    route("GET", f"{_R}/blobs/{{sha}}/raw", _raw_blob, "read"),
     route("GET", f"{_R}/commits", _commits, "read"),
     route("POST", f"{_R}/commits", _create_commit, "write"),
     route("GET", f"{_R}/commits/{{sha}}", _commit, "read"),
@@ -337,4 +362,5 @@ ROUTES = (
     route("GET", f"{_R}/tags", _tags, "read"),
     route("POST", f"{_R}/tags", _create_tag, "write"),
     route("GET", f"{_R}/tags/{{name}}", _get_tag, "read"),
+    route("DELETE", f"{_R}/tags/{{name}}", _delete_tag, "write"),
 )

@@ -8,7 +8,7 @@ from bot.sandbox.gitlab_ask import Ask, Problem, route
 from bot.sandbox.gitlab_mrs import issue_changes
 from bot.sandbox.gitlab_notes import noteable, sees_confidential
 from bot.sandbox.pulls import edit_issue, issues, open_issue
-from bot.sandbox.records import Issue, Label
+from bot.sandbox.records import Comment, Issue, Label
 from bot.sandbox.routing import Answer
 
 _COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
@@ -24,11 +24,17 @@ def _kept(ask: Ask, about: Issue) -> bool:
     return (
         state in {"all", ask.shapes.state(about)}
         and (iids is None or str(about.iid) in iids)
-        and (labels is None or set(labels) <= set(about.labels))
+        and (not labels or _labelled(about, labels))
         and search in f"{about.title}\n{about.body or ''}".lower()
         and ask.optional("author_username") in {None, author.login}
         and ask.whole("author_id") in {None, author.id}
     )
+
+
+def _labelled(about: Issue, labels: tuple[str, ...]) -> bool:
+    if labels in {("Any",), ("None",)}:
+        return bool(about.labels) == (labels == ("Any",))
+    return set(labels) <= set(about.labels)
 
 
 def _list(ask: Ask) -> Answer:
@@ -74,6 +80,19 @@ def _edit(ask: Ask) -> Answer:
 def _delete(ask: Ask) -> Answer:
     ask.world.store.drop(noteable(ask))
     return Answer(status=204)
+
+
+def _participants(ask: Ask) -> Answer:
+    about = noteable(ask)
+    notes = [c for c in ask.world.store.all(Comment, ask.repo.id) if c.number == about.number]
+    keys = dict.fromkeys([about.author_id, *(note.author_id for note in notes)])
+    return ask.page([ask.world.account(key) for key in keys], ask.shapes.user)
+
+
+def _none(ask: Ask) -> Answer:
+    # The sandbox closes no issue by a commit's words, and relates none.
+    noteable(ask)
+    return ask.page([], str)
 
 
 # Labels
@@ -155,6 +174,9 @@ ROUTES = (
     route("GET", f"{_I}/{{issue_iid}}", _get),
     route("PUT", f"{_I}/{{issue_iid}}", _edit),
     route("DELETE", f"{_I}/{{issue_iid}}", _delete, "admin"),
+    route("GET", f"{_I}/{{issue_iid}}/participants", _participants),
+    route("GET", f"{_I}/{{issue_iid}}/closed_by", _none),
+    route("GET", f"{_I}/{{issue_iid}}/related_merge_requests", _none),
     route("GET", _L, _labels),
     route("POST", _L, _create_label, "planner"),
     route("GET", f"{_L}/{{name}}", _get_label),

@@ -32,10 +32,11 @@ class Parts:
         shape = {"id": account.id, "name": account.name, "username": account.login}
         return {**shape, "avatar_url": None, "email": "[REDACTED]"}
 
-    def project(self, repo: Repository) -> Json:
-        """Return a project."""
+    def project(self, repo: Repository, *, older: bool = True) -> Json:
+        """Return a project, with its names of older times too where the hook has them."""
         web, path = self.shapes.project_web(repo), self.world.full_name(repo)
         ssh, http = f"git@localhost:{path}.git", f"{web}.git"
+        older_names = {"homepage": web, "url": ssh, "ssh_url": ssh, "http_url": http}
         return {
             "id": repo.id,
             "name": repo.name,
@@ -49,10 +50,7 @@ class Parts:
             "path_with_namespace": path,
             "default_branch": repo.default_branch,
             "ci_config_path": "",
-            "homepage": web,
-            "url": ssh,
-            "ssh_url": ssh,
-            "http_url": http,
+            **(older_names if older else {}),
         }
 
     def repository(self, repo: Repository, *, full: bool = False) -> Json:

@@ -47,6 +47,7 @@ class GitLabWebhooks(MorePayloads):
             "pull_request_review": self._review,
             "issues": self._issue,
             "issue_comment": self._note,
+            "commit_note": self._commit_note,
             "pipeline": self._pipeline,
             "job": self._job,
             "reaction": self._emoji,

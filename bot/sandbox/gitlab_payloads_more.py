@@ -23,6 +23,30 @@ class MorePayloads:
         self._shapes = shapes
         self._parts = Parts(shapes)
 
+    def _commit_note(self, event: Event, repo: Repository) -> Made | None:
+        found = self._world.store.get(Comment, event.subject, repo.id)
+        if found is None:
+            return None
+        commit = self._world.git(repo).commit(found.commit_sha)
+        web = f"{self._shapes.project_web(repo)}/-/commit/{found.commit_sha}"
+        return "note", {
+            "object_kind": "note",
+            "event_type": "note",
+            "user": self._parts.user(self._world.account(event.actor_id)),
+            "project_id": repo.id,
+            "project": self._parts.project(repo),
+            "object_attributes": {
+                **self._note_attributes(found),
+                "action": "create",
+                "commit_id": found.commit_sha,
+                "noteable_id": None,
+                "noteable_type": "Commit",
+                "url": f"{web}#note_{found.id}",
+            },
+            "repository": self._parts.repository(repo),
+            "commit": self._parts.commit(repo, commit),
+        }
+
     def _note_parts(self, repo: Repository, about: Issue, found: Comment) -> tuple[Json, Json]:
         web = self._shapes.project_web(repo)
         if about.is_pull:
@@ -33,32 +57,37 @@ class MorePayloads:
             subject = {"issue": self._parts.issue(repo, about)}
             key, kind, place = about.id, "Issue", "issues"
         return {
+            **self._note_attributes(found),
+            "noteable_id": key,
+            "noteable_type": kind,
+            "url": f"{web}/-/{place}/{about.iid}#note_{found.id}",
+        }, subject
+
+    def _note_attributes(self, found: Comment) -> Json:
+        return {
             "attachment": None,
             "author_id": found.author_id,
             "change_position": None,
             "commit_id": None,
             "created_at": spoken(found.created_at),
-            "discussion_id": f"{found.id:040x}",
+            "discussion_id": found.thread or f"{found.id:040x}",
             "id": found.id,
             "internal": found.internal,
             "line_code": None,
             "note": found.body,
-            "noteable_id": key,
-            "noteable_type": kind,
             "original_position": None,
             "position": None,
-            "project_id": repo.id,
+            "project_id": found.repo_id,
             "resolved_at": None,
             "resolved_by_id": None,
             "resolved_by_push": None,
             "st_diff": None,
             "system": found.system,
-            "type": None,
+            "type": "DiscussionNote" if found.thread else None,
             "updated_at": spoken(found.updated_at),
             "updated_by_id": None,
             "description": found.body,
-            "url": f"{web}/-/{place}/{about.iid}#note_{found.id}",
-        }, subject
+        }
 
     def _pipeline(self, event: Event, repo: Repository) -> Made | None:
         found = self._world.store.get(Pipeline, event.subject, repo.id)
@@ -96,7 +125,7 @@ class MorePayloads:
             },
             "merge_request": self._parts.brief_pull(repo, asked[0]) if asked else None,
             "user": self._parts.user(self._world.account(found.user_id)),
-            "project": self._parts.project(repo),
+            "project": self._parts.project(repo, older=False),
             "commit": self._parts.commit(repo, self._world.git(repo).commit(found.sha)),
             "builds": [self._parts.build(found, job) for job in jobs],
         }
@@ -152,7 +181,7 @@ class MorePayloads:
                 "finished_at": spoken(found.finished_at),
             },
             "repository": self._parts.repository(repo, full=True),
-            "project": self._parts.project(repo),
+            "project": self._parts.project(repo, older=False),
             "environment": None,
         }
 

@@ -10,7 +10,7 @@ from bot.sandbox.gitlab_ask import Ask, Problem, bad, route
 from bot.sandbox.gitlab_shapes import LEVELS, ROLE_OF, SETTINGS, Json
 from bot.sandbox.groups import group_role, inside, membership, transfer
 from bot.sandbox.protecting import protect_default
-from bot.sandbox.pushing import announce
+from bot.sandbox.pushing import begin
 from bot.sandbox.records import Account, Repository, at_least
 from bot.sandbox.routing import Answer
 
@@ -111,13 +111,7 @@ def _create(ask: Ask) -> Answer:
     )
     protect_default(ask.world, repo)
     if ask.flag("initialize_with_readme"):
-        git, me = ask.world.git(repo), ask.world.person(ask.who)
-        tree = git.write_tree(
-            None, {"README.md": ("100644", git.write_blob(f"# {name}\n".encode()))}
-        )
-        first = git.write_commit(tree, [], "Initial commit\n", me, me)
-        git.update_ref(f"refs/heads/{repo.default_branch}", first)
-        announce(ask.world, repo, ask.who)
+        begin(ask.world, repo, ask.who, "Initial commit", f"# {name}\n")
     return Answer(ask.shapes.project(ask.world.repository(repo.id), ask.who), 201)
 
 
@@ -214,6 +208,10 @@ def _fork(ask: Ask) -> Answer:
     return Answer(ask.shapes.project(made, ask.who), 201)
 
 
+def _forks(ask: Ask) -> Answer:
+    return _listed(ask, [r for r in _visible(ask) if r.fork_of == ask.repo.id])
+
+
 _P = "/projects/{id}"
 ROUTES = (
     route("GET", "/projects", _projects),
@@ -226,5 +224,6 @@ ROUTES = (
     route("POST", f"{_P}/unarchive", _unarchive, "admin"),
     route("PUT", f"{_P}/transfer", _transfer, "admin"),
     route("POST", f"{_P}/share", _share, "maintain"),
+    route("GET", f"{_P}/forks", _forks),
     route("POST", f"{_P}/fork", _fork),
 )

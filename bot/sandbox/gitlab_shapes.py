@@ -29,9 +29,6 @@ SETTINGS: Json = {
     "only_allow_merge_if_all_discussions_are_resolved": False,
     "merge_commit_template": None,
     "squash_commit_template": None,
-    "reset_approvals_on_push": True,
-    "merge_requests_author_approval": False,
-    "merge_requests_disable_committers_approval": False,
     "approvals_before_merge": 0,
     "auto_cancel_pending_pipelines": "enabled",
     "ci_config_path": "",
@@ -39,12 +36,18 @@ SETTINGS: Json = {
     "issues_enabled": True,
     "merge_requests_enabled": True,
 }
-"""GitLab's settings of a project that the sandbox knows, and what they are from the start."""
+"""GitLab's settings that a project shows, and what they are from the start."""
+APPROVAL_SETTINGS: Json = {
+    "reset_approvals_on_push": True,
+    "merge_requests_author_approval": False,
+    "merge_requests_disable_committers_approval": False,
+}
+"""Those that only its approvals show."""
 
 
 def setting(repo: Repository, name: str) -> Any:
     """Return a project's setting, or what it is from the start."""
-    return repo.settings.get(name, SETTINGS.get(name))
+    return repo.settings.get(name, (SETTINGS | APPROVAL_SETTINGS).get(name))
 
 
 def moment(stamped: str | None) -> str | None:
@@ -124,7 +127,6 @@ class AccountShapes:
             "two_factor_enabled": False,
             "external": False,
             "private_profile": False,
-            "namespace_id": account.id,
         }
 
     def member(self, account: Account, role: str) -> Json:

@@ -54,7 +54,6 @@ class GitLabShapes(GitShapes):
         """Return a merge request as lists show it."""
         about = conversation(self.world, asked)
         status = merge_status(self.world, repo, asked)
-        url = self.project_api(repo)
         merged, closed = asked.merged_at, about.closed_at if not asked.merged_at else None
         assignees = self.people(about.assignees)
         merge_commit = asked.merge_sha if asked.merge_how != "ff" else None
@@ -110,7 +109,6 @@ class GitLabShapes(GitShapes):
             "has_conflicts": status == "conflict" or conflicts(self.world, repo, asked),
             "blocking_discussions_resolved": True,
             "approvals_before_merge": None,
-            "_links": {"self": f"{url}/merge_requests/{about.iid}", "project": url},
         }
 
     def full_pull(
@@ -247,6 +245,7 @@ class GitLabShapes(GitShapes):
             "noteable_type": kind,
             "project_id": repo.id,
             "resolvable": False,
+            "resolved": comment.resolved,
             "confidential": comment.internal,
             "internal": comment.internal,
             "imported": False,
@@ -257,6 +256,27 @@ class GitLabShapes(GitShapes):
         if about.is_pull:
             shape["commit_id"] = None
         return shape
+
+    def commit_note(self, repo: Repository, comment: Comment) -> Json:
+        """Return a note on a commit."""
+        return {
+            "id": comment.id,
+            "type": None,
+            "body": comment.body,
+            "author": self.user_of(comment.author_id),
+            "created_at": moment(comment.created_at),
+            "updated_at": moment(comment.updated_at),
+            "system": False,
+            "noteable_id": None,
+            "noteable_type": "Commit",
+            "project_id": repo.id,
+            "commit_id": comment.commit_sha,
+            "resolvable": False,
+            "confidential": False,
+            "internal": False,
+            "noteable_iid": None,
+            "commands_changes": {},
+        }
 
     def issue(self, repo: Repository, about: Issue) -> Json:
         """Return an issue."""

@@ -33,21 +33,35 @@ def rebase(git: Git, base: str, head: str, committer: Person) -> str:
     listed = git.text("rev-list", "--reverse", "--topo-order", "--no-merges", f"{base}..{head}")
     for sha in listed.split():
         commit = git.commit(sha)
-        tree = _picked_tree(git, onto, sha)
+        tree = picked_tree(git, onto, sha)
         onto = git.write_commit(tree, [onto], commit.message, commit.author, committer)
     return onto
 
 
-def _picked_tree(git: Git, onto: str, sha: str) -> str:
+def picked_tree(git: Git, onto: str, sha: str) -> str:
     """Return the tree of a cherry-pick; raises Conflicted.
 
     git's merge-tree takes no merge base before 2.40, so the two sides are given the picked
     commit's parent as their only common ancestor.
     """
-    nobody = Person("sandbox", "sandbox@localhost", 0)
     commit = git.commit(sha)
-    parent_tree = git.commit(commit.parents[0]).tree if commit.parents else git.write_tree(None, {})
-    ancestor = git.write_commit(parent_tree, [], "", nobody, nobody)
-    ours = git.write_commit(git.commit(onto).tree, [ancestor], "", nobody, nobody)
-    theirs = git.write_commit(commit.tree, [ancestor], "", nobody, nobody)
-    return merged_tree(git, ours, theirs)
+    return _tree_between(git, _parent_tree(git, sha), git.commit(onto).tree, commit.tree)
+
+
+def reverted_tree(git: Git, onto: str, sha: str) -> str:
+    """Return the tree that takes a commit's change back; raises Conflicted."""
+    commit = git.commit(sha)
+    return _tree_between(git, commit.tree, git.commit(onto).tree, _parent_tree(git, sha))
+
+
+def _parent_tree(git: Git, sha: str) -> str:
+    parents = git.commit(sha).parents
+    return git.commit(parents[0]).tree if parents else git.write_tree(None, {})
+
+
+def _tree_between(git: Git, base: str, ours: str, theirs: str) -> str:
+    nobody = Person("sandbox", "sandbox@localhost", 0)
+    ancestor = git.write_commit(base, [], "", nobody, nobody)
+    one = git.write_commit(ours, [ancestor], "", nobody, nobody)
+    other = git.write_commit(theirs, [ancestor], "", nobody, nobody)
+    return merged_tree(git, one, other)

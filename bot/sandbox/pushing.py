@@ -35,6 +35,15 @@ def announce(
             _follow(world, repo, actor, name.removeprefix("refs/heads/"), new)
 
 
+def begin(world: World, repo: Repository, actor: Account, message: str, text: str) -> None:
+    """Give an empty repository its first commit: a README.md on the default branch."""
+    git, me = world.git(repo), world.person(actor)
+    tree = git.write_tree(None, {"README.md": ("100644", git.write_blob(text.encode()))})
+    first = git.write_commit(tree, [], f"{message}\n", me, me)
+    git.update_ref(f"refs/heads/{repo.default_branch}", first)
+    announce(world, repo, actor)
+
+
 def catch_up(world: World) -> None:
     """After a start: finish merges that a kill cut, and announce what moved unseen."""
     for repo in world.repositories():

@@ -208,7 +208,10 @@ class Pull(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comment(Record):
-    """A comment on an issue or a pull request."""
+    """A comment on an issue or a pull request, or with number 0 on a commit.
+
+    `thread` is the id of the discussion it is part of, where it is part of one.
+    """
 
     number: int
     author_id: int
@@ -216,6 +219,9 @@ class Comment(Record):
     app_id: int | None = None
     system: bool = False
     internal: bool = False
+    commit_sha: str = ""
+    thread: str = ""
+    resolved: bool = False
     created_at: str = ""
     updated_at: str = ""
 

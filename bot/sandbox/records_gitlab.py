@@ -64,3 +64,14 @@ class Version(Record):
     head_sha: str
     base_sha: str
     created_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelEvent(Record):
+    """A label that was put on an issue or a merge request (`add`) or taken off (`remove`)."""
+
+    number: int
+    label: str
+    action: str
+    user_id: int
+    created_at: str = ""

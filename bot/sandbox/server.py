@@ -27,18 +27,22 @@ from bot.sandbox import (
     gitlab_accounts,
     gitlab_approvals,
     gitlab_branches,
+    gitlab_commits,
+    gitlab_discussions,
     gitlab_emoji,
     gitlab_files,
     gitlab_graphql,
     gitlab_history,
     gitlab_hooks,
     gitlab_issues,
+    gitlab_label_events,
     gitlab_mr_lists,
     gitlab_mrs,
     gitlab_notes,
     gitlab_pipelines,
     gitlab_projects,
     gitlab_statuses,
+    gitlab_tokens,
 )
 from bot.sandbox.api import Api, Dialect, Observe
 from bot.sandbox.controls import Controls
@@ -84,6 +88,7 @@ GITLAB_ROUTES = (
     *gitlab_statuses.ROUTES,
     *gitlab_files.ROUTES,
     *gitlab_issues.ROUTES,
+    *gitlab_label_events.ROUTES,
     *gitlab_mr_lists.ROUTES,
     *gitlab_history.ROUTES,
     *gitlab_mrs.ROUTES,
@@ -92,6 +97,9 @@ GITLAB_ROUTES = (
     *gitlab_emoji.ROUTES,
     *gitlab_pipelines.ROUTES,
     *gitlab_hooks.ROUTES,
+    *gitlab_discussions.ROUTES,
+    *gitlab_commits.ROUTES,
+    *gitlab_tokens.ROUTES,
 )
 
 
@@ -182,6 +190,7 @@ async def start(
         GitLabWebhooks(world, gitlab_shapes).listen,
         lambda event: merge_what_waited(world, event),
         lambda event: gitlab_history.keep(world, event),
+        lambda event: gitlab_label_events.remember(world, event),
     ]
     dialects: list[Dialect] = [
         GitHub(world, shapes, ROUTES),

@@ -100,6 +100,8 @@ class Forge:
                 one.payload = json.loads(body)
                 if by_gitlab is None:
                     self._checked.hook(event, one.payload)
+                else:
+                    self._checked.gitlab_hook(event, one.payload)
             self.received.append(one)
             return web.Response(status=self.answer_with)
 
@@ -214,7 +216,7 @@ def running(root: Path, forge_name: str = "github") -> Iterator[Forge]:
         yield forge
     finally:
         forge.close()
-    assert not checked.deviations, "\n".join(checked.deviations)
+    assert not checked.deviations, "\n".join(dict.fromkeys(checked.deviations))
 
 
 @pytest.fixture

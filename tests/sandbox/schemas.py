@@ -15,6 +15,8 @@ from jsonschema.exceptions import best_match
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
+from tests.sandbox.gitlab_shapes import Compared, kind_of
+
 _WHERE = os.environ.get("LOCKSTEP_MATERIAL")
 _ROOT = "urn:description"
 # Routes that the cut of the description leaves out, by the component that they answer with.
@@ -111,6 +113,7 @@ class Checked:
 
     def __init__(self) -> None:
         self.deviations: list[str] = []
+        self.gitlab = Compared()
         self.api: Description | None = None
         self.hooks: Description | None = None
         if _WHERE:
@@ -123,7 +126,11 @@ class Checked:
 
     def answer(self, method: str, template: str, status: int, body: bytes) -> None:
         """Check one answer of the API."""
-        if self.api is None or not template.startswith("/api/v3"):
+        if template.startswith("/api/v4"):
+            errors = self.gitlab.answer(method, template, status, body)
+            self.deviations += [f"{method} {template} {status}: {error}" for error in errors]
+            return
+        if self.api is None:
             return
         template = template.removeprefix("/api/v3")
         errors = self._answer_errors(self.api, method, template, status, body)
@@ -164,6 +171,11 @@ class Checked:
         if isinstance(value, str) or kind not in content:
             return [] if isinstance(value, str) else [f"no {kind} is described"]
         return api.errors(_pointer(*pointer, "content", kind, "schema"), value)
+
+    def gitlab_hook(self, event: str, payload: Mapping[str, Any]) -> None:
+        """Check one of GitLab's webhooks."""
+        errors = self.gitlab.hook(payload)
+        self.deviations += [f"{event} ({kind_of(payload)}): {error}" for error in errors]
 
     def hook(self, event: str, payload: Mapping[str, Any]) -> None:
         """Check one webhook."""

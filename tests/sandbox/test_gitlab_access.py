@@ -233,3 +233,27 @@ def test_what_is_public_lets_everybody_read_and_speak_and_nothing_more(lab: Forg
         "main",
     ]
     assert refused.value.response_code == 403
+
+
+def test_a_token_that_is_rotated_is_worthless_and_has_a_successor(lab: Forge) -> None:
+    old = lab.do.add_scoped_token("bob", ["api"])
+
+    fresh = lab.gitlab_client(private_token=old).http_post(
+        "/personal_access_tokens/self/rotate", post_data={"expires_at": "2099-01-01"}
+    )
+
+    assert isinstance(fresh, dict)
+    assert (fresh["scopes"], fresh["expires_at"]) == (["api"], "2099-01-01")
+    answers = [_get(lab, "/user", **{"PRIVATE-TOKEN": token}) for token in (old, fresh["token"])]
+    assert [answer.status_code for answer in answers] == [401, 200]
+
+
+def test_a_token_of_a_project_is_made_by_its_maintainers(lab: Forge) -> None:
+    given = {"name": "bot", "scopes": ["api"], "access_level": 30, "expires_at": "2099-01-01"}
+
+    made = lab.project("mona", LAB).access_tokens.create(given)
+
+    client = lab.gitlab_client(private_token=made.token)
+    assert client.projects.get(LAB).permissions["project_access"]["access_level"] == 30
+    with pytest.raises(GitlabCreateError):
+        lab.project("bob", LAB).access_tokens.create(given)

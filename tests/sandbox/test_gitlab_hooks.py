@@ -315,3 +315,20 @@ def test_a_test_delivery_shows_what_would_come(lab: Forge) -> None:
     [one] = lab.delivered()
 
     assert (one.event, json.loads(one.body)["ref"]) == ("Push Hook", "refs/heads/main")
+
+
+def test_a_note_on_a_commit_says_that_it_is_one(lab: Forge) -> None:
+    project = lab.project("bob", LAB)
+    commit = project.commits.get(project.branches.get("main").commit["id"])
+    _hook(lab)
+    commit.comments.create({"note": "/lockstep promote production"})
+
+    [one] = lab.delivered()
+
+    said = one.payload["object_attributes"]
+    assert (one.event, said["noteable_type"], said["commit_id"]) == (
+        "Note Hook",
+        "Commit",
+        commit.id,
+    )
+    assert "merge_request" not in one.payload

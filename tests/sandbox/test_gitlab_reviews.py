@@ -244,3 +244,29 @@ def test_a_label_is_made_renamed_and_removed_from_all_that_have_it(lab: Forge) -
 
     assert (renamed, seen_by(lab, "bob", made).labels) == (["new"], [])
     assert twin.value.response_code == 409
+
+
+def test_a_discussion_holds_its_notes_together(lab: Forge) -> None:
+    topic(lab)
+    made = open_one(lab)
+    discussion = made.discussions.create({"body": "Why?"})
+
+    discussion.notes.create({"body": "Because."})
+
+    found = made.discussions.get(discussion.id)
+    assert [note["body"] for note in found.attributes["notes"]] == ["Why?", "Because."]
+    assert sorted(note.body for note in made.notes.list(get_all=True)) == ["Because.", "Why?"]
+
+
+def test_a_commit_is_picked_and_taken_back(lab: Forge) -> None:
+    topic(lab)
+    project = lab.project("bob", LAB)
+    commit = project.commits.get(project.branches.get("topic").commit["id"])
+
+    picked = commit.cherry_pick(branch="development")
+    assert isinstance(picked, dict)
+    project.commits.get(picked["id"]).revert(branch="development")
+
+    file = project.files.get(file_path="app.yaml", ref="development")
+    assert picked["message"].startswith("Change on topic\n\n(cherry picked from commit")
+    assert file.decode() == b"a: 1\nb: 1\nc: 1\n"

@@ -1,0 +1,1 @@
+"""python-gitlab's own functional tests, run against the sandbox: fixtures and what is expected."""
