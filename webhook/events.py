@@ -15,6 +15,16 @@ from bot.model import ForgeName, ReportedBy
 MAX_TEXT = 8 * 1024
 """Most bytes of a comment's text, as UTF-8."""
 
+OUR_BRANCHES = "lockstep/"
+FREEZE_BRANCH = "lockstep/freeze"
+"""While it is there nothing merges: of our branches the one that matters by itself."""
+
+
+def is_work(branch: str) -> bool:
+    """Whether a branch is one that a pull request of ours is made of, and so tells the same."""
+    return branch.startswith(OUR_BRANCHES) and branch != FREEZE_BRANCH
+
+
 # A path segment that is neither empty nor "." nor "..": it becomes part of ids and of paths.
 _SEGMENT = r"\.*[A-Za-z0-9_-][A-Za-z0-9_.-]*"
 

@@ -28,13 +28,13 @@ from webhook.events import (
     Push,
     RepositoryRef,
     ReviewChanged,
+    is_work,
     whole_lines,
 )
 from webhook.github import SIGNATURE, Signatures, places
 from webhook.reading import Headers
 
 _EVENT = "post-receive"
-_OUR_BRANCHES = "lockstep/"
 _GREEN = {"success", "neutral", "skipped"}
 
 
@@ -107,7 +107,7 @@ def _event(id_: str, update: Update, pushed: Pushed, bot: str) -> Event | None:
     branch, by = update.branch, pushed.pusher or None
     if not branch or branch == REQUESTS:
         return None
-    if branch.startswith(_OUR_BRANCHES) and by == bot:
+    if is_work(branch) and by == bot:
         return None
     if update.is_gone:
         return BranchDeleted(branch=branch, by=by)

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from webhook.events import (
+    OUR_BRANCHES,
     BranchDeleted,
     ChecksChanged,
     Comment,
@@ -28,10 +29,10 @@ from webhook.events import (
     RepositoryRef,
     ReviewChanged,
     Sha,
+    is_work,
     whole_lines,
 )
 
-OUR_BRANCHES = "lockstep/"
 OUR_STATUS = "lockstep"
 MAX_REPOSITORIES = 100
 """Most repositories that one installation event is passed on for; the re-observe finds the rest."""
@@ -112,7 +113,7 @@ class PushHook(_AtRepository):
         branch = self.ref.removeprefix("refs/heads/")
         if branch == self.ref:
             return Ignored("not a branch: tags promote nothing")
-        if branch.startswith(OUR_BRANCHES):
+        if is_work(branch):
             return Ignored("a branch of Lockstep's own: its pull request tells the same")
         if not self.after.strip("0"):
             return BranchDeleted(branch=branch, by=self.by)
@@ -132,7 +133,7 @@ class _Delete(_AtRepository):
     def event(self) -> Event | Ignored:
         if self.ref_type != "branch":
             return Ignored("not a branch: tags promote nothing")
-        if self.ref.startswith(OUR_BRANCHES):
+        if is_work(self.ref):
             return Ignored("a branch of Lockstep's own: its pull request tells the same")
         return BranchDeleted(branch=self.ref, by=self.by)
 

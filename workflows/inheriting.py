@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot.engine.commits import read_commits
+from bot.decisions.facts import Stop
 from bot.engine.objects import MissingObject
 from bot.forges.forge import ForgeError
 from bot.mirror import MirroredRepository
@@ -22,9 +22,8 @@ from config.load import load_organisation
 from config.organisation import POLICY_FILE, Organisation
 from config.schema import Config
 from workflows.newest import newest_that_loads
+from workflows.stops import FREEZE, read_stop
 
-# The branch of a policy's repository whose presence stops everything that inherits it.
-FREEZE = "lockstep/freeze"
 # How long what was read is believed without looking again: a stop is to be heard soon.
 _BELIEVED = timedelta(seconds=15)
 _LONGEST_CHAIN = 5
@@ -40,10 +39,12 @@ class Inherited:
     """What a repository inherits, nearest first.
 
     `problems` say why something that it should inherit cannot be told; they close a gate.
+    `stops` are freezes of all that inherits.
     """
 
     policies: tuple[Organisation, ...] = ()
     problems: tuple[str, ...] = ()
+    stops: tuple[Stop, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class _Read:
     at: datetime
     policy: Organisation | None = None
     problem: str = ""
-    frozen: str = ""
+    frozen: Stop | None = None
 
 
 class Inheritance:
@@ -74,6 +75,7 @@ class Inheritance:
         """Return what a repository of a forge inherits, by its own file and by the settings."""
         policies: list[Organisation] = []
         problems: list[str] = []
+        stops: list[Stop] = []
         wanted = list(self._wanted(forge))
         if config.inherit and config.inherit not in wanted:
             if _owner(config.inherit) == _owner(repository):
@@ -84,10 +86,13 @@ class Inheritance:
                     f"repository of {_owner(repository)}; name one, or leave `inherit` out"
                 )
         for name in wanted:
-            found, wrong = self._chain(forge, name)
+            found, wrong, stopped = self._chain(forge, name)
             policies += [policy for policy in found if policy not in policies]
             problems += wrong
-        return Inherited(tuple(policies), tuple(dict.fromkeys(problems)))
+            stops += stopped
+        return Inherited(
+            tuple(policies), tuple(dict.fromkeys(problems)), tuple(dict.fromkeys(stops))
+        )
 
     def _wanted(self, forge: ForgeName) -> Iterator[str]:
         for entry in self._everywhere:
@@ -95,34 +100,37 @@ class Inheritance:
             if not colon or only == forge:
                 yield name
 
-    def _chain(self, forge: ForgeName, name: str) -> tuple[list[Organisation], list[str]]:
+    def _chain(
+        self, forge: ForgeName, name: str
+    ) -> tuple[list[Organisation], list[str], list[Stop]]:
         """Return a policy and those that it inherits itself."""
         policies: list[Organisation] = []
         problems: list[str] = []
+        stops: list[Stop] = []
         names = [name]
         while True:
             read = self._read(forge, names[-1])
             if read.frozen:
-                problems.append(read.frozen)
+                stops.append(read.frozen)
             if read.policy is None:
                 problems.append(read.problem)
-                return policies, problems
+                return policies, problems, stops
             policies.append(read.policy)
             following = read.policy.inherit
             if following is None:
-                return policies, problems
+                return policies, problems, stops
             if following in names:
                 circle = " from ".join([*names[names.index(following) :], following])
                 problems.append(
                     f"policies inherit in a circle: {circle}; take `inherit` out of one of them"
                 )
-                return policies, problems
+                return policies, problems, stops
             if _owner(following) != _owner(names[-1]) or len(names) == _LONGEST_CHAIN:
                 problems.append(
                     f"{names[-1]} inherits from {following}, which is another owner's, or one too "
                     f"many: a policy inherits from its own owner's, {_LONGEST_CHAIN} in all at most"
                 )
-                return policies, problems
+                return policies, problems, stops
             names.append(following)
 
     def _read(self, forge: ForgeName, name: str) -> _Read:
@@ -147,7 +155,7 @@ class Inheritance:
         with self._open(forge, name, FREEZE) as (git, default_branch):
             found = newest_that_loads(git, default_branch, POLICY_FILE, load_organisation)
             stop = git.branch(FREEZE)
-            frozen = _frozen(git, name, stop) if stop is not None else ""
+            frozen = read_stop(git, stop, name) if stop is not None else None
         if found.model is None:
             missing = f"{name} has no {POLICY_FILE} on {default_branch}"
             return _Read(self._clock(), None, found.problem or missing, frozen)
@@ -156,15 +164,6 @@ class Inheritance:
                 "the policy of %s does not load, an older one holds: %s", name, found.problem
             )
         return _Read(self._clock(), found.model, "", frozen)
-
-
-def _frozen(git: MirroredRepository, name: str, commit: str) -> str:
-    """Return who stopped everything, and why, as the freeze's own commit says it."""
-    said = read_commits(git, [commit])[commit]
-    return (
-        f"everything that inherits from {name} is frozen: {said.subject} ({said.author}, "
-        f"{said.date[:10]}); it goes on once the branch {FREEZE} of {name} is deleted"
-    )
 
 
 def _owner(repository: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from bot.decisions.digest import content_digest
 from bot.decisions.facts import Check, GateFacts, PromotionFacts, PullRequest, Review
+from bot.decisions.gates.times import in_short
 from bot.decisions.promotion import Promotion
 from bot.decisions.requirements import EVERY_CHECK, Requirements
 from bot.engine.candidate import MergeMethod, Plan, plan_promotion
@@ -81,6 +82,8 @@ def observe(site: Site, state: PromotionState, asking: Asking = Asking()) -> Obs
         # CI alone: what it restores was agreed to once, and whoever asks is in a hurry.
         gates = Requirements(checks=gates.checks)
     state = _with_evidence(site, state, gates, plan, asking)
+    if stops := site.stops:
+        state = state.model_copy(update={"stopped": in_short(stops)})
     if gates.soak is not None:
         head = source_head.sha if source_head else None
         seen = noticed(state.seen, source.branch, head, site.now)
@@ -281,6 +284,8 @@ def evidence_of(site: Site, state: PromotionState, gates: Requirements) -> GateF
         overrides=state.overrides,
         authors=frozenset(state.authors or ()),
         members=_members(site, gates),
+        stops=site.stops,
+        thawed=state.stopped,
     )
 
 

@@ -207,6 +207,7 @@ class PipelineWorkflow:
                 "heads": survey.heads,
                 "due": survey.due,
                 "cancelled": (*self._state.cancelled, *survey.cancelled)[-_REMEMBERED:],
+                "frozen": survey.frozen,
                 "bot": survey.bot,
                 "seen": survey.seen,
             }

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from webhook.events import (
+    FREEZE_BRANCH,
     BranchDeleted,
     ChecksChanged,
     Comment,
@@ -155,6 +156,12 @@ def _changed(changed: PullRequestChanged, routed: Routed) -> None:
 
 
 def _pushed(branch: str, by: str | None, default_branch: str | None, routed: Routed) -> None:
+    if branch == FREEZE_BRANCH:
+        # To be seen everywhere, and at once.
+        routed.look = routed.drift = True
+        for promotion in routed.state.open:
+            add(routed, promotion, News())
+        return
     if branch.startswith(_OURS):
         # Where there is no forge, nothing else tells that somebody gave one up.
         if branch.startswith(_BACK_MERGES) and not _is_ours(by, routed):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from bot.decisions.facts import Stop
 from bot.decisions.policy import Policies
 from bot.engine.drift import CONFIGURATION
 from bot.engine.keep import Keep
@@ -22,6 +23,7 @@ from config.schema import Config, Environment
 from workflows.inheriting import Inheritance, Inherited
 from workflows.newest import newest_that_loads
 from workflows.plans import Plans
+from workflows.stops import FREEZE, read_stop
 from workflows.values import RepositoryKey
 
 # How long what a forge says of a repository itself is believed without asking again.
@@ -79,7 +81,14 @@ class Site:
     @property
     def branches(self) -> frozenset[str]:
         """The branches that the bot keeps an eye on: the environments' and the default one."""
-        return _branches(self.in_force) | {self.info.default_branch}
+        return _branches(self.in_force) | {self.info.default_branch, FREEZE}
+
+    @property
+    def stops(self) -> tuple[Stop, ...]:
+        """The freezes of everything that are in force: its own, and those that it inherits."""
+        at = self.git.branch(FREEZE)
+        own = () if at is None else (read_stop(self.git, at),)
+        return own + self.inherited.stops
 
     @property
     def config(self) -> Config:
@@ -138,7 +147,7 @@ class Sites:
         """
         forge, info = self.forge(key), self._info(key)
         mirror = self._mirror(key, info)
-        wanted = {info.default_branch, *branches, *self._branches.get(key, ())}
+        wanted = {info.default_branch, FREEZE, *branches, *self._branches.get(key, ())}
         git = mirror.fetch(sorted(wanted))
         try:
             in_force = configuration(git, info.default_branch)

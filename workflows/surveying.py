@@ -9,6 +9,7 @@ from croniter import croniter
 
 from bot.decisions import commands as c
 from bot.decisions.commands import Command, Unclear, parse_comment
+from bot.decisions.gates.times import stopped
 from bot.decisions.permissions import Allowed, Refused, may
 from bot.engine.candidate import Plan, carry
 from bot.engine.drift import compare
@@ -20,7 +21,7 @@ from bot.model import Head, State
 from bot.words import words_for
 from config.schema import Config, Environment, Schedule
 from webhook.events import Comment
-from workflows import rolling_back
+from workflows import freezing, rolling_back
 from workflows.adopting import adopt, was_closed
 from workflows.gathering import noticed
 from workflows.glancing import digest_of_heads, spread
@@ -116,6 +117,7 @@ class _Survey:
             remembered=tuple(self.remembered),
             seen=self.seen,
             planned=self.calendar.planned,
+            frozen=stopped(self.site.stops),
         )
 
     def _not_configured(self, comment: Comment) -> None:
@@ -342,7 +344,7 @@ class _Survey:
         if answers:
             say(self.site, comment, answers, "answer-of-the-repository")
 
-    def _done(self, config: Config, comment: Comment, command: Command) -> str:  # noqa: PLR0911 - one for each command
+    def _done(self, config: Config, comment: Comment, command: Command) -> str:  # noqa: C901, PLR0911 - one for each command
         """Do what one command asks for; return the answer."""
         match command:
             case c.Promote(environment, at):
@@ -359,6 +361,10 @@ class _Survey:
                 return self._keep(config, comment, path, key)
             case c.Discard() | c.Resolve():
                 return self._carry(config, comment, command)
+            case c.Freeze(reason):
+                return self._freeze(comment, reason)
+            case c.Thaw():
+                return self._thaw()
             case c.Rollback(environment):
                 return self._roll_back(config, comment, environment)
             case _:
@@ -378,6 +384,8 @@ class _Survey:
 
     def _notes(self) -> Iterator[str]:
         """Yield what stands in no table."""
+        if stops := self.site.stops:
+            yield f"**Nothing merges**: {sentence(stopped(stops))}."
         for one in self.open.values():
             if one.rolls_back:
                 yield rollback.under_way(one.environment, one.number, self.site.words)
@@ -404,6 +412,16 @@ class _Survey:
                     self.remembered.append(wish)
                 return replies.remembered(name)
         return self._promote(config, name, comment.author)
+
+    def _freeze(self, comment: Comment, reason: str) -> str:
+        before = self.site.stops
+        stop = freezing.stop(self.site, comment.author, reason, self.now)
+        own = any(not one.where for one in before)
+        return replies.frozen(stop, self.site.words, already=own)
+
+    def _thaw(self) -> str:
+        ended = freezing.go_on(self.site)
+        return replies.thawed(ended, self.site.inherited.stops)
 
     def _cancel(self, comment: Comment, name: str | None) -> str:
         """Take back what is planned; a promotion that is open is cancelled where it stands."""

@@ -22,8 +22,8 @@ from workflows.sites import Site
 from workflows.values import PromotionState
 
 # What these ask for is the repository's to do, wherever they are said.
-_NOT_OURS = (c.Promote, c.Rollback, c.Keep, c.Discard, c.Resolve, c.Drift)
-_NEED_ROLE = (c.SignOff, c.Reject, c.Rollback, c.Override)
+_NOT_OURS = (c.Promote, c.Rollback, c.Freeze, c.Thaw, c.Keep, c.Discard, c.Resolve, c.Drift)
+_NEED_ROLE = (c.SignOff, c.Reject, c.Rollback, c.Override, c.Freeze, c.Thaw)
 _REMEMBERED = 200
 # Forges tell times to the second, rounded down.
 _FORGE_CLOCK = timedelta(seconds=1)

@@ -168,7 +168,7 @@ class PromotionState(_Value):
     A roll-back is one too: it `undoes` the promotion with this commit on the target's line,
     its `source` is the commit before and it is named by the promotion's. `lifts` are the
     roll-backs whose holds a person has ended by asking for this promotion. While somebody
-    is `rolling` the environment back, it waits.
+    is `rolling` the environment back, it waits. `stopped` is the last freeze of everything.
     """
 
     repository: RepositoryKey
@@ -199,6 +199,7 @@ class PromotionState(_Value):
     undoes: str = ""
     lifts: tuple[str, ...] = ()
     rolling: str = ""
+    stopped: str = ""
     seen: tuple[SeenHead, ...] = ()
     answers: tuple[Answered, ...] = ()
     runs: tuple[Ran, ...] = ()
@@ -349,6 +350,7 @@ class PipelineState(RepositoryRef):
     touched: tuple[Touched, ...] = ()
     due: datetime | None = None
     heard: tuple[int, ...] = ()
+    frozen: str = ""
     planned: tuple[Planned, ...] = ()
 
     @property
@@ -388,6 +390,7 @@ class Survey(_Value):
     branches: tuple[str, ...] = ()
     heads: str = ""
     due: datetime | None = None
+    frozen: str = ""
     # None from a worker that knows of none: what is planned stays planned.
     planned: tuple[Planned, ...] | None = None
     cancelled: tuple[str, ...] = ()

@@ -4,9 +4,11 @@ import hashlib
 import logging
 from collections.abc import Iterable, Sequence
 
+from bot.decisions.gates.times import stopped
 from bot.engine.candidate import Carried, carry
 from bot.engine.drift import Comparison, compare
 from bot.forges.forge import NotFound, Refused
+from bot.markdown import sentence
 from bot.messages import drift, proposals
 from bot.model import Change, Head, State
 from config.schema import Config
@@ -58,7 +60,10 @@ def _said(
     back_merges: dict[str, int | None] = dict.fromkeys(home)
     back_merges |= {one.environment: one.number for one in state.back_merges or ()}
     title = drift.broken_title() if problem else drift.drift_title(found)
+    stop = f"**Nothing merges**: {sentence(stopped(site.stops))}." if site.stops else ""
     body = drift.drift_body(found, back_merges, site.words, problem) if needed else drift.no_drift()
+    if needed and stop:
+        body = f"{stop}\n\n{body}"
     digest = _digest([title, body]) if needed else ""
     if digest == state.issue:
         return state

@@ -18,6 +18,7 @@ _COMMANDS = {
     "check": "Check `.lockstep.yaml`: every error at once, with line and column.",
     "demo": "Watch a change travel to production, on this machine alone.",
     "drift": "Show what differs between the environments, value by value.",
+    "freeze": "Let nothing merge, in a repository or an organisation, until `thaw`.",
     "hook": "Print the hooks to install on a plain git server.",
     "init": "Look at a repository's branches and propose a `.lockstep.yaml`.",
     "plan": "Show what a promotion would do, what it holds back, and its gates.",
@@ -30,6 +31,7 @@ _COMMANDS = {
     "serve": "Run the server: receiver and worker in one process.",
     "sign-off": "Sign a promotion off for a role, on a plain git server.",
     "status": "Show the open promotions, and what each waits for.",
+    "thaw": "End a freeze.",
     "webhook": "Run the receiver alone, one of many.",
     "worker": "Run a worker alone, one of many.",
 }
@@ -40,6 +42,7 @@ _MODULES = {
     "requests": "speaking",
     "say": "speaking",
     "sign-off": "speaking",
+    "thaw": "freeze",
     "webhook": "serve",
     "worker": "serve",
 }

@@ -61,6 +61,7 @@ class OpenWork(_Value):
     promotions: tuple[Waiting, ...]
     back_merges: tuple[BroughtHome, ...]
     planned: tuple[ForLater, ...] = ()
+    frozen: str = ""
 
 
 async def pipelines(client: Client, full_name: str | None) -> list[RepositoryKey]:
@@ -124,6 +125,7 @@ async def _of_one(client: Client, key: RepositoryKey) -> OpenWork:
             ForLater(environment=one.environment, at=one.at, wall=one.wall, by=one.person)
             for one in (pipeline.planned if pipeline else ())
         ),
+        frozen=pipeline.frozen if pipeline else "",
     )
 
 

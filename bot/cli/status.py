@@ -127,6 +127,8 @@ def _one(work: OpenWork) -> list[Text | Table]:
         for one in work.planned
     ]
     title = Text(work.repository, style="bold")
+    if work.frozen:
+        title.append(f"\n  {printable(work.frozen)}", style="red")
     if not rows:
         return [title, Text("  nothing is open", style="bright_black")]
     table = Table.grid(padding=(0, 2, 0, 0))

@@ -87,6 +87,21 @@ class Rollback:
 
 
 @dataclass(frozen=True, slots=True)
+class Freeze:
+    """``/freeze REASON``."""
+
+    reason: str
+    kind: Literal["freeze"] = "freeze"
+
+
+@dataclass(frozen=True, slots=True)
+class Thaw:
+    """``/thaw``."""
+
+    kind: Literal["thaw"] = "thaw"
+
+
+@dataclass(frozen=True, slots=True)
 class Override:
     """``/override GATE REASON``; `gate` is a key of ``gates:``, or ``freezes``."""
 
@@ -153,6 +168,8 @@ Command = (
     | Cancel
     | Retry
     | Rollback
+    | Freeze
+    | Thaw
     | Override
     | Keep
     | Discard
@@ -182,6 +199,8 @@ _COMMANDS: dict[str, tuple[str, Callable[..., Command]]] = {
     "cancel": ("[ENVIRONMENT]", Cancel),
     "retry": ("", Retry),
     "rollback": ("ENVIRONMENT", Rollback),
+    "freeze": ("REASON", Freeze),
+    "thaw": ("", Thaw),
     "override": ("GATE REASON", Override),
     "keep": ("PATH [KEY]", Keep),
     "discard": ("PATH [KEY]", Discard),
@@ -194,7 +213,7 @@ _COMMANDS: dict[str, tuple[str, Callable[..., Command]]] = {
 _PREFIXED = "/lockstep "
 
 # Prow's word, which difflib would take for its opposite.
-_OTHER_WORDS = {"unhold": "resume"}
+_OTHER_WORDS = {"unhold": "resume", "unfreeze": "thaw"}
 
 USAGES = tuple(f"/{name} {takes}".rstrip() for name, (takes, _) in _COMMANDS.items())
 

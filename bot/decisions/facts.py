@@ -199,6 +199,19 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Stop:
+    """A freeze of everything, until somebody ends it.
+
+    `where` is the repository of the policy that it is inherited from, empty for one of its own.
+    """
+
+    by: str
+    reason: str
+    since: datetime
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class GateFacts:
     """What gates judge; whatever was not observed is left out, and opens nothing.
 
@@ -206,6 +219,7 @@ class GateFacts:
     role, teams resolved; a role whose people could not be read is left out. `missing` are
     the required files that the candidate lacks, `invalid` what is wrong by its schemas.
     `answers` and `runs` are by the key of their gate, see `bot.decisions.gates.outside`.
+    `stops` are in force; `thawed` is one that was, as it was said, and is over.
     """
 
     candidate: Candidate
@@ -224,6 +238,8 @@ class GateFacts:
     invalid: tuple[str, ...] | None = None
     answers: Mapping[str, Answer] = field(default_factory=dict)
     runs: Mapping[str, Run] = field(default_factory=dict)
+    stops: tuple[Stop, ...] = ()
+    thawed: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from bot.decisions.commands import Command, Override, Reject, Rollback, SignOff
+from bot.decisions.commands import Command, Freeze, Override, Reject, Rollback, SignOff, Thaw
 from bot.decisions.facts import Permission, Who
 from bot.words import Words
 from config.policy import Role
@@ -65,14 +65,14 @@ def may(
     """Return whether `who` may give `command`.
 
     `roles` are the configuration's; holders of the `trusted_roles` among them may
-    roll back and override like a maintainer.
+    roll back, freeze and override like a maintainer.
     """
     if who.is_self or who.is_bot:
         return Ignored(f"bots give no commands, and {who.login} is one")
     match command:
         case SignOff(role) | Reject(role):
             return _member(command, role, who, roles, words)
-        case Rollback() | Override():
+        case Rollback() | Override() | Freeze() | Thaw():
             trusted = sorted(set(trusted_roles) & set(roles))
             if who.roles & set(trusted):
                 return Allowed()

@@ -208,7 +208,7 @@ def decide_promotion(  # noqa: C901, PLR0911, PLR0912 - one flat ladder, read fr
     if facts.refusal:
         return Blocked(f"the forge refuses to merge; `{retry}` tries again: {facts.refusal}")
     results = evaluate(promotion.gates, evidence, now)
-    return _gated(results, promotion.gates.until) or Merge(
+    return _gated(results, promotion.gates.until, stopped=bool(evidence.stops)) or Merge(
         candidate.sha, promotion.merge, f"every gate is open: merging {_short(candidate.sha)}"
     )
 
@@ -283,15 +283,23 @@ def _newer(promotion: Promotion, facts: PromotionFacts, words: Words) -> Superse
     return None
 
 
-def _gated(results: Sequence[GateResult], until: datetime | None = None) -> Wait | Blocked | None:
+def _gated(
+    results: Sequence[GateResult], until: datetime | None = None, *, stopped: bool = False
+) -> Wait | Blocked | None:
     """Return the wait that the first failed gate, else the first closed one, explains.
 
-    At `until` other gates may apply.
+    Of the closed ones a stop of everything comes first: it is what people have to know. At
+    `until` other gates may apply.
     """
     shut = [result for result in results if not isinstance(result.verdict, Open)]
     if not shut:
         return None
-    shut.sort(key=lambda result: not isinstance(result.verdict, Failed))
+    shut.sort(
+        key=lambda result: (
+            not isinstance(result.verdict, Failed),
+            not (stopped and result.gate == "freezes"),
+        )
+    )
     first = shut[0].verdict
     also = f"; also not open: {_names(shut[1:])}" if shut[1:] else ""
     times = [result.verdict.until for result in shut if isinstance(result.verdict, Closed)]

@@ -1,8 +1,10 @@
 """Answers to what people said in comments, a sentence or two each."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from bot.decisions.appointments import Appointment
+from bot.decisions.facts import Stop
+from bot.decisions.windows import spell
 from bot.engine.candidate import Plan
 from bot.markdown import code, plain, sentence
 from bot.messages.tables import changes_table
@@ -65,6 +67,32 @@ def nothing_planned(environment: str, number: int | None, words: Words) -> str:
     if number is None:
         return said
     return f"{said} One is open: `{words.command('cancel')}` in {words.reference(number)} ends it."
+
+
+def frozen(stop: Stop, words: Words, *, already: bool) -> str:
+    """Return the answer to `/freeze`."""
+    thaw = words.command("thaw")
+    if already:
+        return (
+            f"It is frozen already, by {plain(stop.by)} since {plain(spell(stop.since, 'UTC'))}: "
+            f"{sentence(stop.reason)}. `{thaw}` ends it."
+        )
+    return (
+        f"Frozen: nothing merges in this repository until somebody says `{thaw}` or deletes the "
+        "branch `lockstep/freeze`. Promotions are prepared all the same, and a roll-back that "
+        f"cannot wait passes by `{words.command('override freezes REASON')}`."
+    )
+
+
+def thawed(ended: Stop | None, inherited: Sequence[Stop]) -> str:
+    """Return the answer to `/thaw`."""
+    elsewhere = "".join(
+        f" What is inherited from {plain(stop.where)} still holds: it ends there."
+        for stop in inherited
+    )
+    if ended is None:
+        return f"Nothing is frozen here, so there was nothing to end.{elsewhere}"
+    return f"The freeze of {plain(ended.by)} ({sentence(ended.reason)}) is over.{elsewhere}"
 
 
 def no_moment(why: str) -> str:

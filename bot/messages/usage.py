@@ -21,6 +21,8 @@ _DOES = {
     ),
     "retry": "look at everything again, and take what the source has now",
     "rollback": "take back what the newest promotion brought; needs {maintain}",
+    "freeze": "merge nothing in this repository until `{thaw}`; needs {maintain}",
+    "thaw": "end a freeze; needs {maintain}",
     "override": "pass a gate for this content; needs {maintain}",
     "keep": "propose that a place differs on purpose",
     "discard": "propose to undo what drifted",
@@ -42,6 +44,7 @@ def usages(names: Iterable[str], words: Words) -> str:
     takes = {usage.split()[0].removeprefix("/"): usage.removeprefix("/") for usage in USAGES}
     named = {
         "maintain": words.needs("maintain"),
+        "thaw": words.command("thaw"),
         "resume": words.command("resume"),
         "sign_off": words.command("sign-off"),
     }

@@ -12,6 +12,7 @@ from bot.decisions.commands import (
     Command,
     Discard,
     Drift,
+    Freeze,
     Help,
     Hold,
     Keep,
@@ -24,6 +25,7 @@ from bot.decisions.commands import (
     Rollback,
     SignOff,
     Status,
+    Thaw,
 )
 from bot.decisions.facts import Permission, Who
 from bot.decisions.permissions import Allowed, Ignored, Refused, may, roles_held
@@ -45,7 +47,12 @@ WRITERS: list[Command] = [
     Status(),
     Help(),
 ]
-MAINTAINERS: list[Command] = [Rollback("production"), Override("checks", "CI is down")]
+MAINTAINERS: list[Command] = [
+    Rollback("production"),
+    Override("checks", "CI is down"),
+    Freeze("fire"),
+    Thaw(),
+]
 MEMBERS: list[Command] = [SignOff("qa"), Reject("qa", "broken")]
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 

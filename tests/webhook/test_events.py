@@ -14,6 +14,7 @@ from webhook.events import (
     PullRequestChanged,
     RepositoryChanged,
     ReviewChanged,
+    is_work,
 )
 
 EVERY_KIND: list[Event] = [
@@ -67,3 +68,18 @@ def test_an_event_of_another_shape_is_refused(kind: str) -> None:
 
     with pytest.raises(ValueError, match=f"event.{kind}"):
         Delivery.model_validate(broken)
+
+
+@pytest.mark.parametrize(
+    ("branch", "work"),
+    [
+        ("main", False),
+        ("lockstep/promote/staging/0123456789ab", True),
+        ("lockstep/freeze", False),
+        ("lockstep/freeze-old", True),
+    ],
+)
+def test_a_freeze_is_the_one_branch_of_ours_that_matters_by_itself(
+    branch: str, *, work: bool
+) -> None:
+    assert is_work(branch) is work

@@ -190,9 +190,6 @@ def test_the_branch_lockstep_freeze_stops_everything_and_says_who_and_why(org: O
     found = org.inherited("acme/policy")
 
     assert approvals(found) == [2]
-    assert found.problems == (
-        (
-            "everything that inherits from acme/policy is frozen: The data centre burns (Olga, "
-            "2026-01-05); it goes on once the branch lockstep/freeze of acme/policy is deleted"
-        ),
-    )
+    assert found.problems == ()
+    (stop,) = found.stops
+    assert (stop.by, stop.reason, stop.where) == ("Olga", "The data centre burns", "acme/policy")

@@ -1,9 +1,9 @@
 """The gates `soak`, `windows` and `freezes`: whether it is time, and when it will be."""
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 
-from bot.decisions.facts import Calendar, GateFacts
+from bot.decisions.facts import Calendar, GateFacts, Stop
 from bot.decisions.gates.wording import listed
 from bot.decisions.requirements import Requirements
 from bot.decisions.verdicts import Closed, Failed, GateResult, Open, Verdict
@@ -11,6 +11,8 @@ from bot.decisions.windows import is_open, next_together, spell, thawed
 from config.freezes import Freeze
 from config.times import Window, spell_duration
 
+# How often to see whether a stop that is inherited is over.
+LOOK_AGAIN = timedelta(minutes=10)
 _UNREAD = Calendar(problem="it has not been read yet")
 
 
@@ -57,9 +59,36 @@ def _windows(sets: tuple[tuple[Window, ...], ...], now: datetime) -> Verdict:
 
 
 def freezes(needed: Requirements, facts: GateFacts, now: datetime) -> Iterator[GateResult]:
-    """Judge whether a freeze is on, and say until when and why."""
-    if needed.freezes:
+    """Judge whether a freeze is on, and say until when and why; a stop is said first."""
+    if facts.stops:
+        yield GateResult("freezes", _stopped(facts.stops, now))
+    elif needed.freezes:
         yield GateResult("freezes", _freezes(needed.freezes, facts, now))
+    elif facts.thawed:
+        yield GateResult("freezes", Open(f"a freeze is over: {facts.thawed}"))
+
+
+def stopped(stops: Iterable[Stop]) -> str:
+    """Return who has stopped everything, since when, why, and what ends it."""
+    return "; ".join(
+        (f"everything that inherits from {stop.where} is frozen" if stop.where else "frozen")
+        + f" since {spell(stop.since, 'UTC')} by {stop.by}: {stop.reason}, until the branch "
+        + "`lockstep/freeze`"
+        + (f" of {stop.where}" if stop.where else "")
+        + " is deleted"
+        for stop in stops
+    )
+
+
+def in_short(stops: Iterable[Stop]) -> str:
+    """Return whose freezes these are, to say later that they are over."""
+    return "; ".join(f"{stop.reason}, by {stop.by}" for stop in stops)
+
+
+def _stopped(stops: tuple[Stop, ...], now: datetime) -> Verdict:
+    # No event tells a repository what becomes of another's branch.
+    inherited = any(stop.where for stop in stops)
+    return Closed(stopped(stops), now + LOOK_AGAIN if inherited else None)
 
 
 def _freezes(freezes: tuple[Freeze, ...], facts: GateFacts, now: datetime) -> Verdict:
