@@ -290,11 +290,12 @@ class _NoteHook(_AtProject):
         )
 
 
+_UNDECIDED = Ignored("nothing is decided yet")
+
+
 def _checked(
-    sha: str, status: str, branches: tuple[str | None, ...], name: str | None, *, failed: bool
+    sha: str, branches: tuple[str | None, ...], name: str | None, *, failed: bool
 ) -> Event | Ignored:
-    if status not in _DECIDED:
-        return Ignored("nothing is decided yet")
     known = [branch for branch in branches if branch and not branch.startswith("refs/")]
     if known and not any(branch.startswith(OUR_BRANCHES) for branch in known):
         return Ignored("no candidate: not on a branch of Lockstep's")
@@ -305,6 +306,13 @@ class _Pipeline(_Part):
     ref: Name | None = None
     sha: Sha
     status: str
+    source: str | None = None
+
+    @property
+    def is_news(self) -> bool:
+        # Our own status waits in it, so one of statuses alone goes on and does not end; and
+        # GitLab tells of no status that comes from outside in any other way.
+        return self.status in _DECIDED or (self.source, self.status) == ("external", "running")
 
 
 class _OfPipeline(_Part):
@@ -317,8 +325,10 @@ class _PipelineHook(_AtProject):
 
     def event(self) -> Event | Ignored:
         found, asked = self.object_attributes, self.merge_request
+        if not found.is_news:
+            return _UNDECIDED
         branches = (found.ref, asked.source_branch if asked else None)
-        return _checked(found.sha, found.status, branches, None, failed=found.status in _RED)
+        return _checked(found.sha, branches, None, failed=found.status in _RED)
 
 
 class _Homepage(_Part):
@@ -338,8 +348,10 @@ class _JobHook(Payload):
     repository: _Homepage | None = None
 
     def deliveries(self, delivery: str) -> tuple[Delivery, ...] | Ignored:
+        if self.build_status not in _DECIDED:
+            return _UNDECIDED
         failed = self.build_status in _RED and not self.build_allow_failure
-        event = _checked(self.sha, self.build_status, (self.ref,), self.build_name, failed=failed)
+        event = _checked(self.sha, (self.ref,), self.build_name, failed=failed)
         if isinstance(event, Ignored):
             return event
         project = self.project or _Project(path_with_namespace=self._path() or "?")

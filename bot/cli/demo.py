@@ -5,8 +5,11 @@ import logging
 import os
 import sys
 import tempfile
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, ExitStack
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import click
@@ -14,14 +17,16 @@ import click
 from bot.cli import logs
 from bot.cli.demo_stage import BOT, REPOSITORY, NotAsTold, Stage, Tokens, set_up
 from bot.cli.finding import keep_finding
+from bot.cli.gitlab_stage import GitLabStage
 from bot.cli.main import Failure
 from bot.cli.plain_stage import PASSWORD, PlainStage
 from bot.cli.plain_story import PlainStory
 from bot.cli.running import until_stopped
 from bot.cli.serving import forges, receiver, temporal, worker
 from bot.cli.story import Story
+from bot.model import ForgeName
 from bot.repository import RepositoryError
-from bot.sandbox.server import LOOPBACK, start
+from bot.sandbox.server import LOOPBACK, Sandbox, start
 from config.settings import DEFAULT_FILE, read_settings
 
 _LOG = "lockstep.log"
@@ -41,7 +46,7 @@ Everything is still running, for you to play with:
 
 At the top of each page you choose whom to act as: alice develops, carol is QA, dan
 maintains. Change a file in development (open the branch, then the file), pass the check
-on the pull request that follows, comment /promote production or /help, merge something
+on the {noun} that follows, comment {promote} or {help}, merge something
 by hand, or send a webhook twice. In another terminal:
 
    export LOCKSTEP_SETTINGS_FILE={settings}
@@ -79,7 +84,7 @@ _OVER = "\nThe story is over, and every step of it was seen to happen."
 @click.option("--once", is_flag=True, help="End when the story is over.")
 @click.option(
     "--forge",
-    type=click.Choice(["github", "git"]),
+    type=click.Choice(["github", "gitlab", "git"]),
     default="github",
     show_default=True,
     help="Play on a stand-in for this forge; `git` is a plain git server.",
@@ -112,23 +117,24 @@ def demo(*, once: bool, forge: str) -> int:
     return 130 if once and stopped else 0
 
 
-async def _run(place: Path, *, once: bool) -> None:
+async def _run(place: Path, *, once: bool, forge: ForgeName = "github") -> None:
     async with AsyncExitStack() as opened:
         click.echo("Starting a forge, a Temporal server, a receiver and a worker …")
-        sandbox = await start(place / "forge")
+        sandbox = await start(place / "forge", forge=forge)
         opened.push_async_callback(sandbox.close)
         tokens = await set_up(sandbox)
-        settings = read_settings({}, directory=_with_settings(place, sandbox.api_url, tokens))
+        settings = read_settings({}, directory=_with_settings(place, sandbox, tokens))
         client = await opened.enter_async_context(temporal(settings))
         known = opened.enter_context(forges(settings))
         await opened.enter_async_context(worker(settings, client, known))
         url = await opened.enter_async_context(receiver(settings, client))
-        hook = f"{url}/webhooks/github"
+        hook = f"{url}/webhooks/{forge}"
         await sandbox.call(sandbox.controls.add_hook, REPOSITORY, hook, tokens.hook_secret)
         finding = asyncio.create_task(keep_finding(client, settings, known.values()))
         opened.callback(finding.cancel)
         session = await opened.enter_async_context(aiohttp.ClientSession())
-        stage = Stage(sandbox, tokens, session, place / "clone")
+        made = GitLabStage if forge == "gitlab" else Stage
+        stage = made(sandbox, tokens, session, place / "clone")
         _say_where(sandbox.url, stage, url)
         await Story(stage).play()
         click.echo(_OVER)
@@ -136,7 +142,10 @@ async def _run(place: Path, *, once: bool) -> None:
             click.echo(
                 _PLAY.format(
                     pages=stage.url(),
-                    pulls=stage.url("/pulls"),
+                    pulls=stage.url("/-/merge_requests" if forge == "gitlab" else "/pulls"),
+                    noun=stage.words.pull_request,
+                    promote=stage.words.command("promote production"),
+                    help=stage.words.command("help"),
                     settings=place / DEFAULT_FILE,
                     lockstep=Path(sys.executable).with_name("lockstep"),
                     log=place / _LOG,
@@ -176,7 +185,11 @@ async def _run_plain(place: Path, *, once: bool) -> None:
             await asyncio.Event().wait()
 
 
-_PLAYS = {"github": _run, "git": _run_plain}
+_PLAYS: dict[str, Callable[..., Coroutine[Any, Any, None]]] = {
+    "github": _run,
+    "gitlab": partial(_run, forge="gitlab"),
+    "git": _run_plain,
+}
 
 
 def _with_plain_settings(place: Path, stage: PlainStage) -> Path:
@@ -193,12 +206,21 @@ LOCKSTEP_GIT_WEBHOOK_SECRET_FILE={stage.secret_file}
     )
 
 
-def _with_settings(place: Path, api_url: str, tokens: Tokens) -> Path:
+def _with_settings(place: Path, sandbox: Sandbox, tokens: Tokens) -> Path:
     """Write the settings to where a server finds them; other commands can be given the file."""
+    if sandbox.ways.forge == "gitlab":
+        return _written(
+            place,
+            f"""\
+LOCKSTEP_GITLAB_URL={sandbox.url}
+LOCKSTEP_GITLAB_TOKEN={tokens.bot}
+LOCKSTEP_GITLAB_WEBHOOK_SECRET={tokens.hook_secret}
+""",
+        )
     return _written(
         place,
         f"""\
-LOCKSTEP_GITHUB_API_URL={api_url}
+LOCKSTEP_GITHUB_API_URL={sandbox.api_url}
 LOCKSTEP_GITHUB_TOKEN={tokens.bot}
 LOCKSTEP_GITHUB_WEBHOOK_SECRET={tokens.hook_secret}
 """,
@@ -213,7 +235,7 @@ def _written(place: Path, settings: str) -> Path:
 
 
 def _say_where(forge: str, stage: Stage, receiver_url: str) -> None:
-    click.echo(f"\n   the forge           {forge}  (a stand-in for GitHub)")
+    click.echo(f"\n   the forge           {forge}  (a stand-in for {stage.words.forge})")
     click.echo(f"   the repository      {stage.url()}")
     click.echo(f"   the bot's receiver  {receiver_url}")
     logging.getLogger(__name__).info("the story begins")

@@ -9,12 +9,13 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import aiohttp
 
 from bot.repository import run_git
 from bot.sandbox.server import Sandbox
+from bot.words import GITHUB, Words
 
 REPOSITORY = "acme/shop"
 BOT = "lockstep-bot"
@@ -99,6 +100,39 @@ class Tokens:
     people: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A pull request (GitLab: merge request) as anybody sees it."""
+
+    number: int
+    head: str
+    sha: str
+    base: str
+    author: str
+    state: str
+    body: str
+    merged_by: str = ""
+    merged_sha: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """An issue as anybody sees it."""
+
+    number: int
+    title: str
+    body: str
+    author: str
+    is_open: bool
+
+
+class Said(NamedTuple):
+    """A comment: who, and what."""
+
+    login: str
+    text: str
+
+
 async def set_up(sandbox: Sandbox) -> Tokens:
     """Make the people, the repository and its branches."""
     controls, call = sandbox.controls, sandbox.call
@@ -107,7 +141,10 @@ async def set_up(sandbox: Sandbox) -> Tokens:
         await call(controls.add_user, login, login.title(), f"{login}@example.com")
         people[login] = await call(controls.add_token, login)
     owner, _, _ = REPOSITORY.partition("/")
-    await call(controls.add_organization, owner, ["dan"])
+    if sandbox.ways.forge == "gitlab":
+        await call(controls.add_group, owner, {"dan": "admin"})
+    else:
+        await call(controls.add_organization, owner, ["dan"])
     files = {".lockstep.yaml": CONFIGURATION, SHOP: SETTINGS.format(host=HOSTS["main"])}
     await call(controls.add_repository, REPOSITORY, files, ["staging", "development"])
     for login, role in {**_PEOPLE, BOT: "write"}.items():
@@ -115,11 +152,17 @@ async def set_up(sandbox: Sandbox) -> Tokens:
     for branch in ("staging", "development"):
         own = {SHOP: SETTINGS.format(host=HOSTS[branch])}
         await call(controls.commit, REPOSITORY, branch, own, "dan", f"The host of {branch}")
+    if sandbox.ways.forge == "gitlab":
+        # As GitLab has it: maintainers push, and whoever develops may merge.
+        merge = ["write", "maintain"]
+        await call(controls.protect_branch, REPOSITORY, "main", ["maintain"], merge)
     return Tokens(people.pop(BOT), _SECRET_OF_THE_HOOK, people)
 
 
 class Stage:
-    """The forge and a clone, as the people of the story use them; `directory` is new."""
+    """The forge, GitHub, and a clone, as the people of the story use them; `directory` is new."""
+
+    words: Words = GITHUB
 
     def __init__(
         self, sandbox: Sandbox, tokens: Tokens, session: aiohttp.ClientSession, directory: Path
@@ -152,8 +195,7 @@ class Stage:
 
     async def say(self, login: str, number: int, text: str) -> None:
         """Comment as somebody, through the forge's API."""
-        path = f"/repos/{REPOSITORY}/issues/{number}/comments"
-        await self._ask("POST", path, login, json={"body": text})
+        await self._ask("POST", f"/issues/{number}/comments", login, json={"body": text})
 
     async def check(self, sha: str) -> None:
         """Let CI report success."""
@@ -162,13 +204,47 @@ class Stage:
 
     async def merge(self, login: str, number: int) -> None:
         """Merge a pull request as somebody."""
-        await self._ask("PUT", f"/repos/{REPOSITORY}/pulls/{number}/merge", login, json={})
+        await self._ask("PUT", f"/pulls/{number}/merge", login, json={})
 
     # What anybody sees
 
+    def page_of(self, number: int) -> str:
+        """Return the path of a pull request's page."""
+        return f"/pull/{number}"
+
+    def page_of_issue(self, number: int) -> str:
+        """Return the path of an issue's page."""
+        return f"/issues/{number}"
+
+    async def requests(self) -> list[Request]:
+        """Return the pull requests that are open."""
+        return [_request(one) for one in await self.get("/pulls")]
+
+    async def request(self, number: int) -> Request:
+        """Return a pull request."""
+        return _request(await self.get(f"/pulls/{number}"))
+
+    async def comments(self, number: int) -> list[Said]:
+        """Return what was said under a pull request."""
+        found = await self.get(f"/issues/{number}/comments")
+        return [Said(one["user"]["login"], one["body"]) for one in found]
+
+    async def issues(self) -> list[Issue]:
+        """Return the issues that are open."""
+        return [_issue(one) for one in await self.get("/issues") if "pull_request" not in one]
+
+    async def issue(self, number: int) -> Issue:
+        """Return an issue."""
+        return _issue(await self.get(f"/issues/{number}"))
+
+    async def statuses(self, sha: str) -> list[tuple[str, str]]:
+        """Return what the bot's status on a commit says: its state and its line."""
+        found = (await self.get(f"/commits/{sha}/status"))["statuses"]
+        return [(s["state"], s["description"]) for s in found if s["context"] == "lockstep"]
+
     async def get(self, path: str) -> Any:
         """Return what the API answers below the repository."""
-        return await self._ask("GET", f"/repos/{REPOSITORY}{path}", "alice")
+        return await self._ask("GET", path, "alice")
 
     async def page(self, path: str) -> str:
         """Return one of the repository's pages."""
@@ -184,21 +260,35 @@ class Stage:
         at = ref if len(ref) == 40 else f"origin/{ref}"
         return self._git("show", f"{at}:{SHOP}")
 
-    async def tree(self, branch: str) -> str:
-        """Return the tree that a branch has now."""
-        return await asyncio.to_thread(self._tree, branch)
+    async def tree(self, ref: str) -> str:
+        """Return the tree of a branch or a commit."""
+        return await asyncio.to_thread(self._tree, ref)
 
-    def _tree(self, branch: str) -> str:
+    def _tree(self, ref: str) -> str:
         self._fetch()
-        return self._git("rev-parse", f"origin/{branch}^{{tree}}").strip()
+        at = ref if len(ref) == 40 else f"origin/{ref}"
+        return self._git("rev-parse", f"{at}^{{tree}}").strip()
+
+    async def message(self, sha: str) -> str:
+        """Return the message of a commit."""
+        return await asyncio.to_thread(self._git, "show", "--no-patch", "--format=%B", sha)
+
+    async def branches(self) -> list[str]:
+        """Return the branches that there are."""
+        listed = await asyncio.to_thread(self._git, "ls-remote", "--heads", "origin")
+        return [line.split("refs/heads/")[1] for line in listed.splitlines()]
 
     async def watch(self, expected: str, look: Callable[[], Awaitable[T | Not]]) -> T:
         """Return what `look` finds in the end. Raises `NotAsTold` when that takes too long."""
         return await watched(expected, look)
 
+    @property
+    def _api(self) -> str:
+        return f"{self._sandbox.api_url}/repos/{REPOSITORY}"
+
     async def _ask(self, method: str, path: str, login: str, **more: Any) -> Any:
         headers = {"Authorization": f"Bearer {self._tokens.people[login]}"}
-        url = self._sandbox.api_url + path
+        url = self._api + path
         async with self._session.request(method, url, headers=headers, **more) as answer:
             if answer.status >= 400:
                 raise NotAsTold(
@@ -224,3 +314,27 @@ class Stage:
             }
         output = run_git(*arguments, directory=self._clone, environment=environment)
         return output.decode(errors="replace")
+
+
+def _request(data: Any) -> Request:
+    return Request(
+        number=data["number"],
+        head=data["head"]["ref"],
+        sha=data["head"]["sha"],
+        base=data["base"]["ref"],
+        author=data["user"]["login"],
+        state="merged" if data.get("merged") else data["state"],
+        body=data["body"] or "",
+        merged_by=data["merged_by"]["login"] if data.get("merged_by") else "",
+        merged_sha=data["merge_commit_sha"] or "",
+    )
+
+
+def _issue(data: Any) -> Issue:
+    return Issue(
+        number=data["number"],
+        title=data["title"],
+        body=data["body"] or "",
+        author=data["user"]["login"],
+        is_open=data["state"] == "open",
+    )

@@ -274,6 +274,13 @@ def test_a_pipeline_that_is_decided_is_news_of_the_checks(status: str, *, failed
     assert read("Pipeline Hook", pipeline(status, ref="main", **asked)) == told
 
 
+def test_a_pipeline_of_statuses_alone_is_news_while_our_own_still_waits_in_it() -> None:
+    outside = pipeline("running")
+    outside["object_attributes"]["source"] = "external"
+
+    assert read("Pipeline Hook", outside) == ChecksChanged(sha=SHA)
+
+
 def test_a_job_is_told_by_name_and_one_that_may_fail_has_not_failed() -> None:
     assert read("Job Hook", job("success")) == ChecksChanged(sha=SHA, name="test")
     assert read("Job Hook", job("failed")) == ChecksChanged(sha=SHA, name="test", failed=True)
