@@ -16,9 +16,9 @@ RUN = (sys.executable, "-c", "from bot.cli.main import run; run()")
 pytestmark = pytest.mark.timeout(180)
 
 
-@pytest.fixture(scope="module")
-def demo() -> Iterator[Process]:
-    with started("demo", settings={}) as running:
+@pytest.fixture(scope="module", params=["github", "gitlab"])
+def demo(request: pytest.FixtureRequest) -> Iterator[Process]:
+    with started("demo", "--forge", request.param, settings={}) as running:
         yield running
         assert running.end(signal.SIGINT) == 0
 
@@ -43,9 +43,10 @@ def test_the_story_comes_true_from_beginning_to_end(demo: Process) -> None:
 def test_a_promotion_s_page_shows_in_a_browser_what_a_reviewer_needs(
     demo: Process, tmp_path: Path
 ) -> None:
-    url = demo.says(r"(http://127\.0\.0\.1:\d+/acme/shop)\n")[1]
+    # The second that the story names is the promotion to production.
+    url = demo.says(r"into main:\n +(http://127\.0\.0\.1:\d+/acme/shop/\S+/2)\n")[1]
 
-    text = shown(f"{url}/pull/2", tmp_path)
+    text = shown(url, tmp_path)
 
     for wanted in (
         "Promote staging to production: 1 change",
@@ -57,7 +58,7 @@ def test_a_promotion_s_page_shows_in_a_browser_what_a_reviewer_needs(
         assert wanted in text
 
 
-@pytest.mark.parametrize("forge", ["github", "git"])
+@pytest.mark.parametrize("forge", ["github", "gitlab", "git"])
 def test_once_ends_with_0_and_leaves_nothing_behind(tmp_path: Path, forge: str) -> None:
     home = tmp_path / "home"
     home.mkdir()

@@ -28,6 +28,7 @@ from workflows.glancing import glance
 from workflows.observing import Asking, Observed, observe
 from workflows.sites import Site, Sites
 from workflows.surveying import survey
+from workflows.unheard import look_again
 from workflows.values import (
     HEARTBEAT_LIMIT,
     Advanced,
@@ -233,6 +234,7 @@ class Activities:
                 heard = {} if isinstance(decision, moves.Hold) else {"retry": None}
                 state = applying.say(site, observed, decision, now).model_copy(update=heard)
                 until = None if isinstance(decision, moves.Hold) else decision.until
+                state, until = self._asked_again(site, observed, state, until)
                 return _Rest(
                     Advanced(state=state, until=until, reason=decision.reason),
                     source_branch=observed.promotion.source_branch,
@@ -240,6 +242,19 @@ class Activities:
                     awaits=_awaited(observed),
                     watches=_watched(site, observed),
                 )
+
+    def _asked_again(
+        self, site: Site, observed: Observed, state: PromotionState, until: datetime | None
+    ) -> tuple[PromotionState, datetime | None]:
+        """See to it that checks are asked for again where no webhook tells of them all."""
+        if site.forge.tells_statuses:
+            return state, until
+        now = self._sites.clock()
+        again = look_again(state.candidate, applying.gates_of(observed, now), now)
+        if again is None:
+            return state, until
+        # Forgotten, so that the next step asks for them.
+        return state.model_copy(update={"checks": None}), min(again, until or again)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import quote
 
-from bot.cli.demo_stage import REPOSITORY, Issue, Request, Said, Stage
+from bot.cli.demo_stage import CHECK, REPOSITORY, Issue, Request, Said, Stage
 from bot.words import GITLAB
 
 _STATES = {"opened": "open", "closed": "closed", "merged": "merged"}
@@ -26,6 +26,13 @@ class GitLabStage(Stage):
     def page_of_issue(self, number: int) -> str:
         """See `Stage.page_of_issue`."""
         return f"/-/issues/{number}"
+
+    async def check(self, sha: str) -> None:
+        """See `Stage.check`; on GitLab, CI is a pipeline with a job of that name."""
+        controls = self._sandbox.controls
+        branch = next(one.head for one in await self.requests() if one.sha == sha)
+        jobs = {CHECK: "success"}
+        await self._sandbox.call(controls.run_pipeline, REPOSITORY, branch, "success", jobs, sha)
 
     async def say(self, login: str, number: int, text: str) -> None:
         """See `Stage.say`."""

@@ -186,6 +186,8 @@ class Forge(Protocol):
     """One forge, as one account of it. Every method may raise any `ForgeError`."""
 
     name: ForgeName
+    tells_statuses: bool
+    """Whether a webhook tells of each status that is reported from outside."""
 
     def budgets(self) -> Sequence[Left]:
         """Return what each token has left, without a call."""

@@ -70,6 +70,7 @@ class GitHub:
     """GitHub as one account or App of it; threads may share it. See `Forge`."""
 
     name: ForgeName = "github"
+    tells_statuses = True
 
     def __init__(
         self, account: Account, api_url: str, *, clock: Callable[[], float] = time.time

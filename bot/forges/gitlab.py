@@ -72,6 +72,8 @@ class GitLab:
     """GitLab as one account of it; threads may share it. See `Forge`."""
 
     name: ForgeName = "gitlab"
+    # Only where one changes what the whole pipeline comes to.
+    tells_statuses = False
 
     def __init__(
         self,

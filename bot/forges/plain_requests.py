@@ -22,6 +22,7 @@ class Requests:
     """The part of `PlainGit` that pull requests are; see `Forge`."""
 
     name: ForgeName = "git"
+    tells_statuses = True
 
     def __init__(
         self,

@@ -60,6 +60,7 @@ class MemoryForge(MemoryWorld):
     """A forge as the account `login` sees it; see `Forge`. `calls` counts by method."""
 
     name: ForgeName = "github"
+    tells_statuses = True
 
     def __init__(
         self,
