@@ -21,7 +21,7 @@ from pydantic import (
 from config import patterns
 from config.freezes import Freeze
 from config.gates import Gates
-from config.kinds import NOT_EMPTY, Model, PathPattern, Text, spelled
+from config.kinds import NOT_EMPTY, Model, PathPattern, Text, one_of, spelled
 from config.rules import RISKS, Asks, Risk
 from config.sentences import sentence
 from config.suggest import named, suggest
@@ -106,7 +106,9 @@ class FactFiles(Model):
     paths: Annotated[tuple[PathPattern, ...], NOT_EMPTY] = Field(
         min_length=1, description="The files, by path patterns."
     )
-    governs: Literal["file", "directory", "repository"] = Field(
+    governs: Annotated[
+        Literal["file", "directory", "repository"], one_of("file", "directory", "repository")
+    ] = Field(
         default="file",
         description="What has to change for a file's facts to count: the file itself, anything "
         "in its directory, or anything at all.",

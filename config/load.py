@@ -237,6 +237,6 @@ def _problem(details: ErrorDetails, document: Document) -> Problem:
     # A name of a role is a key; the model says so by a last step of its own.
     at_key = details["loc"][-1] == "[key]"
     # What was written, not what YAML made of it: `no`, `1:30`.
-    shown = document.written(loc) or value
+    shown = value if at_key else document.written(loc) or value
     message = sentence(details, loc, shown).replace(named(value), named(shown))
     return Problem(loc, message, at_key=at_key)

@@ -66,6 +66,12 @@ def percent(share: float | str) -> Fraction | None:
     return Fraction(match[1]) / 100 if match else None
 
 
+def _only_true(value: object) -> object:
+    if value is not True:
+        raise ValueError(f"`otherwise` takes `true`, or is left out; {named(value)} says nothing")
+    return value
+
+
 def _glob(text: str) -> str:
     patterns.text_pattern(text)
     return text
@@ -177,7 +183,7 @@ class When(Model):
     risk: Risk | None = Field(
         default=None, description="Other rules or facts say that the risk is this, or higher."
     )
-    otherwise: Literal[True] | None = Field(
+    otherwise: Annotated[Literal[True], BeforeValidator(_only_true)] | None = Field(
         default=None, description="No other rule of this file asks for anything."
     )
 

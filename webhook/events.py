@@ -77,7 +77,7 @@ class PullRequestChanged(_Value):
 
     kind: Literal["pull_request_changed"] = "pull_request_changed"
     number: ForgeId
-    action: Literal["closed", "reopened", "head_moved", "retargeted", "draft", "ready"]
+    action: Literal["closed", "reopened", "head_moved", "retargeted", "draft", "ready", "labelled"]
     head_branch: Name
     head_sha: Sha
     base_branch: Name

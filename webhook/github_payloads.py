@@ -170,7 +170,7 @@ class _Changes(_Part):
     base: dict[str, Any] | None = None
 
 
-_Action = Literal["closed", "reopened", "head_moved", "retargeted", "draft", "ready"]
+_Action = Literal["closed", "reopened", "head_moved", "retargeted", "draft", "ready", "labelled"]
 _PULL_REQUEST_ACTIONS: dict[str, _Action] = {
     "closed": "closed",
     "reopened": "reopened",
@@ -178,6 +178,8 @@ _PULL_REQUEST_ACTIONS: dict[str, _Action] = {
     "edited": "retargeted",
     "converted_to_draft": "draft",
     "ready_for_review": "ready",
+    "labeled": "labelled",
+    "unlabeled": "labelled",
 }
 
 

@@ -174,7 +174,7 @@ class _LastCommit(_Part):
     id: Sha
 
 
-_Action = Literal["closed", "reopened", "head_moved", "retargeted", "draft", "ready"]
+_Action = Literal["closed", "reopened", "head_moved", "retargeted", "draft", "ready", "labelled"]
 _REVIEWS = {"approved", "approval", "unapproved", "unapproval"}
 
 
@@ -239,6 +239,8 @@ class _MergeRequestHook(_AtProject):
         for name in ("draft", "work_in_progress"):
             if isinstance(change := self.changes.get(name), dict):
                 return "draft" if change.get("current") else "ready"
+        if "labels" in self.changes:
+            return "labelled"
         return Ignored("neither its head nor its base nor its state changed")
 
 

@@ -100,7 +100,8 @@ def _check(files: _Files, inherited: Sequence[Organisation]) -> list[CheckedFile
         else:
             complete = bool(inherited) or own.model.inherit is None
             checked = check_configuration(own, inherited, now, complete=complete)
-            found.append(CheckedFile(name, own.model, checked))
+            missing = "" if complete else own.model.inherit or ""
+            found.append(CheckedFile(name, own.model, checked, missing))
     if files.organisation is not None:
         name, text = files.organisation
         try:
@@ -110,7 +111,8 @@ def _check(files: _Files, inherited: Sequence[Organisation]) -> list[CheckedFile
         else:
             complete = bool(inherited) or theirs.model.inherit is None
             checked = check_organisation(theirs, inherited, complete=complete)
-            found.append(CheckedFile(name, theirs.model, checked))
+            missing = "" if complete else theirs.model.inherit or ""
+            found.append(CheckedFile(name, theirs.model, checked, missing))
     return found
 
 
@@ -138,6 +140,12 @@ def _print(file: CheckedFile) -> None:
         click.echo(f"{file.name} is valid{tests}")
     for remark in checked.remarks:
         click.echo(f"lockstep: {file.name}:{remark}", err=True)
+    if file.inherits:
+        click.echo(
+            f"lockstep: {file.name} inherits from {file.inherits}, which is not looked at; "
+            "`--policy FILE` reads its policy",
+            err=True,
+        )
 
 
 def _print_test(name: str, test: Tested) -> None:

@@ -85,6 +85,12 @@ def plan(
         planned = plan_promotion(local.repository, comparison, keep, MergeMethod(target.merge))
         now = at or datetime.now(UTC)  # noqa: TID251 -- the command line is where time comes in
         policies = Policies(local.config, tuple(map(parsed_policy, policy_files)))
+        if local.config.inherit and not policy_files:
+            click.echo(
+                f"lockstep: what {local.config.inherit} asks for besides is not looked at; "
+                "`--policy FILE` reads its policy",
+                err=True,
+            )
         judged = _judged(local, policies, target, planned, now)
         gates = outlook(judged.needed, judged.facts, policies.roles, now)
         who = None

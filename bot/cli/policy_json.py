@@ -14,11 +14,15 @@ from config.schema import Config
 
 @dataclass(frozen=True, slots=True)
 class CheckedFile:
-    """A file that `lockstep check` looked at; `model` is None where it does not load."""
+    """A file that `lockstep check` looked at; `model` is None where it does not load.
+
+    `inherits` is what it inherits from and was not looked at.
+    """
 
     name: str
     model: Config | Organisation | None
     checked: Checked
+    inherits: str = ""
 
     @property
     def is_valid(self) -> bool:

@@ -229,3 +229,20 @@ def test_an_organisations_own_file_is_checked_and_its_tests_are_run(
     assert (broken.code, sound.code) == (1, 0)
     assert f"{clone}/lockstep-policy.yaml:3:41: `1` needs a unit" in broken.out
     assert f"{clone}/lockstep-policy.yaml is valid; 1 test passes\n" in sound.out
+
+
+def test_what_is_inherited_and_not_looked_at_is_said(
+    world: World, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "own.yaml"
+    rule = "rules: [{when: {paths: [a]}, bundles: [sox], gates: {sign_offs: [security]}}]\n"
+    file.write_text(CONFIGURATION + "inherit: acme/policy\n" + rule)
+
+    answer = lockstep(capfd, "check", world.directory, "--config", file)
+
+    assert (answer.code, answer.out) == (0, f"{file} is valid\n")
+    assert "nobody can sign off for `security`" in answer.err
+    assert answer.err.endswith(
+        f"lockstep: {file} inherits from acme/policy, which is not looked at; `--policy FILE` "
+        "reads its policy\n"
+    )

@@ -126,6 +126,8 @@ def changed(**fields: Any) -> PullRequestChanged:
         ("pull_request", pull_request_hook("synchronize"), changed(action="head_moved")),
         ("pull_request", pull_request_hook("converted_to_draft"), changed(action="draft")),
         ("pull_request", pull_request_hook("ready_for_review"), changed(action="ready")),
+        ("pull_request", pull_request_hook("labeled"), changed(action="labelled")),
+        ("pull_request", pull_request_hook("unlabeled"), changed(action="labelled")),
         (
             "pull_request",
             pull_request_hook("edited", changes={"base": {"ref": {"from": "main"}}}),
@@ -201,7 +203,7 @@ def test_a_delivery_that_can_matter_becomes_one_event(
         ("delete", hook(ref="v1", ref_type="tag"), "tags promote nothing"),
         ("delete", hook(ref=CANDIDATE, ref_type="branch"), "its pull request tells the same"),
         ("pull_request", pull_request_hook("opened"), "opened its own by itself"),
-        ("pull_request", pull_request_hook("labeled"), "neither its head nor its base"),
+        ("pull_request", pull_request_hook("assigned"), "neither its head nor its base"),
         ("pull_request", pull_request_hook("edited", changes={"body": {}}), "only its text"),
         ("pull_request", pull_request_hook("synchronize", "topic"), "not a pull request of Lockst"),
         (

@@ -196,6 +196,7 @@ def test_a_confidential_note_is_left_alone_whichever_way_it_is_said() -> None:
         (merge_request("update", changes={"target_branch": {}}), "retargeted", False),
         (merge_request("update", changes={"draft": {"current": True}}), "draft", False),
         (merge_request("update", changes={"draft": {"current": False}}), "ready", False),
+        (merge_request("update", changes={"labels": {"current": []}}), "labelled", False),
         (merge_request("update", changes={"work_in_progress": {"current": True}}), "draft", False),
     ],
 )

@@ -46,6 +46,8 @@ EXPECTED = {
     ("pull_request", "synchronize"): "pull_request_changed",
     ("pull_request", "converted_to_draft"): "pull_request_changed",
     ("pull_request", "ready_for_review"): "pull_request_changed",
+    ("pull_request", "labeled"): "pull_request_changed",
+    ("pull_request", "unlabeled"): "pull_request_changed",
     ("pull_request_review", "submitted"): "review_changed",
     ("pull_request_review", "dismissed"): "review_changed",
     ("push", "refs/heads/master"): "push",
