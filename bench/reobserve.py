@@ -26,7 +26,7 @@ from bot.sandbox import records
 from bot.sandbox.controls import Controls
 from tests.workflows.town import APP, CONFIGURATION, Town, eventually, town
 from webhook.events import RepositoryRef
-from workflows.values import TASK_QUEUE, PipelineState
+from workflows.values import TASK_QUEUE
 from workflows.worker import worker
 
 NAME = "reobserve"
@@ -35,8 +35,9 @@ MANY, FEW = 500, 60
 _EVERY = 20
 _LIMIT_SECONDS = 900.0
 _AT_ONCE = 32
+# A survey that knows of nothing asks for the first, a glance for the second.
+_FIRST = "GET /repos/{owner}/{repo}/pulls"
 _LIST = "GET /repos/{owner}/{repo}/issues"
-_GIT = "POST /{owner}/{repo}.git/git-upload-pack"
 _SAID = "/hold the fair is on"
 
 
@@ -139,7 +140,7 @@ class _Fleet:
 
     async def measured(self) -> Measured:
         await self._glance()
-        await eventually(self._all_looked, "every repository to be looked at", _LIMIT_SECONDS)
+        await self._asked_of_all(_FIRST)
         await self._idle()  # from here on it is known what is open
         idle, routes, spent = await self._idle()
         busy = self._names[::_EVERY]
@@ -167,7 +168,7 @@ class _Fleet:
         await self._here.do(lambda c: c.reset_calls())
         began = time.monotonic()
         await self._glance()
-        await eventually(self._all_listed, "every repository to be glanced at", _LIMIT_SECONDS)
+        await self._asked_of_all(_LIST)
         seconds = time.monotonic() - began
         routes = await self._here.do(_routes)
         return seconds, routes, before - (self._here.forge.budgets()[0].calls or 0)
@@ -177,7 +178,7 @@ class _Fleet:
         await self._here.do(lambda c: c.reset_calls())
         began = time.monotonic()
         await self._glance()
-        await eventually(self._all_listed, "every repository to be glanced at", _LIMIT_SECONDS)
+        await self._asked_of_all(_LIST)
 
         async def done() -> bool:
             return await self._here.do(partial(_say, names=busy, words=words))
@@ -200,19 +201,13 @@ class _Fleet:
 
         await asyncio.gather(*map(one, self._names))
 
-    async def _all_looked(self) -> bool:
-        async def looked(name: str) -> bool:
-            handle = self._client.get_workflow_handle(f"pipeline/github/{name}")
-            async with self._turn:
-                state = await handle.query("state", result_type=PipelineState)
-            return state.looked is not None
+    async def _asked_of_all(self, route: str) -> None:
+        await eventually(lambda: self._all_asked(route), f"{route} of all", _LIMIT_SECONDS)
 
-        await asyncio.sleep(1)
-        return all(await asyncio.gather(*map(looked, self._names)))
-
-    async def _all_listed(self) -> bool:
+    async def _all_asked(self, route: str) -> bool:
+        await asyncio.sleep(0.2)
         routes = await self._here.do(_routes)
-        return routes.get(_LIST, 0) >= len(self._names)
+        return routes.get(route, 0) >= len(self._names)
 
 
 def _routes(controls: Controls) -> dict[str, int]:

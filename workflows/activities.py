@@ -48,6 +48,7 @@ from workflows.watching import watch
 
 # A step that changes its mind this often has met something new: it starts over, from fresh facts.
 _MOST_MOVES = 12
+_MOST_SUPERSEDED = 5
 _HEARTBEAT_SECONDS = HEARTBEAT_LIMIT.total_seconds() / 3
 _ASK_AGAIN = timedelta(minutes=5)
 _GREEN = {"success", "neutral", "skipped"}
@@ -138,9 +139,13 @@ class Activities:
         taken = taking.take(site, state, comments)
         state = taken.state
         for _ in range(_MOST_MOVES):
-            moved, following = self._move(site, state, asking)
+            try:
+                moved, following = self._move(site, state, asking)
+            except (Unauthorized, RepositoryError) as error:
+                moved, following = self._lacking(site, state, error), Asking()
             asking = replace(following, again=asking.again)
             if isinstance(moved, _Rest):
+                moved = _healed(site, moved)
                 where = [replies.stands(moved.step.outcome or moved.step.reason)]
                 for comment in taken.asked:
                     taking.say(site, comment, where, "status")
@@ -154,6 +159,30 @@ class Activities:
                 moved = step.state
             state = moved
         raise ApplicationError("the promotion keeps changing; looking again")
+
+    def _lacking(self, site: Site, state: PromotionState, error: Exception) -> "_Rest":
+        """Say where the promotion stands what we may not do, and look again later.
+
+        Raises the error where it is of another kind, or may not even be said.
+        """
+        if isinstance(error, RepositoryError) and _FORBIDDEN not in str(error):
+            raise error
+        why = _with_needs(error, site.words)
+        _log.warning("%s: %s", state.workflow_id, why)
+        try:
+            state = applying.say_lacking(site, state, why)
+        except (ForgeError, RepositoryError):
+            raise error from None
+        # What the step had observed is gone with it.
+        state = state.model_copy(update={"checks": None, "reviews": None})
+        target = site.config.environment(state.environment)
+        source = site.config.source_of(target)
+        return _Rest(
+            Advanced(state=state, until=self._sites.clock() + _ASK_AGAIN, reason=why),
+            is_lacking=True,
+            source_branch=source.branch if source else "",
+            target_branch=target.branch,
+        )
 
     def _told(self, rest: "_Rest", pass_on: tuple[Comment, ...]) -> Advanced:
         """Tell the pipeline where news has to go, whenever that has changed."""
@@ -216,7 +245,9 @@ class Activities:
             case moves.Build() | moves.Rebuild():
                 return applying.build(site, observed, now)
             case moves.Supersede(source):
-                return state.model_copy(update={"source": source, "retry": None, "refusal": ""})
+                before = (*state.superseded, state.source)[-_MOST_SUPERSEDED:]
+                again = {"source": source, "superseded": before, "retry": None, "refusal": ""}
+                return state.model_copy(update=again)
             case moves.Merge():
                 state = applying.merge(site, observed, decision)
                 if not state.merged:
@@ -261,7 +292,8 @@ class Activities:
 class _Rest:
     """Where a step comes to rest, and what the pipeline has to know of it.
 
-    `cancelled` says that a person did not want the promotion.
+    `cancelled` says that a person did not want the promotion, `is_lacking` that a
+    permission is in the way.
     """
 
     step: Advanced
@@ -270,6 +302,7 @@ class _Rest:
     target_branch: str = ""
     awaits: tuple[str, ...] | None = None
     watches: tuple[str, ...] = ()
+    is_lacking: bool = False
 
 
 def _watched(site: Site, observed: Observed) -> tuple[str, ...]:
@@ -283,6 +316,15 @@ def _watched(site: Site, observed: Observed) -> tuple[str, ...]:
             below.add(environment.name)
             found.append(environment.branch)
     return tuple(found)
+
+
+def _healed(site: Site, rest: _Rest) -> _Rest:
+    """Take back what was said of a permission, where the step has come to rest without it."""
+    state = rest.step.state
+    if rest.is_lacking or not state.lacking:
+        return rest
+    step = rest.step.model_copy(update={"state": applying.heal(site, state)})
+    return replace(rest, step=step)
 
 
 def _is_current(observed: Observed) -> bool:
@@ -314,6 +356,13 @@ def _awaited(observed: Observed) -> tuple[str, ...] | None:
     return tuple(sorted(known - green))
 
 
+def _with_needs(error: Exception, words: Words) -> str:
+    """Return what an error says; git's own words name no permission."""
+    if isinstance(error, RepositoryError):
+        return f"{error}. The token, or its account, needs {words.push_needs}"
+    return str(error)
+
+
 @contextmanager
 def _step(clock: Callable[[], datetime], words: Words) -> Iterator[None]:
     """Say that we live while a step takes long, and raise its errors as Temporal takes them."""
@@ -342,9 +391,8 @@ def _translated(error: Exception, now: datetime, words: Words) -> ApplicationErr
     if isinstance(error, RateLimited):
         delay = max(error.until - now, timedelta(seconds=1))
         return ApplicationError(str(error), type=kind, next_retry_delay=delay)
-    if isinstance(error, RepositoryError) and _FORBIDDEN in str(error):
-        said = f"{error}. The token, or its account, needs {words.push_needs}"
+    forbidden = isinstance(error, RepositoryError) and _FORBIDDEN in str(error)
+    if forbidden or isinstance(error, Unauthorized | NotFound):
+        said = _with_needs(error, words)
         return ApplicationError(said, type=kind, next_retry_delay=_ASK_AGAIN)
-    if isinstance(error, Unauthorized | NotFound):
-        return ApplicationError(str(error), type=kind, next_retry_delay=_ASK_AGAIN)
     return ApplicationError(str(error), type=kind)

@@ -28,6 +28,8 @@ from workflows.sites import Site
 from workflows.values import Built, PromotionState
 
 LABELS = ("lockstep",)
+# The marker of the issue that says what we may not do.
+_LACKING = "lacking"
 # A review of an older candidate than these counts as one of content that nobody knows.
 _MOST_BUILT = 50
 
@@ -107,7 +109,8 @@ def _body(
 ) -> str:
     gates, undone = gates_of(observed, now), observed.promotion.undoes
     if not undone:
-        return description.body(plan, gates, reason, site.words, open_=open_)
+        before = observed.state.superseded
+        return description.body(plan, gates, reason, site.words, open_=open_, superseded=before)
     by = observed.state.asked_by
     return rollback.body(plan, gates, reason, site.words, undone=undone, by=by, open_=open_)
 
@@ -142,6 +145,31 @@ def say(site: Site, observed: Observed, decision: Decision, now: datetime) -> Pr
 
     told, after = together(lambda: _say_status(site, state, decision), edited)
     return after.model_copy(update={"status": told.status})
+
+
+def say_lacking(site: Site, state: PromotionState, why: str) -> PromotionState:
+    """Say what we may not do: in the pull request, or in an issue where there is none yet.
+
+    Raises `ForgeError` where we may not even do that.
+    """
+    if state.number is None:
+        title, body = description.LACKING, description.lacking("", why)
+        site.forge.write_issue(site.name, _LACKING, title=title, body=body, open_=True)
+        return state.model_copy(update={"lacking": True})
+    before = site.forge.pull_request(site.name, state.number).body
+    text = description.lacking(before, why)
+    if text != before:
+        state = _edit(site, state, body=text)
+    return state.model_copy(update={"said": digest(text)})
+
+
+def heal(site: Site, state: PromotionState) -> PromotionState:
+    """Close the issue that said what we may not do, now that we may."""
+    if not state.lacking:
+        return state
+    title, body = description.LACKING, description.LACKING_NO_MORE
+    site.forge.write_issue(site.name, _LACKING, title=title, body=body, open_=False)
+    return state.model_copy(update={"lacking": False})
 
 
 def _say_status(site: Site, state: PromotionState, decision: Decision) -> PromotionState:

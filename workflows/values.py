@@ -198,6 +198,8 @@ class PromotionState(_Value):
     labelled: bool = False
     undoes: str = ""
     lifts: tuple[str, ...] = ()
+    superseded: tuple[str, ...] = ()
+    lacking: bool = False
     rolling: str = ""
     stopped: str = ""
     seen: tuple[SeenHead, ...] = ()

@@ -8,7 +8,7 @@ from bot.engine.candidate import Plan
 from bot.markdown import code, cut, folded, plain, sentence
 from bot.messages.tables import changes_table, counted, held_until, rolled_back
 from bot.messages.usage import usages
-from bot.model import State
+from bot.model import Head, State
 from bot.words import Words
 
 _MOST_COMMITS = 50
@@ -24,15 +24,23 @@ def title(plan: Plan) -> str:
 
 
 def body(
-    plan: Plan, gates: Sequence[GateResult], reason: str, words: Words, *, open_: bool = True
+    plan: Plan,
+    gates: Sequence[GateResult],
+    reason: str,
+    words: Words,
+    *,
+    open_: bool = True,
+    superseded: Sequence[str] = (),
 ) -> str:
     """Return what a promotion's pull request says, for a reviewer who has thirty seconds.
 
-    One that is not `open_` any more takes no commands.
+    One that is not `open_` any more takes no commands. `superseded` are the source commits
+    that it was opened for before, oldest first.
     """
     source, target = plan.comparison.source, plan.comparison.target
     parts = [
         f"**{sentence(reason)}**",
+        _superseded(superseded, source),
         gates_table(gates) if gates else "",
         _sign_off_here(words) if open_ and _awaits_sign_off(gates) else "",
         _promoted(plan),
@@ -46,6 +54,27 @@ def body(
         ),
     ]
     return cut("\n\n".join(part for part in parts if part))
+
+
+LACKING = "Lockstep lacks a permission here"
+LACKING_NO_MORE = "It has what it needs again."
+
+
+def lacking(before: str, why: str) -> str:
+    """Return a description whose first sentence says what the bot may not do; all else stays."""
+    _, gap, rest = before.partition("\n\n")
+    said = f"**I lack a permission. {sentence(why)} I look again every few minutes.**"
+    return cut(f"{said}{gap}{rest}")
+
+
+def _superseded(before: Sequence[str], now: Head) -> str:
+    if not before:
+        return ""
+    taken = ", ".join(f"`{sha[:10]}`" for sha in before)
+    return (
+        f"Superseded: {code(now.branch)} has moved on from {taken}, and this now promotes "
+        f"`{now.sha[:10]}`. Checks have begun again; sign-offs count for the same content alone."
+    )
 
 
 def _promoted(plan: Plan) -> str:

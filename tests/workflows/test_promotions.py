@@ -101,6 +101,7 @@ async def test_a_newer_commit_supersedes_an_automatic_promotion_in_its_own_pull_
         await here.until_idle()
         await here.push("development", {"app.yaml": V3})
         await here.until(lambda: here.pull(pull.number).head_sha != pull.head_sha)
+        await here.body_says(pull.number, f"`develop` has moved on from `{first[:10]}`")
 
         await here.check(here.pull(pull.number))
 
@@ -252,7 +253,8 @@ async def test_a_token_that_expired_is_no_refusal_and_goes_on_when_renewed(tmp_p
         here.forge.fail("merge", Unauthorized("Bad credentials"))
 
         await here.check(pull)
-        await here.until(lambda: here.forge.calls["merge"] == 1, "the first try")
+        await here.body_says(pull.number, "Bad credentials")
+        await here.until_idle()
         await here.env.sleep(timedelta(minutes=6))
 
         await here.become(pull.number, "merged")
@@ -383,3 +385,39 @@ async def staged(here: Village) -> None:
     await here.check(pull)
     await here.ended("staging", source)
     await here.pushed("staging", by="lockstep")
+
+
+async def test_a_permission_that_the_token_lacks_is_said_where_people_look(tmp_path: Path) -> None:
+    lacks = "GitHub would not set a status. The token needs the permission statuses: write"
+    async with village(tmp_path) as here:
+        await here.push("development", {"app.yaml": V2})
+        pull = await here.open_into("staging")
+        await here.until_idle()
+        here.forge.fail("set_status", Unauthorized(lacks))
+
+        await here.say(pull.number, "ada", "/hold the fair is on")
+
+        await here.body_says(pull.number, "statuses: write")
+        await here.until_idle()
+        assert "### 1 change" in here.pull(pull.number).body
+        await here.env.sleep(timedelta(minutes=6))
+        await here.body_says(pull.number, "held by ada")
+        assert "statuses: write" not in here.pull(pull.number).body
+        await here.say(pull.number, "ada", "/resume")
+        await here.check(pull)
+        await here.become(pull.number, "merged")
+
+
+async def test_where_there_is_no_pull_request_an_issue_says_what_is_lacking(tmp_path: Path) -> None:
+    lacks = "GitHub would not open it. The token needs the permission pull_requests: write"
+    async with village(tmp_path) as here:
+        here.forge.fail("open_pull_request", Unauthorized(lacks))
+        await here.push("development", {"app.yaml": V2})
+
+        await here.until(lambda: any(r"pull\_requests: write" in i.body for i in here.issues()))
+        await here.until_idle()
+        await here.env.sleep(timedelta(minutes=6))
+
+        await here.open_into("staging")
+        await here.until(lambda: not any(issue.open for issue in here.issues()))
+        assert len(here.issues()) == 1
