@@ -290,8 +290,7 @@ class Controls(GitLabControls):
     ) -> int:
         """Add a webhook to a repository, by default in the server's own dialect.
 
-        GitLab's events are named by their flags (`merge_requests`), and `signing` is its signing
-        token, `whsec_` and 32 bytes in base64.
+        GitLab names events by its flags (`merge_requests`); `signing` is its signing token.
         """
         return self._add_hook(
             repo_id=self._repo(repo).id,

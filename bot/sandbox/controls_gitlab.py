@@ -9,6 +9,7 @@ from bot.sandbox import pipelines
 from bot.sandbox.errors import Invalid, Missing
 from bot.sandbox.groups import add_group, find_path, move_group, transfer
 from bot.sandbox.protecting import protect_branch
+from bot.sandbox.pulls import conversation, pulls
 from bot.sandbox.records import ROLES, Account, Repository
 from bot.sandbox.records_gitlab import Pipeline
 from bot.sandbox.world import World
@@ -112,6 +113,15 @@ class GitLabControls:
         """Change a project's settings, by GitLab's names for them (`merge_method`, …)."""
         found = self._repo(repo)
         self._world.store.put(replace(found, settings={**found.settings, **settings}))
+
+    def show_merge_status(self, repo: str, number: int, status: str | None) -> None:
+        """Say another `detailed_merge_status` than the true one (`checking`, …); None ends it."""
+        found = self._repo(repo)
+        for asked in pulls(self._world, found):
+            if conversation(self._world, asked).iid == number:
+                self._world.store.put(replace(asked, shown_status=status))
+                return
+        raise Missing(f"there is no merge request {number} in {repo}")
 
     def transfer(self, repo: str, to: str) -> None:
         """Move a project to another group; its old path redirects."""

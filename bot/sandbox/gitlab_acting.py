@@ -23,7 +23,10 @@ def note_as(world: World, repo: Repository, account: Account, number: int, body:
     try:
         kept, _ = write_note(ask, issue(world, repo, number), body)
     except Problem as problem:
-        raise Invalid(str(problem)) from problem
+        raise Invalid(
+            "GitLab takes lines that begin with one of its own commands for itself, could do none"
+            " of these here, and keeps no note of them; a bot is asked by another word"
+        ) from problem
     return kept.id if kept else 0
 
 

@@ -26,7 +26,13 @@ from bot.sandbox.records import (
     Review,
 )
 
-OLD_STATUS = {"mergeable": "can_be_merged", "conflict": "cannot_be_merged"}
+OLD_STATUS = {
+    "checking": "checking",
+    "conflict": "cannot_be_merged",
+    "mergeable": "can_be_merged",
+    "preparing": "preparing",
+    "unchecked": "unchecked",
+}
 TO_GITLAB_EMOJI = {"+1": "thumbsup", "-1": "thumbsdown", "hooray": "tada", "laugh": "smile"}
 _COLORS: Mapping[str, str] = {"ededed": "6699cc"}
 
@@ -53,7 +59,7 @@ class GitLabShapes(GitShapes):
     def pull(self, repo: Repository, asked: Pull) -> Json:
         """Return a merge request as lists show it."""
         about = conversation(self.world, asked)
-        status = merge_status(self.world, repo, asked)
+        status = asked.shown_status or merge_status(self.world, repo, asked)
         merged, closed = asked.merged_at, about.closed_at if not asked.merged_at else None
         assignees = self.people(about.assignees)
         merge_commit = asked.merge_sha if asked.merge_how != "ff" else None

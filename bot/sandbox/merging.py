@@ -1,5 +1,7 @@
 """Merge commits without a work tree: merge, squash, rebase."""
 
+from functools import lru_cache
+
 from bot.sandbox.git import Git, Person
 
 
@@ -18,8 +20,9 @@ def merged_tree(git: Git, ours: str, theirs: str) -> str:
     return tree
 
 
+@lru_cache(maxsize=20_000)
 def can_merge(git: Git, base: str, head: str) -> bool:
-    """Say whether the head would merge into the base."""
+    """Say whether the head would merge into the base; both are ids, so the answer stays."""
     try:
         merged_tree(git, base, head)
     except Conflicted:

@@ -181,7 +181,8 @@ class Pull(Record):
 
     `intent` is the merge under way, (merge commit, account id, method), written before the base
     moves so that a kill between the two is finished at the next start. `merge_how` is the way it
-    was merged; `auto_merge` what to merge with, and for whom, once everything allows it.
+    was merged; `auto_merge` what to merge with, and for whom, once everything allows it;
+    `shown_status` is said in place of the true one, as by a forge that has yet to look.
     """
 
     number: int
@@ -204,6 +205,7 @@ class Pull(Record):
     remove_head: bool = False
     auto_merge: Mapping[str, Any] | None = None
     merge_error: str | None = None
+    shown_status: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

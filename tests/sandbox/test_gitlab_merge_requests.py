@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gitlab.exceptions import GitlabAuthenticationError, GitlabCreateError, GitlabMRClosedError
+from gitlab.exceptions import GitlabCreateError
 from gitlab.v4.objects import ProjectMergeRequest
 
 from tests.sandbox.conftest import LAB, Forge
@@ -118,120 +118,6 @@ def test_projects_come_by_keyset_without_a_count(lab: Forge) -> None:
 
     assert [project.path for project in found] == ["three", "two", "one", "config"]
     assert "X-Total" not in first.headers
-
-
-def test_a_merge_pinned_to_another_head_is_a_conflict(lab: Forge) -> None:
-    topic(lab)
-    made = open_one(lab)
-
-    with pytest.raises(GitlabMRClosedError) as conflict:
-        seen_by(lab, "mona", made).merge(sha="0" * 40)
-
-    assert conflict.value.response_code == 409
-    assert made.sha in str(conflict.value.error_message)
-
-
-def test_a_merge_makes_gitlabs_commit_and_tells_it(lab: Forge) -> None:
-    topic(lab)
-    made = seen_by(lab, "mona", open_one(lab))
-
-    made.merge(sha=made.sha, should_remove_source_branch=True)
-
-    project = lab.project("mona", LAB)
-    commit = project.commits.get(made.merge_commit_sha)
-    assert (made.state, made.merge_user["username"]) == ("merged", "mona")
-    assert commit.message.startswith("Merge branch 'topic' into 'main'")
-    assert f"See merge request {LAB}!1" in commit.message
-    assert commit.parent_ids[1] == made.sha
-    assert "topic" not in [branch.name for branch in project.branches.list(get_all=True)]
-
-
-def test_a_message_of_ones_own_is_taken_as_it_is(lab: Forge) -> None:
-    topic(lab)
-    made = seen_by(lab, "mona", open_one(lab))
-
-    made.merge(merge_commit_message="Promote 1.2\n\nTested.")
-
-    commit = lab.project("mona", LAB).commits.get(made.merge_commit_sha)
-    assert commit.message == "Promote 1.2\n\nTested."
-
-
-def test_squashing_makes_one_commit_beside_the_merge(lab: Forge) -> None:
-    topic(lab)
-    lab.do.commit(LAB, "topic", {"app.yaml": "a: 3\nb: 1\nc: 1\n"}, "bob", "And again")
-    made = seen_by(lab, "mona", open_one(lab))
-
-    made.merge(squash=True, squash_commit_message="All of it")
-
-    project = lab.project("mona", LAB)
-    squashed = project.commits.get(made.squash_commit_sha)
-    assert (squashed.message, squashed.author_name) == ("All of it", "bob")
-    assert project.commits.get(made.merge_commit_sha).parent_ids[1] == squashed.id
-
-
-def test_a_fast_forward_project_moves_the_branch_to_the_head_itself(lab: Forge) -> None:
-    lab.do.set_up(LAB, merge_method="ff")
-    topic(lab)
-    made = seen_by(lab, "mona", open_one(lab))
-
-    made.merge()
-
-    assert made.merge_commit_sha is None
-    assert lab.project("mona", LAB).branches.get("main").commit["id"] == made.sha
-
-
-@pytest.mark.parametrize("method", ["ff", "rebase_merge"])
-def test_a_linear_project_wants_a_rebase_first_and_does_it_on_request(
-    lab: Forge, method: str
-) -> None:
-    lab.do.set_up(LAB, merge_method=method)
-    topic(lab)
-    made = open_one(lab)
-    lab.do.commit(LAB, "main", {"README.md": "# New\n"}, "mona", "Meanwhile")
-
-    assert _status(lab, made) == "need_rebase"
-    with pytest.raises(GitlabMRClosedError) as refused:
-        seen_by(lab, "mona", made).merge()
-    assert refused.value.response_code == 422
-    made.rebase()
-
-    rebased = seen_by(lab, "mona", made)
-    assert (rebased.detailed_merge_status, rebased.sha != made.sha) == ("mergeable", True)
-    rebased.merge()
-    assert rebased.state == "merged"
-
-
-def test_a_conflict_cannot_be_merged(lab: Forge) -> None:
-    topic(lab)
-    made = open_one(lab)
-    lab.do.commit(LAB, "main", {"app.yaml": "a: 3\nb: 1\nc: 1\n"}, "mona", "Meanwhile")
-
-    with pytest.raises(GitlabMRClosedError) as refused:
-        seen_by(lab, "mona", made).merge()
-
-    assert (_status(lab, made), refused.value.response_code) == ("conflict", 422)
-    assert seen_by(lab, "bob", made).has_conflicts
-
-
-def test_a_draft_is_not_merged(lab: Forge) -> None:
-    topic(lab)
-    made = open_one(lab, title="Draft: Change a")
-
-    with pytest.raises(GitlabMRClosedError) as refused:
-        seen_by(lab, "mona", made).merge()
-
-    assert (made.draft, _status(lab, made)) == (True, "draft_status")
-    assert refused.value.response_code == 405
-
-
-def test_a_developer_may_not_merge_into_what_is_protected(lab: Forge) -> None:
-    topic(lab)
-    made = open_one(lab)
-
-    with pytest.raises(GitlabAuthenticationError) as refused:
-        made.merge()
-
-    assert refused.value.response_code == 401
 
 
 def test_a_head_follows_its_branch_and_a_push_to_the_target_merges(
