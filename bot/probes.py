@@ -47,14 +47,10 @@ def ask_http(outbound: Outbound, gate: HttpGate, about: Mapping[str, str], now: 
         return Answer(now, holds=False, said=f"{host} {error}")
     except (JMESPathError, RecursionError, TypeError, ValueError):
         return Answer(
-            now, holds=False, said=f"{host} answers what `{gate.condition}` cannot be judged on"
+            now, holds=False, said=f"{host} answers what tells nothing of {gate.condition}"
         )
     verdict = "agrees" if holds else "does not agree"
-    return Answer(now, holds=holds, said=f"{host} {verdict}: `{gate.condition}` is {_yes(holds)}")
-
-
-def _yes(holds: bool) -> str:  # noqa: FBT001 - a word for either
-    return "true" if holds else "not true"
+    return Answer(now, holds=holds, said=f"{host} {verdict} that {gate.condition}")
 
 
 def _filled(value: Any, about: Mapping[str, str]) -> Any:

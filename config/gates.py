@@ -1,8 +1,8 @@
 """The gates of `.lockstep.yaml`: what must be so before a promotion merges."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, field_validator
 
 from config.kinds import (
     NOT_EMPTY,
@@ -126,3 +126,11 @@ class Gates(Model):
     workflow: Annotated[tuple[WorkflowGate, ...], NOT_EMPTY] = Field(
         default=(), description="Runs of CI that are started on the candidate and must succeed."
     )
+
+    @field_validator("http", "metrics", "workflow")
+    @classmethod
+    def _have_names_of_their_own(cls, gates: tuple[Any, ...]) -> tuple[Any, ...]:
+        names = [gate.name for gate in gates]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"two of these are called {named(twice)}; rename one")
+        return gates

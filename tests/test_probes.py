@@ -39,7 +39,7 @@ def test_a_service_agrees_where_the_condition_is_true() -> None:
     with service(body=b'{"status": "ok", "free": 11}') as here:
         answer = ask_http(HERE, http(here.url), ABOUT, NOW)
 
-    assert answer == Answer(NOW, True, "127.0.0.1 agrees: `status == 'ok' && free > `10`` is true")
+    assert answer == Answer(NOW, True, "127.0.0.1 agrees that status == 'ok' && free > `10`")
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def _asked(needed: Requirements, roles: Mapping[str, Role]) -> Iterator[tuple[st
         wanted = ", ".join(_signer(role, roles) for role in needed.sign_offs)
         yield "sign_offs", f"needs the sign-off of {wanted}"
     for http in needed.http:
-        yield f"http:{http.name}", f"asks {http.url} and needs `{http.condition}`"
+        yield f"http:{http.name}", f"asks {http.url} and needs {http.condition}"
     for metrics in needed.metrics:
         length = f" for {spell_duration(metrics.for_)}" if metrics.for_ else ""
         yield f"metrics:{metrics.name}", f"needs {metrics.query} {metrics.expect}{length}"

@@ -164,13 +164,14 @@ def _on_at(
     return [on for freeze, events in freezes if (on := frozen_by(freeze, events, now))]
 
 
-def spell(moment: datetime, zone: str) -> str:
+def spell(moment: datetime, zone: str, *, past: bool = False) -> str:
     """Return a moment as people read it, in a zone: ``Mon 2026-11-30 09:00 Europe/Berlin``.
 
-    One between two minutes is rounded up: it has not come before that.
+    One between two minutes is rounded up, since it has not come before that, unless it
+    is `past`.
     """
     local = moment.astimezone(ZoneInfo(zone))
-    if local.second or local.microsecond:
+    if not past and (local.second or local.microsecond):
         local = (moment + _MINUTE).astimezone(ZoneInfo(zone))
     return f"{DAYS[local.weekday()]} {local:%Y-%m-%d %H:%M} {zone}"
 

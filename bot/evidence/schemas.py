@@ -51,7 +51,7 @@ def violations(path: str, text: bytes, validator: Validator, schema: str) -> tup
     try:
         documents, characters = _documents(path, text)
         found = [
-            (*_position(root, error, characters), _short(error.message))
+            (*_position(root, error, characters), _sentence(error))
             for root in documents
             for error in _errors(validator, root)
         ]
@@ -117,6 +117,13 @@ def _way(root: Node, steps: Iterable[str | int]) -> Iterator[Node]:
         else:
             node = next(pair.node for pair in node.pairs or () if pair.key == step)
         yield node
+
+
+def _sentence(error: ValidationError) -> str:
+    """Return what is wrong without the value, which may be nobody else's business."""
+    at = error.absolute_path[-1] if error.absolute_path else None
+    subject = f"`{at}`" if isinstance(at, str) else "the document" if at is None else f"item {at}"
+    return _short(error.message.replace(repr(error.instance), subject))
 
 
 def _short(message: str) -> str:

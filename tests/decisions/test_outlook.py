@@ -53,7 +53,7 @@ def test_people_ci_and_services_say_what_they_will_ask_for() -> None:
             "of what is promoted"
         ),
         "sign_offs": Closed("needs the sign-off of qa (carol, @acme/qa)"),
-        "http:room": Closed("asks https://x.example/{sha} and needs `free > `1``"),
+        "http:room": Closed("asks https://x.example/{sha} and needs free > `1`"),
         "metrics:errors": Closed("needs rate(errors[5m]) < 0.5 for 10m"),
         "workflow:qa": Closed("starts qa.yml on the candidate and needs its success"),
     }

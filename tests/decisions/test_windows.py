@@ -294,3 +294,4 @@ def test_nothing_is_frozen_at_the_thaw_and_something_just_before(
 def test_a_moment_is_spelled_in_its_zone_and_never_too_early() -> None:
     assert spell(at("2026-11-30T08:00Z"), "Europe/Berlin") == "Mon 2026-11-30 09:00 Europe/Berlin"
     assert spell(at("2026-11-30T08:00:01Z"), "UTC") == "Mon 2026-11-30 08:01 UTC"
+    assert spell(at("2026-11-30T08:00:59Z"), "UTC", past=True) == "Mon 2026-11-30 08:00 UTC"

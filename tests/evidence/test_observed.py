@@ -181,7 +181,7 @@ def test_required_files_and_schemas_are_those_of_the_candidate(world: World) -> 
     assert found(world, needed) == {
         "missing": ("OWNERS",),
         "invalid": (
-            "services/a.yaml:1:7: 1 is not of type 'string' (schemas/service.json)",
+            "services/a.yaml:1:7: `name` is not of type 'string' (schemas/service.json)",
             "services/a/runbook.md:1:1: not YAML, JSON or TOML by its name",
         ),
     }

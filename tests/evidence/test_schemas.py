@@ -31,12 +31,12 @@ def found(text: str, schema: Any = SERVICE, path: str = "services/a.yaml") -> tu
         ("name: a\nowner: ann\nreplicas: 2\n", ()),
         (
             "# a comment\nname: 7\nowner: ann\n",
-            ("services/a.yaml:2:7: 7 is not of type 'string' (s.json)",),
+            ("services/a.yaml:2:7: `name` is not of type 'string' (s.json)",),
         ),
         (
             "name: a\nowner: ann\nreplicas: 11\nports:\n  - port: 1\n  - name: x\n",
             (
-                "services/a.yaml:3:11: 11 is greater than the maximum of 10 (s.json)",
+                "services/a.yaml:3:11: `replicas` is greater than the maximum of 10 (s.json)",
                 "services/a.yaml:6:5: 'port' is a required property (s.json)",
             ),
         ),
@@ -50,8 +50,8 @@ def found(text: str, schema: Any = SERVICE, path: str = "services/a.yaml") -> tu
         (
             "name: &n 7\nowner: *n\n",
             (
-                "services/a.yaml:1:7: 7 is not of type 'string' (s.json)",
-                "services/a.yaml:2:8: 7 is not of type 'string' (s.json)",
+                "services/a.yaml:1:7: `name` is not of type 'string' (s.json)",
+                "services/a.yaml:2:8: `owner` is not of type 'string' (s.json)",
             ),
         ),
         ("name: [\n", ("services/a.yaml:2:1: ",)),
@@ -66,10 +66,10 @@ def test_every_error_is_said_by_file_line_and_column(text: str, expected: tuple[
 
 def test_json_and_toml_are_judged_too() -> None:
     assert found('{"name": "a",\n "owner": 1}', path="a.json") == (
-        "a.json:2:11: 1 is not of type 'string' (s.json)",
+        "a.json:2:11: `owner` is not of type 'string' (s.json)",
     )
     assert found('name = "a"\nowner = 1\n', path="a.toml") == (
-        "a.toml:1:1: 1 is not of type 'string' (s.json)",
+        "a.toml:1:1: `owner` is not of type 'string' (s.json)",
     )
 
 
@@ -126,3 +126,14 @@ def test_what_is_no_schema_is_said_with_its_place(text: bytes, problem: str) -> 
         schema_of("s.json", text)
 
     assert str(error.value).startswith(problem)
+
+
+def test_a_value_is_never_shown() -> None:
+    schema = {"properties": {"token": {"pattern": "^x"}, "more": {"items": {"maxLength": 3}}}}
+
+    said = found("token: hunter2\nmore: [hunter2, ok]\n", schema)
+
+    assert said == (
+        "services/a.yaml:1:8: `token` does not match '^x' (s.json)",
+        "services/a.yaml:2:8: item 0 is too long (s.json)",
+    )

@@ -78,7 +78,9 @@ def _answered(
     due = answer.at + gate.every
     stale = due + _GRACE
     if is_due(answer, gate.every, now) and not answer.at <= now < stale:
-        return Closed(f"has to be asked again: at {spell(answer.at, 'UTC')} {answer.said}")
+        return Closed(
+            f"has to be asked again: at {spell(answer.at, 'UTC', past=True)} {answer.said}"
+        )
     if answer.holds:
         return Open(answer.said)
     return Closed(answer.said, due if now < due else stale)
@@ -95,7 +97,7 @@ def _measured(gate: MetricsGate, facts: GateFacts, now: datetime) -> Verdict:
     if now >= due:
         return verdict
     length = spell_duration(gate.for_)
-    since = spell(answer.since, "UTC")
+    since = spell(answer.since, "UTC", past=True)
     return Closed(f"{answer.said} since {since}, and needs that for {length}", due)
 
 
@@ -117,4 +119,4 @@ def _ran(gate: WorkflowGate, run: Run | None, now: datetime) -> Verdict:
     look = _next_look(run)
     times = [time for time in (look if look > now else None, due) if time is not None]
     said = run.problem or f"{what} is {run.state}"
-    return Closed(f"{said} since {spell(run.started, 'UTC')}", min(times, default=None))
+    return Closed(f"{said} since {spell(run.started, 'UTC', past=True)}", min(times, default=None))

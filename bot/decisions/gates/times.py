@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
-from bot.decisions.facts import Calendar, GateFacts, Stop
+from bot.decisions.facts import Calendar, GateFacts, Rested, Stop
 from bot.decisions.gates.wording import listed
 from bot.decisions.requirements import Requirements
 from bot.decisions.verdicts import Closed, Failed, GateResult, Open, Verdict
@@ -20,24 +20,25 @@ def soak(needed: Requirements, facts: GateFacts, now: datetime) -> Iterator[Gate
     """Judge how long the content has rested in its source, without a change in between."""
     if needed.soak is None:
         return
-    rested = facts.rested
-    verdict: Verdict
+    yield GateResult("soak", _soak(needed.soak, facts.rested, now))
+
+
+def _soak(length: timedelta, rested: Rested | None, now: datetime) -> Verdict:
     if rested is None:
-        verdict = Closed("it is not known since when the content rests in its source")
-    elif rested.since is None:
-        verdict = Failed(
+        return Closed("it is not known since when the content rests in its source")
+    if rested.since is None:
+        return Failed(
             f"the source holds something else since {rested.commit[:7]}, so that this content no "
             "longer rests there; promote what is there now"
         )
-    elif now >= (due := rested.since + needed.soak):
-        verdict = Open(f"rests in its source unchanged since {spell(rested.since, 'UTC')}")
-    else:
-        verdict = Closed(
-            f"rests in its source since {spell(rested.since, 'UTC')}, when {rested.commit[:7]} "
-            f"changed it; the {spell_duration(needed.soak)} are over {spell(due, 'UTC')}",
-            due,
-        )
-    yield GateResult("soak", verdict)
+    since, due = spell(rested.since, "UTC", past=True), rested.since + length
+    if now >= due:
+        return Open(f"rests in its source unchanged since {since}")
+    return Closed(
+        f"rests in its source since {since}, when {rested.commit[:7]} changed it; "
+        f"the {spell_duration(length)} are over {spell(due, 'UTC')}",
+        due,
+    )
 
 
 def windows(needed: Requirements, _: GateFacts, now: datetime) -> Iterator[GateResult]:
