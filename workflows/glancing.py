@@ -6,15 +6,16 @@ told, and did not, is found here. Where nothing differs, nothing else is asked.
 
 import hashlib
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bot.decisions.commands import parse_comment
-from bot.forges.forge import CommentInfo, Forge, OpenItem
+from bot.forges.forge import CommentInfo, Forge, NotFound, OpenItem
 from bot.forges.markers import carries
 from bot.words import Words, words_for
 from webhook.events import Comment, whole_lines
+from workflows.routing import is_proposal
 from workflows.sites import Sites
 from workflows.values import Glance, GlanceRequest, News, OpenPromotion, Touched
 
@@ -60,6 +61,7 @@ def glance(sites: Sites, request: GlanceRequest, reconcile: timedelta) -> Glance
         news=seen.news,
         comments=tuple(seen.comments),
         merged=tuple(merged),
+        ended=tuple(_ended(forge, seen)),
         touched=tuple(Touched(number=item.number, at=item.changed) for item in items),
     )
 
@@ -86,9 +88,13 @@ class _Seen:
             if news != News():
                 self.news[promotion.slot] = news
         # A back-merge that was closed, or the drift issue.
-        self.drift = any(
-            number not in now_open and self._promotion(number) is None for number in self._known
-        )
+        self.drift = bool(self.gone)
+
+    @property
+    def gone(self) -> list[int]:
+        """What was open and is not, and is no promotion, which finds out itself."""
+        now_open = {item.number for item in self.items}
+        return [n for n in self._known if n not in now_open and self._promotion(n) is None]
 
     @property
     def moved(self) -> list[OpenItem]:
@@ -117,6 +123,17 @@ class _Seen:
 
     def _promotion(self, number: int) -> OpenPromotion | None:
         return next((one for one in self.request.open if one.number == number), None)
+
+
+def _ended(forge: Forge, seen: _Seen) -> Iterator[str]:
+    """Yield the branches of proposals that were open, and are merged."""
+    for number in seen.gone:
+        try:
+            info = forge.pull_request(seen.request.repository.full_name, number)
+        except NotFound:
+            continue  # an issue
+        if info.state == "merged" and is_proposal(info.head_branch):
+            yield info.head_branch
 
 
 def _lacks_checks(promotion: OpenPromotion) -> bool:

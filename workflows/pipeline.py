@@ -26,6 +26,8 @@ with workflow.unsafe.imports_passed_through():
         Report,
         Survey,
         SurveyRequest,
+        Told,
+        Wanted,
     )
 
 _RETRY = RetryPolicy(
@@ -39,6 +41,7 @@ _SHORTEST = timedelta(seconds=1)
 _ASK_EVERY = timedelta(hours=1)
 # A forge delivers again within days; what it sent is remembered for this many deliveries.
 _REMEMBERED = 512
+_NOT_MANAGED = "the repository is not managed: it has no `.lockstep.yaml`, or is not ours"
 
 
 @workflow.defn(name="pipeline")
@@ -59,6 +62,10 @@ class PipelineWorkflow:
         # What a glance found.
         self._found: dict[str, News] = {}
         self._merged: tuple[int, ...] = ()
+        self._ended: tuple[str, ...] = ()
+        # What the command line asks for, and the answers, by the question's id.
+        self._wanted: list[Wanted] = []
+        self._told: dict[str, Told] = {}
 
     @workflow.run
     async def run(self, state: PipelineState) -> str:
@@ -76,21 +83,31 @@ class PipelineWorkflow:
                 await self._tell(slot, news)
             if routed.moved:
                 return "the repository has another name now"
-            if routed.look or routed.comments or routed.merged:
+            if self._has_to_survey(routed):
                 managed = await self._survey(routed)
             if routed.drift and managed:
                 await self._stir_drift()
             if not managed:
                 continue
-            if workflow.info().is_continue_as_new_suggested() and not self._waiting():
+            if workflow.info().is_continue_as_new_suggested() and self._is_lull():
                 # In a lull, of which the busiest repository has many before a history is full.
                 workflow.continue_as_new(self._state.model_copy(update={"carried": True}))
             await self._wait()
-        return "the repository is not managed: it has no `.lockstep.yaml`, or is not ours"
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return _NOT_MANAGED
+
+    def _has_to_survey(self, routed: Routed) -> bool:
+        if routed.look or routed.comments or routed.merged or self._wanted:
+            return True
+        # Before, their branches were left there.
+        return bool(routed.ended) and workflow.patched("merged-proposals")
+
+    def _is_lull(self) -> bool:
+        return not self._waiting() and workflow.all_handlers_finished()
 
     def _waiting(self) -> bool:
         waiting = self._deliveries or self._reports or self._asked or self._look
-        return bool(waiting or self._rolling or self._overdue)
+        return bool(waiting or self._rolling or self._overdue or self._wanted)
 
     def _may_glance(self) -> bool:
         """Whether a cheap look can tell what there is: it needs something to compare with."""
@@ -124,7 +141,7 @@ class PipelineWorkflow:
         self._stir |= found.drift
         self._recheck |= found.drift
         self._ask |= workflow.now() - self._asked_at >= _ASK_EVERY
-        self._found, self._merged = found.news, found.merged
+        self._found, self._merged, self._ended = found.news, found.merged, found.ended
         self._asked += found.comments
 
     def _routed(self) -> Routed:
@@ -147,7 +164,8 @@ class PipelineWorkflow:
                 add(routed, promotion, self._found[promotion.slot])
         self._rolling = {}
         routed.merged += self._merged
-        self._found, self._merged = {}, ()
+        routed.ended += self._ended
+        self._found, self._merged, self._ended = {}, (), ()
         routed.comments += self._asked
         self._asked, self._look, self._stir = [], False, False
         self._overdue = self._ask = False
@@ -177,6 +195,7 @@ class PipelineWorkflow:
     async def _survey(self, routed: Routed) -> bool:
         """Look at the repository; return whether it is still ours to manage."""
         state = self._state
+        wanted, self._wanted = self._wanted, []
         request = SurveyRequest(
             repository=state.repository,
             open=state.open,
@@ -187,6 +206,8 @@ class PipelineWorkflow:
             comments=tuple(routed.comments),
             merged=tuple(routed.merged),
             changed=routed.changed,
+            wanted=tuple(wanted),
+            ended=tuple(routed.ended),
             seen=state.seen,
         )
         survey: Survey = await workflow.execute_activity(
@@ -197,6 +218,9 @@ class PipelineWorkflow:
             heartbeat_timeout=HEARTBEAT_LIMIT,
             retry_policy=_RETRY,
         )
+        answers = {told.id: told for told in survey.told}
+        for one in wanted:
+            self._told[one.id] = answers.get(one.id) or Told(id=one.id, text=_NOT_MANAGED)
         self._until = survey.until
         self._state = self._state.model_copy(
             update={
@@ -327,6 +351,13 @@ class PipelineWorkflow:
     def glance(self) -> None:
         """Look whether anything happened that no event told of."""
         self._overdue = True
+
+    @workflow.update
+    async def promote(self, wanted: Wanted) -> Told:
+        """Promote at once, unless a promotion there is open: whoever comes second is told."""
+        self._wanted.append(wanted)
+        await workflow.wait_condition(lambda: wanted.id in self._told)
+        return self._told.pop(wanted.id)
 
     @workflow.query
     def state(self) -> PipelineState:

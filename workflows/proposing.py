@@ -1,5 +1,6 @@
 """Propose a change by a pull request of the bot's: a back-merge, a keep rule, a value put right."""
 
+import logging
 from dataclasses import dataclass
 
 import yaml
@@ -10,9 +11,12 @@ from bot.engine.drift import CONFIGURATION
 from bot.engine.trees import NewObjects, TreeReader, rewrite
 from bot.forges.forge import PullRequestInfo
 from bot.model import Entry
+from bot.repository import RepositoryError
 from config.load import ConfigErrors, load
 from config.schema import KeepRule
 from workflows.sites import Site
+
+_log = logging.getLogger(__name__)
 
 
 class CannotWriteRule(Exception):
@@ -40,6 +44,20 @@ def propose(site: Site, proposal: Proposal, before: str | None = None) -> PullRe
     return site.forge.open_pull_request(
         site.name, proposal.branch, proposal.base, proposal.title, proposal.body
     )
+
+
+def sweep(site: Site, branch: str) -> None:
+    """Delete the branch of a proposal that was merged; one that somebody uses again stays."""
+    at = site.mirror.head(branch)
+    if at is None:
+        return
+    found = site.forge.pull_requests(site.name, head=branch, state="all")
+    if not found or found[0].state != "merged" or found[0].head_sha != at:
+        return
+    try:
+        site.mirror.push(branch, None, at)
+    except RepositoryError as error:
+        _log.warning("%s: the branch %s could not be deleted: %s", site.name, branch, error)
 
 
 def keep_commit(site: Site, path: str, key: str | None) -> Candidate | None:

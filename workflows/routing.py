@@ -19,6 +19,7 @@ from workflows.values import News, OpenPromotion, PipelineState, one_way
 
 _OURS = "lockstep/"
 _BACK_MERGES = "lockstep/back-merge/"
+_PROPOSALS = ("back-merge", "keep", "discard", "resolve")
 _MOST_EARLY = 64
 
 
@@ -35,6 +36,7 @@ class Routed:
     look: bool = False
     comments: list[Comment] = field(default_factory=list)
     merged: list[int] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
     changed: bool = False
     drift: bool = False
     moved: bool = False
@@ -141,6 +143,8 @@ def _changed(changed: PullRequestChanged, routed: Routed) -> None:
     number = changed.number
     if changed.action == "closed":
         if changed.merged:
+            if is_proposal(changed.head_branch) and not changed.from_fork:
+                routed.ended.append(changed.head_branch)
             if any(wish.number == number for wish in routed.state.remembered):
                 routed.merged.append(number)
         else:
@@ -153,6 +157,11 @@ def _changed(changed: PullRequestChanged, routed: Routed) -> None:
         routed.drift = True
     if mine := _numbered(routed.state, number):
         add(routed, mine, News(pull_request=True))
+
+
+def is_proposal(branch: str) -> bool:
+    """Whether a branch of ours is a proposal's, which nothing else looks after."""
+    return branch.startswith(tuple(f"{_OURS}{kind}/" for kind in _PROPOSALS))
 
 
 def _pushed(branch: str, by: str | None, default_branch: str | None, routed: Routed) -> None:

@@ -27,7 +27,7 @@ from workflows.gathering import noticed
 from workflows.glancing import digest_of_heads, spread
 from workflows.observing import plan_and_lifts
 from workflows.planning import Calendar
-from workflows.proposing import CannotWriteRule, Proposal, keep_commit, propose
+from workflows.proposing import CannotWriteRule, Proposal, keep_commit, propose, sweep
 from workflows.sites import Site, Sites
 from workflows.taking import acknowledge, defused, say, who
 from workflows.values import (
@@ -38,6 +38,8 @@ from workflows.values import (
     Remembered,
     Survey,
     SurveyRequest,
+    Told,
+    Wanted,
 )
 from workflows.watching import comparisons
 
@@ -93,6 +95,7 @@ class _Survey:
         self.due: datetime | None = None
         self.calendar = Calendar(request.planned, site.words)
         self.cancelled: list[str] = []
+        self.told: list[Told] = []
 
     def done(self, until: datetime) -> Survey:
         info, in_force = self.site.info, self.site.in_force
@@ -111,6 +114,7 @@ class _Survey:
             heads=digest_of_heads(self.site.git.heads, branches),
             due=self.due,
             cancelled=tuple(self.cancelled),
+            told=tuple(self.told),
             looked=self.now,
             bot=self.site.forge.login(),
             started=tuple(self.started),
@@ -160,6 +164,10 @@ class _Survey:
                 self.due = due if self.due is None else min(self.due, due)
 
     def _do_what_was_asked(self, config: Config) -> None:
+        for branch in self.request.ended:
+            sweep(self.site, branch)
+        for wanted in self.request.wanted:
+            self._tell(config, wanted)
         for comment in self.request.comments:
             self._answer(config, comment)
         for wish in list(self.remembered):
@@ -275,6 +283,13 @@ class _Survey:
         if plan.candidate is None:
             return replies.nothing_pending(known[name].source or "", name)
         return replies.started(name, plan.comparison.source.sha, self.site.words)
+
+    def _tell(self, config: Config, wanted: Wanted) -> None:
+        """Promote for the command line, and say what has come of it."""
+        before = len(self.started)
+        text = self._promote(config, wanted.environment, wanted.person)
+        source = self.started[-1].source if len(self.started) > before else ""
+        self.told.append(Told(id=wanted.id, source=source, text=text))
 
     def _busy(self, name: str) -> str:
         """Return why nothing more can begin in an environment; empty where it can."""

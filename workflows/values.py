@@ -326,6 +326,22 @@ class Planned(_Value):
     on_pull_request: bool = False
 
 
+class Wanted(_Value):
+    """A promotion that the command line asks for now; `id` is the question's."""
+
+    id: str
+    environment: str
+    person: str
+
+
+class Told(_Value):
+    """The answer to a question: the source commit that is promoted, else why none is."""
+
+    id: str
+    source: str = ""
+    text: str = ""
+
+
 class PipelineState(RepositoryRef):
     """All that a pipeline carries from one run to the next; a repository is the first such.
 
@@ -362,7 +378,11 @@ class PipelineState(RepositoryRef):
 
 
 class SurveyRequest(_Value):
-    """Look at a repository: its configuration, its heads, and what people asked for."""
+    """Look at a repository: its configuration, its heads, and what people asked for.
+
+    `wanted` is asked for by the command line, `ended` are branches of ours whose pull
+    request was merged.
+    """
 
     repository: RepositoryKey
     open: tuple[OpenPromotion, ...] = ()
@@ -373,6 +393,8 @@ class SurveyRequest(_Value):
     comments: tuple[Comment, ...] = ()
     merged: tuple[int, ...] = ()
     changed: bool = False
+    wanted: tuple[Wanted, ...] = ()
+    ended: tuple[str, ...] = ()
     seen: tuple[SeenHead, ...] = ()
 
 
@@ -396,6 +418,7 @@ class Survey(_Value):
     # None from a worker that knows of none: what is planned stays planned.
     planned: tuple[Planned, ...] | None = None
     cancelled: tuple[str, ...] = ()
+    told: tuple[Told, ...] = ()
 
 
 class GlanceRequest(_Value):
@@ -422,6 +445,7 @@ class Glance(_Value):
     news: dict[str, News] = {}
     comments: tuple[Comment, ...] = ()
     merged: tuple[int, ...] = ()
+    ended: tuple[str, ...] = ()
     touched: tuple[Touched, ...] = ()
 
 

@@ -2,10 +2,16 @@
 
 import asyncio
 from contextlib import closing
+from datetime import timedelta
+from uuid import uuid4
 
 import click
-from temporalio.client import Client
-from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.client import (
+    Client,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.service import RPCError
 
 from bot.cli.main import Failure
 from bot.cli.open_work import open_promotions, pipelines, planned
@@ -19,12 +25,12 @@ from bot.words import words_for
 from config.schema import Environment
 from config.settings import Settings
 from config.suggest import suggest
-from webhook.dispatch import TASK_QUEUE
 from workflows.observing import plan_and_lifts
 from workflows.sites import Site, Sites
-from workflows.values import Planned, PromotionState, RepositoryKey
+from workflows.values import Planned, RepositoryKey, Told, Wanted
 
 ASKED_BY = "the command line"
+_PATIENCE = timedelta(seconds=60)
 
 
 @click.command()
@@ -113,39 +119,49 @@ async def _promote(settings: Settings, environment: str, repository: str) -> Non
             forges(settings) as known,
             closing(Sites(known, settings.state_dir / "mirrors")) as sites,
         ):
-            promotion = await asyncio.to_thread(_prepared, sites, key, environment)
-        await _start(client, promotion)
+            await asyncio.to_thread(_can_begin, sites, key, environment)
+        told = await _asked(client, key, environment)
+        if not told.source:
+            # Somebody, or a push, was faster than we.
+            raise Failure(told.text)
         click.echo(
-            f"promoting {promotion.source[:10]} to {environment}; a {words.pull_request} follows, "
+            f"promoting {told.source[:10]} to {environment}; a {words.pull_request} follows, "
             "and `lockstep status` shows it"
         )
 
 
-def _prepared(sites: Sites, key: RepositoryKey, environment: str) -> PromotionState:
-    """Return the promotion to start. Raises `Failure` where there is nothing that could be."""
+def _can_begin(sites: Sites, key: RepositoryKey, environment: str) -> None:
+    """Raise `Failure`, which says why, where there is nothing that could be promoted."""
     try:
         with sites.open(key) as site:
-            source, lifts = _source(site, environment)
+            _check(site, environment)
     except (ForgeError, RepositoryError) as error:
         raise Failure(str(error)) from error
-    return PromotionState(
-        repository=key,
-        environment=environment,
-        source=source,
-        first=source,
-        asked_by=ASKED_BY,
-        lifts=lifts,
-    )
 
 
-def _source(site: Site, name: str) -> tuple[str, tuple[str, ...]]:
-    """Return the commit to promote, and the roll-backs that hold nothing back any more."""
+async def _asked(client: Client, key: RepositoryKey, environment: str) -> Told:
+    """Have the pipeline promote: it alone starts promotions, one for each hop at a time."""
+    wanted = Wanted(id=str(uuid4()), environment=environment, person=ASKED_BY)
+    pipeline = client.get_workflow_handle(key.pipeline_id)
+    try:
+        told: Told = await pipeline.execute_update(
+            "promote", wanted, id=wanted.id, result_type=Told, rpc_timeout=_PATIENCE
+        )
+    except (RPCError, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
+        raise Failure(
+            f"{key.pipeline_id} has not answered ({error}); is a worker running? "
+            "`lockstep status` shows whether the promotion has begun"
+        ) from error
+    return told
+
+
+def _check(site: Site, name: str) -> None:
     target = _environment(site, name)
     source = site.config.source_of(target)
     heads = (site.head(source) if source else None, site.head(target))
     if source is None or heads[0] is None or heads[1] is None:
         raise Failure(f"the branch of {name}, or of what it is promoted from, is not there")
-    plan, lifts = plan_and_lifts(site, heads[0], heads[1], target, by_hand=True)
+    plan, _ = plan_and_lifts(site, heads[0], heads[1], target, by_hand=True)
     if plan.state is State.CONFLICT:
         raise Failure(
             f"both {source.name} and {name} changed the same places, so nothing is promoted; "
@@ -153,7 +169,6 @@ def _source(site: Site, name: str) -> tuple[str, tuple[str, ...]]:
         )
     if plan.candidate is None:
         raise Failure(f"{name} has all that {source.name} has, but for what is held back")
-    return heads[0].sha, lifts
 
 
 def _environment(site: Site, name: str) -> Environment:
@@ -164,13 +179,3 @@ def _environment(site: Site, name: str) -> Environment:
             f"(there are {', '.join(known)})"
         )
     return known[name]
-
-
-async def _start(client: Client, promotion: PromotionState) -> None:
-    await client.start_workflow(
-        "promotion",
-        args=[promotion, []],
-        id=promotion.workflow_id,
-        task_queue=TASK_QUEUE,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-    )

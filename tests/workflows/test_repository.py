@@ -1,5 +1,6 @@
 """What a repository's pipeline and drift watch answer, start and propose."""
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -8,7 +9,8 @@ import pytest
 
 from bot.forges.forge import NotFound, Refused
 from tests.workflows.test_promotions import staged
-from tests.workflows.village import APP, CONFIGURATION, REPOSITORY, Village, village
+from tests.workflows.village import APP, CONFIGURATION, KEY, REPOSITORY, Village, village
+from workflows.values import Told, Wanted
 
 V2 = APP.replace("v1", "v2")
 HOTFIX = APP.replace("info", "debug")
@@ -363,3 +365,46 @@ async def test_a_delivery_that_comes_twice_changes_nothing(tmp_path: Path) -> No
 
         asked = here.forge.calls - before
         assert {call for call in asked if call not in {"git_token", "login"}} == set()
+
+
+async def test_of_two_who_promote_at_once_one_wins_and_the_other_is_told(tmp_path: Path) -> None:
+    async with village(tmp_path) as here:
+        await here.deliver()
+        await here.until_idle()
+        here.world.commit("development", {"app.yaml": V2})
+        here.forge.wrote(REPOSITORY, here.world.sha("development"), "ada")
+        pipeline = here.client.get_workflow_handle(KEY.pipeline_id)
+
+        async def ask(name: str) -> Told:
+            wanted = Wanted(id=name, environment="staging", person=name)
+            told: Told = await pipeline.execute_update("promote", wanted, result_type=Told)
+            return told
+
+        one, other, _ = await asyncio.gather(ask("one"), ask("other"), here.pushed("development"))
+
+        sources = [told.source for told in (one, other) if told.source]
+        assert sources in ([here.world.sha("development")], [])
+        assert any("open already" in told.text for told in (one, other))
+        await here.open_into("staging")
+        await here.until_idle()
+        assert len(here.pulls()) == 1
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_the_branch_of_a_proposal_is_deleted_after_its_merge(
+    tmp_path: Path, *, told: bool
+) -> None:
+    async with village(tmp_path) as here:
+        number = await an_issue_of_peoples(here)
+        await here.say(number, "ada", "/keep app.yaml replicas")
+        keep = await here.open_into("production")
+        await here.env.sleep(timedelta(minutes=12))
+        await here.until_idle()
+        here.forge.merge_as("ada", REPOSITORY, keep.number)
+
+        if told:
+            await here.changed(keep.number, "ada")
+        else:
+            await here.env.sleep(timedelta(minutes=12))
+
+        await here.until(lambda: here.branch(keep.head_branch) is None, "its branch to be gone")
