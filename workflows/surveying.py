@@ -395,7 +395,7 @@ class _Survey:
         parts = [drift.broken(problem) if problem else "", table, *self._notes()]
         if with_places and (places := drift.differences(found, self.site.words)):
             parts.append(cut(places))
-        return "\n\n".join(parts)
+        return "\n\n".join(part for part in parts if part)
 
     def _notes(self) -> Iterator[str]:
         """Yield what stands in no table."""

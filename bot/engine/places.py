@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bot.engine.contents import Contents, differing
-from bot.engine.history import Line, Moment, Read, Version, joined, sync_point
+from bot.engine.history import Base, Line, Moment, Read, Version, joined, sync_point
 from bot.engine.nodes import Unreadable
 from bot.engine.undoing import Step, rolled_back
 from bot.model import ABSENT, Change, Entry, State, Value
@@ -202,7 +202,25 @@ class FileHistory:
             return replace(draft, change=held, contest=None, held_by=tuple(undone.by_commit))
         note = f"was rolled back by {who}, and comes back" if undone.holds(value) else ""
         pending = replace(draft.change, state=State.PENDING, note=note)
-        return replace(draft, change=pending, contest=None)
+        moved = draft.moved_source or self._brought(value, read)
+        return replace(draft, change=pending, moved_source=moved, contest=None)
+
+    def _brought(self, value: Value, read: Read) -> tuple[str, ...]:
+        """Return the commit that brought a value to the source, however long ago that was.
+
+        Since the base it has not moved, and who wrote it must not agree to it all the same.
+        """
+        known = self.lines[0][0]
+        line = Line.read(known.objects, known.reader, known.head, Base(None), [self.path])
+        touched = [
+            entry
+            for commit in line.commits.values()
+            for sides in commit.touched.values()
+            for entry in sides
+        ]
+        known.objects.prefetch(sorted({e.oid for e in touched if e is not None and e.is_file}))
+        self.contents.load(touched)
+        return (line.origin(known.head, self.path, value, read),)
 
 
 def settle_overlaps(

@@ -50,7 +50,8 @@ def body(
 def _restored(plan: Plan) -> str:
     if not plan.promoted:
         return ""
-    table = changes_table(plan.promoted, "restored", "now", move=True)
+    now = plan.comparison.target.environment
+    table = changes_table(plan.promoted, f"{now}, restored", now, move=True)
     return f"### {counted(plan.promoted)}\n\n{table}"
 
 

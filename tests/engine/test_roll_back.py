@@ -114,9 +114,11 @@ def test_by_hand_it_comes_back_and_says_so(world: World, landing: str) -> None:
     undo(world, landing)
     held_by = world.compare().held_by
 
-    (change,) = world.plan(lifted=held_by).promoted
+    world.edit("development", "app.yaml", "log: info", "log: warn", "not of it")
+    (change, _) = world.plan(lifted=held_by).promoted
     promote(world, landing, lifted=held_by)
 
+    assert [commit.subject for commit in change.commits] == ["image: v1 -> image: v2"]
     assert change.note == "was rolled back by ada, and comes back"
     assert "image: v2" in text(world)
     assert world.states() == []
