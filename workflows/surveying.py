@@ -19,6 +19,7 @@ from bot.markdown import cut, sentence
 from bot.messages import drift, proposals, replies, rollback, usage
 from bot.model import Head, State
 from bot.words import words_for
+from config.organisation import Organisation
 from config.schema import Config, Environment, Schedule
 from webhook.events import Comment
 from workflows import freezing, rolling_back
@@ -203,9 +204,13 @@ class _Survey:
         except NotFound:
             return False
 
+    def _policies(self, config: Config) -> tuple[Config | Organisation, ...]:
+        return config, *self.site.policies.inherited
+
     def _notice(self, config: Config) -> None:
         """Remember when sources were first seen at their heads, where content has to rest."""
-        if '"soak":' not in config.model_dump_json(exclude_defaults=True):
+        said = (each.model_dump_json(exclude_defaults=True) for each in self._policies(config))
+        if not any('"soak":' in text for text in said):
             self.seen = ()
             return
         for source in sorted({e.source for e in config.environments if e.source is not None}):

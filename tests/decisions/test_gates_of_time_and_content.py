@@ -117,6 +117,11 @@ UNREAD = Closed(
     ("freezes", "calendar", "expected"),
     [
         ((WEEKEND,), None, Open("no freeze is on")),
+        (
+            (freeze(every="Mon 13:00-16:00 Europe/Berlin", reason="lunch"),),
+            None,
+            Closed("frozen until Mon 2026-06-01 16:00 Europe/Berlin: lunch", minutes(120)),
+        ),
         ((FAIR,), None, Closed("frozen until Wed 2026-06-03 00:00 UTC: the fair", minutes(2160))),
         ((OPS,), None, UNREAD),
         ((OPS,), Calendar(), Open("no freeze is on")),

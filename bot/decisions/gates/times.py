@@ -7,7 +7,7 @@ from bot.decisions.facts import Calendar, GateFacts, Rested, Stop
 from bot.decisions.gates.wording import listed
 from bot.decisions.requirements import Requirements
 from bot.decisions.verdicts import Closed, Failed, GateResult, Open, Verdict
-from bot.decisions.windows import is_open, next_together, spell, thawed
+from bot.decisions.windows import frozen_by, is_open, next_together, spell, thawed
 from config.freezes import Freeze
 from config.times import Window, spell_duration
 
@@ -106,8 +106,8 @@ def _freezes(freezes: tuple[Freeze, ...], facts: GateFacts, now: datetime) -> Ve
     if until is None:
         return Failed(f"frozen without end: {listed(reasons)}; change one of the freezes")
     if reasons:
-        zone = next((each.timezone for each in freezes if each.calendar is None), None)
-        zone = zone or freezes[0].timezone
+        on = next(freeze for freeze, events in known if frozen_by(freeze, events, now))
+        zone = on.every.timezone if on.every else on.timezone
         return Closed(f"frozen until {spell(until, zone)}: {listed(reasons)}", until)
     if unread:
         again = [read.again for read in unread.values() if read.again and read.again > now]
