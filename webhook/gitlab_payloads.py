@@ -304,6 +304,10 @@ def _checked(
     return ChecksChanged(sha=sha, name=name, failed=failed)
 
 
+class _Named(_Part):
+    name: Name
+
+
 class _Pipeline(_Part):
     ref: Name | None = None
     sha: Sha
@@ -324,11 +328,14 @@ class _OfPipeline(_Part):
 class _PipelineHook(_AtProject):
     object_attributes: _Pipeline
     merge_request: _OfPipeline | None = None
+    builds: tuple[_Named, ...] = ()
 
     def event(self) -> Event | Ignored:
         found, asked = self.object_attributes, self.merge_request
         if not found.is_news:
             return _UNDECIDED
+        if self.builds:
+            return Ignored("its jobs have told it already, one by one")
         branches = (found.ref, asked.source_branch if asked else None)
         return _checked(found.sha, branches, None, failed=found.status in _RED)
 

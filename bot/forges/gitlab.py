@@ -63,6 +63,7 @@ from bot.forges.gitlab_shapes import (
 from bot.model import ForgeName, ReportedBy
 
 _LONGEST_STATUS = 140
+_MOST_STATUSES = 1000
 _WIRE: Mapping[StatusState, str] = {"pending": "pending", "success": "success", "failure": "failed"}
 # A status that is under way already: GitLab lets it go on, and not stand there anew.
 _STUCK = "cannot transition status"
@@ -93,6 +94,7 @@ class GitLab:
         self._asking = self._projects.asking
         self._own = gitlab_conversation.OwnIssue(self.login)
         self._me = ""
+        self._statuses: OrderedDict[tuple[int, str], str] = OrderedDict()
         self._logins: OrderedDict[str, str | None] = OrderedDict()
 
     def close(self) -> None:
@@ -297,20 +299,28 @@ class GitLab:
     # Evidence
 
     def set_status(self, repository: str, sha: str, state: StatusState, line: str) -> None:
-        """See `Forge.set_status`; 1 call, up to 3 more where one stands as pending already.
+        """See `Forge.set_status`; 1 call, as a rule.
 
         GitLab lets a status go on, from pending to running and to its end, and lets nobody
         rewrite one: a line that changed goes on to running, or else ends and begins anew.
+        What we said last is remembered, so that nothing is tried in vain.
         """
         if len(line) > _LONGEST_STATUS:
             raise Refused(f"a status has at most {_LONGEST_STATUS} characters")
         doing = f"set a status on {sha[:12]} in {repository}"
-        with self._asking(repository, doing) as (client, _, place):
-            say = partial(_say_status, client, f"{place}/statuses/{sha}", line)
-            if say(_WIRE[state]) or say("running"):
-                return
-            say("canceled")
-            say(_WIRE[state])
+        with self._asking(repository, doing) as (client, project, place):
+            key = (project.id, sha)
+            for word in _steps(_WIRE[state], self._statuses.get(key, "")):
+                if _say_status(client, f"{place}/statuses/{sha}", line, word):
+                    self._statuses[key] = word
+                    break
+            else:
+                # What is under way under another line ends, and another one begins.
+                for word in ("canceled", _WIRE[state]):
+                    _say_status(client, f"{place}/statuses/{sha}", line, word)
+                self._statuses[key] = _WIRE[state]
+            while len(self._statuses) > _MOST_STATUSES:
+                self._statuses.popitem(last=False)
 
     def own_status(self, repository: str, sha: str) -> OwnStatus | None:
         """See `Forge.own_status`; 1 call per 100 statuses that it ever had."""
@@ -333,12 +343,12 @@ class GitLab:
         sha: str,
         by: ReportedBy | None = None,  # noqa: ARG002 - GitLab lists jobs and statuses together
     ) -> Sequence[Check]:
-        """See `Forge.checks`; 2 calls, 1 more per further 100 jobs and statuses."""
+        """See `Forge.checks`; 1 call per 100 jobs and statuses, 1 more where there is no job."""
         doing = f"list the checks of {sha[:12]} in {repository}"
         with self._asking(repository, doing) as (client, _, place):
-            pipelines = list(client.each(f"{place}/pipelines", sha=sha))
             statuses = list(client.each(f"{place}/repository/commits/{sha}/statuses"))
-        return gitlab_checks.checks_of(statuses, pipelines, sha, self._clock())
+            pipelines = partial(client.each, f"{place}/pipelines", sha=sha)
+            return gitlab_checks.checks_of(statuses, pipelines, sha, self._clock())
 
     def workflow_runs(
         self,
@@ -490,6 +500,15 @@ class GitLab:
 
     def _is_me(self, login: str) -> bool:
         return login.casefold() == self.login().casefold()
+
+
+def _steps(wanted: str, last: str) -> Sequence[str]:
+    """Return the states to try for one that is wanted, by what was said last."""
+    if wanted != "pending":
+        return (wanted,)
+    if last == "running":
+        return ()
+    return ("running",) if last == "pending" else ("pending", "running")
 
 
 def _say_status(client: Client, place: str, line: str, state: str) -> bool:

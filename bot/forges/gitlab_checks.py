@@ -1,7 +1,7 @@
 """What CI says of a commit on GitLab: jobs, external statuses, and a pipeline without any job."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from bot.decisions.facts import Check, CheckState
@@ -27,27 +27,27 @@ _OF_JOB = re.compile(r"/(?:jobs|builds)/(\d+)$")
 
 
 def checks_of(
-    statuses: Iterable[Json], pipelines: Iterable[Json], sha: str, now: float
+    statuses: Sequence[Json], pipelines: Callable[[], Iterable[Json]], sha: str, now: float
 ) -> Sequence[Check]:
-    """Return the newest report of each name.
+    """Return the newest report of each name; `pipelines` are asked for where there is no job.
 
     Of several pipelines of one commit the newest counts, and a job of an older one does
     not, whatever it is called. An allowed failure is no failure, and a manual job that may
     be left out none that is waited for.
     """
-    ran = [one for one in pipelines if one.get("source") != _EXTERNAL]
-    last = max(ran, key=lambda one: int(one["id"]), default=None)
-    seen = [one for one in statuses if last is None or _counts(one, int(last["id"]))]
-    reports = [_check(one, sha, now) for one in seen]
-    if last is not None and not any(_is_job(one) for one in seen):
-        reports += _of_pipeline(last, sha)
-    return newest(reports)
-
-
-def _counts(status: Json, last: int) -> bool:
+    jobs = [one for one in statuses if _is_job(one)]
     # GitLab tells the pipeline of a status since 15.5; before, names alone decide.
-    pipeline = status.get("pipeline_id")
-    return not _is_job(status) or pipeline is None or int(pipeline) == last
+    last = max((int(one.get("pipeline_id") or 0) for one in jobs), default=0)
+    reports = [
+        _check(one, sha, now)
+        for one in statuses
+        if not _is_job(one) or int(one.get("pipeline_id") or 0) == last
+    ]
+    if not jobs:
+        ran = [one for one in pipelines() if one.get("source") != _EXTERNAL]
+        newest_first = sorted(ran, key=lambda one: int(one["id"]), reverse=True)
+        reports += [_of_pipeline(one, sha) for one in newest_first[:1]]
+    return newest(reports)
 
 
 def _is_job(status: Json) -> bool:
@@ -64,10 +64,10 @@ def _check(status: Json, sha: str, now: float) -> Check:
     return Check(status["name"], sha, state, at)
 
 
-def _of_pipeline(pipeline: Json, sha: str) -> Iterator[Check]:
-    # Nothing of it would speak: `[skip ci]`, or a `.gitlab-ci.yml` that is not valid.
+def _of_pipeline(pipeline: Json, sha: str) -> Check:
+    # Nothing else of it would speak: `[skip ci]`, or a `.gitlab-ci.yml` that is not valid.
     state = _STATES.get(pipeline["status"], "pending")
-    yield Check(PIPELINE, sha, state, moment(pipeline["updated_at"] or pipeline["created_at"]))
+    return Check(PIPELINE, sha, state, moment(pipeline["updated_at"] or pipeline["created_at"]))
 
 
 def is_ours(status: Json, me: str) -> bool:

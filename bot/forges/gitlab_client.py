@@ -178,7 +178,8 @@ class Client:
         try:
             yield
         except gitlab.GitlabParsingError as error:
-            raise failed(ValueError(), self.doing) from error
+            cut = NoJson("it is cut short or no JSON")
+            raise failed(cut, self.doing) from error
 
     def close(self) -> None:
         """Close the connection."""

@@ -48,10 +48,6 @@ def answered(answer: requests.Response, doing: str, secret: str, now: float) -> 
 def failed(error: Exception, doing: str) -> ForgeError:
     """Return the error of a call that had no answer that could be read."""
     match error:
-        case requests.exceptions.JSONDecodeError() | ValueError() if not isinstance(
-            error, requests.ConnectionError | requests.Timeout
-        ):
-            return Unavailable(f"GitLab's answer to the wish to {doing} is cut short or no JSON")
         case requests.Timeout():
             return Unavailable(f"GitLab did not answer in time when asked to {doing}")
         case requests.RequestException():

@@ -159,6 +159,7 @@ def test_a_push_of_an_older_gitlab_names_nobody_and_its_project_beside() -> None
         ("Merge Request Hook", merge_request("close", last_commit=None), "without a commit"),
         ("Pipeline Hook", pipeline("running"), "nothing is decided yet"),
         ("Pipeline Hook", pipeline("success", ref="main"), "no candidate"),
+        ("Pipeline Hook", pipeline("success", builds=[{"name": "test"}]), "jobs have told it"),
         ("Job Hook", job("pending"), "nothing is decided yet"),
         ("Job Hook", job("success", ref="main"), "no candidate"),
         ("Note Hook", note("Nice"), "starts with a slash"),

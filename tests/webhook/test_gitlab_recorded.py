@@ -101,6 +101,8 @@ def test_a_recorded_pipeline_or_job_of_ours_is_heard_from_every_version() -> Non
             continue
         ours = "lockstep/promote/staging/0123456789ab"
         (payload if kind == "build" else payload["object_attributes"])["ref"] = ours
+        # Of one with jobs, these tell.
+        payload.pop("builds", None)
         found = read(kind, payload)
         if not isinstance(found, Ignored):
             assert found[0].event.kind == "checks_changed"

@@ -2,6 +2,9 @@
 
 import time
 from pathlib import Path
+from typing import Literal
+
+import pytest
 
 from tests.workflows.town import (
     APP,
@@ -18,10 +21,22 @@ from tests.workflows.town import (
 )
 from workflows.worker import worker
 
+Name = Literal["github", "gitlab"]
 PROMOTION = "promotion/github/acme/config"
 # All that a hop asks of GitHub, from its push to its end: with a check that a status reported,
 # a sign-off by a comment, and the merge.
-HOP_CALLS = {
+HOP_CALLS: dict[str, dict[str, int]] = {}
+# On GitLab with a job, and its authors by GraphQL, which is `POST` alone.
+HOP_CALLS["gitlab"] = {
+    "POST ": 1,
+    "POST /projects/{id}/merge_requests": 1,
+    "POST /projects/{id}/statuses/{sha}": 3,
+    "GET /projects/{id}/repository/commits/{sha}/statuses": 1,
+    "PUT /projects/{id}/merge_requests/{mr_iid}": 2,
+    "POST /projects/{id}/merge_requests/{mr_iid}/notes/{note_id}/award_emoji": 1,
+    "PUT /projects/{id}/merge_requests/{mr_iid}/merge": 1,
+}
+HOP_CALLS["github"] = {
     "GET /repos/{owner}/{repo}/commits": 1,
     "POST /repos/{owner}/{repo}/pulls": 1,
     "POST /repos/{owner}/{repo}/statuses/{sha}": 3,
@@ -30,18 +45,37 @@ HOP_CALLS = {
     "POST /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions": 1,
     "PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge": 1,
 }
+# To be asked by a comment costs these: who asks, whether that one is merged, the answer.
+_ISSUE, _MERGE = "/repos/{owner}/{repo}/issues", "/projects/{id}/merge_requests/{mr_iid}"
+ASKED_CALLS: dict[str, dict[str, int]] = {
+    "github": {
+        "GET /repos/{owner}/{repo}/collaborators/{username}/permission": 1,
+        "GET /repos/{owner}/{repo}/pulls/{pull_number}": 1,
+        f"GET {_ISSUE}/{{issue_number}}/comments": 1,
+        f"POST {_ISSUE}/{{issue_number}}/comments": 1,
+        f"POST {_ISSUE}/comments/{{comment_id}}/reactions": 1,
+    },
+    "gitlab": {
+        "GET /projects/{id}/members/all": 1,
+        f"GET {_MERGE}": 1,
+        f"GET {_MERGE}/notes": 1,
+        f"POST {_MERGE}/notes": 1,
+        f"POST {_MERGE}/notes/{{note_id}}/award_emoji": 1,
+    },
+}
 V2 = APP.replace("1.0", "1.1")
 V3 = V2.replace("info", "debug")
 
 
+@pytest.mark.parametrize("forge", ["github", "gitlab"])
 async def test_a_change_goes_from_development_to_production_and_a_hotfix_comes_home(
-    tmp_path: Path,
+    tmp_path: Path, forge: Name
 ) -> None:
     with temporal(tmp_path) as address:
         client = await connected(address)
         async with (
-            town(tmp_path, client) as here,
-            worker(client, {"github": here.forge}, tmp_path / "state"),
+            town(tmp_path, client, forge_name=forge) as here,
+            worker(client, here.forges, tmp_path / "state"),
         ):
             source = await here.commit("development", {"app.yaml": V2})
             await to_staging(here, source)
@@ -77,6 +111,10 @@ async def test_workflows_that_go_on_as_new_again_and_again_carry_all_they_know(
             assert await here.said(request.number) == ["/hold the fair is on", "/resume"]
 
 
+def _promotion(here: Town) -> str:
+    return PROMOTION.replace("github", here.forge.name)
+
+
 async def to_staging(here: Town, source: str) -> None:
     began = time.monotonic()
     request = await here.open_into("staging")
@@ -89,7 +127,8 @@ async def to_staging(here: Town, source: str) -> None:
 
     await here.become(request.number, "merged")
     assert await here.file("staging") == V2
-    assert await here.ended(f"{PROMOTION}/staging/{source[:12]}") == (f"{source[:7]} is in staging")
+    promotion = f"{_promotion(here)}/staging/{source[:12]}"
+    assert await here.ended(promotion) == f"{source[:7]} is in staging"
     assert await here.at(request.head) == ""
 
 
@@ -99,34 +138,31 @@ async def to_production(here: Town) -> None:
     await here.quiet()
     await here.calls()
 
-    await here.say(merged.number, "ada", "/promote production")
+    await here.say(merged.number, "ada", here.words.command("promote production"))
     request = await here.open_into("main")
     await here.check(request.head_sha)
     await here.body_says(request.number, "**waiting for sign-off by qa**")
     assert not (await here.said(request.number))
-    await here.say(request.number, "quinn", "Looks good.\n\n/sign-off qa")
+    sign_off = here.words.command("sign-off qa")
+    await here.say(request.number, "quinn", f"Looks good.\n\n{sign_off}")
 
     await here.become(request.number, "merged")
     assert await here.file("main") == V2
     landed = await here.at("main")
     assert await here.tree(landed) == await here.tree(request.head_sha)
-    promotion = f"{PROMOTION}/production/{source[:12]}"
+    promotion = f"{_promotion(here)}/production/{source[:12]}"
     await here.ended(promotion)
-    assert [state for state, _ in await here.statuses(request.head_sha)] == [
-        "pending",
-        "pending",
-        "success",
-    ]
+    said = [state for state, _ in await here.statuses(request.head_sha)]
+    assert (said[0], said[-1]) == ("pending", "success")
     await here.quiet()
-    calls, comment = await here.calls(), "repos/{owner}/{repo}/issues/{issue_number}/comments"
-    # To be asked by a comment costs these: who asks, whether that one is merged, the answer.
-    assert calls.pop("GET /repos/{owner}/{repo}/collaborators/{username}/permission") == 1
-    assert calls.pop("GET /repos/{owner}/{repo}/pulls/{pull_number}") == 1
-    assert (calls.pop(f"GET /{comment}"), calls.pop(f"POST /{comment}")) == (1, 1)
-    sign = "POST /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions"
-    calls[sign] -= 1
-    assert calls == HOP_CALLS
-    history, pipeline = await here.history(promotion), await here.history(PIPELINE)
+    calls = await here.calls()
+    for call, times in ASKED_CALLS[here.forge.name].items():
+        calls[call] -= times
+    assert {call: times for call, times in calls.items() if times} == HOP_CALLS[here.forge.name]
+    history, pipeline = (
+        await here.history(promotion),
+        await here.history(PIPELINE.replace("github", here.forge.name)),
+    )
     assert len(history.events) <= 40, events_of(history)
     assert size_of(history) <= 12_000
     assert actions_of(history) + reports_of(pipeline, promotion) <= 8
@@ -144,7 +180,7 @@ async def hotfix(here: Town) -> None:
     await eventually(issue_is_open, "the drift issue")
     _, title, body = await here.issue()
     assert title == "Drift: staging → production"
-    assert f"#{home.number} brings them home" in body
+    assert f"{here.referred(home)} brings them home" in body
     await here.do(lambda c: c.merge("acme/config", home.number, "ada"))
     request = await here.open_into("staging")
     await here.check(request.head_sha)

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from aiohttp import web
 from temporalio.api.enums.v1 import EventType
@@ -20,12 +20,16 @@ from temporalio.client import Client, WorkflowHistory
 from temporalio.service import RPCError
 
 from bot.forges.budget import UNLIMITED, Limits
+from bot.forges.forge import Forge
 from bot.forges.github import GitHub
+from bot.forges.gitlab import GitLab
 from bot.sandbox import records
 from bot.sandbox.controls import Controls
 from bot.sandbox.server import Sandbox, start
+from bot.words import words_for
 from webhook import app as receiver
 from webhook.dispatch import Dispatcher, TemporalSignals
+from webhook.gitlab import GitLabReader
 from workflows.payloads import data_converter
 
 T = TypeVar("T")
@@ -115,17 +119,30 @@ class Pull:
     head_sha: str
     title: str
     body: str
+    # As GitLab counts, merge requests apart.
+    iid: int = 0
 
 
 class Town:
     """What people and CI do in the repository, and what they see there."""
 
     def __init__(
-        self, client: Client, sandbox: Sandbox, forge: GitHub, token: str, hook: str
+        self, client: Client, sandbox: Sandbox, forge: GitHub | GitLab, token: str, hook: str
     ) -> None:
         self.client, self.sandbox, self.forge, self.token = client, sandbox, forge, token
         self.hook = hook
         self.repository = REPOSITORY
+        self.words = words_for(forge.name)
+
+    @property
+    def forges(self) -> dict[str, Forge]:
+        """Return the forges for a worker."""
+        return {self.forge.name: self.forge}
+
+    def referred(self, pull: Pull) -> str:
+        """Return how people refer to a pull request."""
+        on_gitlab = self.forge.name == "gitlab"
+        return self.words.reference(pull.iid if on_gitlab else pull.number)
 
     async def found(
         self, repository: str, files: dict[str, str], *branches: str, writers: tuple[str, ...]
@@ -158,8 +175,13 @@ class Town:
         )
 
     async def check(self, sha: str, state: str = "success", name: str = "ci/test") -> None:
-        """Report a check."""
-        await self.do(lambda c: c.set_status(self.repository, sha, name, state))
+        """Report a check; on GitLab that is a pipeline with a job."""
+        if self.forge.name == "github":
+            await self.do(lambda c: c.set_status(self.repository, sha, name, state))
+            return
+        branch = next(pull.head for pull in await self.pulls() if pull.head_sha == sha)
+        word = "failed" if state == "failure" else state
+        await self.do(lambda c: c.run_pipeline(self.repository, branch, word, {name: word}, sha))
 
     async def say(self, number: int, login: str, text: str) -> None:
         """Comment on a pull request or an issue."""
@@ -185,6 +207,7 @@ class Town:
                         pull.head_sha,
                         said.title,
                         said.body or "",
+                        said.iid,
                     )
                 )
             return found
@@ -228,7 +251,7 @@ class Town:
         def read(controls: Controls) -> list[str]:
             repo = controls._repo(self.repository)
             found = controls._world.store.all(records.Comment, repo.id)
-            return [one.body for one in found if one.number == number]
+            return [one.body for one in found if one.number == number and not one.system]
 
         return await self.do(read)
 
@@ -344,20 +367,34 @@ async def eventually(look: Callable[[], Awaitable[T | None]], what: str, limit: 
 
 
 @asynccontextmanager
-async def town(directory: Path, client: Client, limits: Limits = UNLIMITED) -> AsyncIterator[Town]:
+async def town(
+    directory: Path,
+    client: Client,
+    limits: Limits = UNLIMITED,
+    *,
+    forge_name: Literal["github", "gitlab"] = "github",
+) -> AsyncIterator[Town]:
     """Found a town with one repository; its worker is the test's to start."""
-    sandbox = await start(directory / "sandbox")
+    sandbox = await start(directory / "sandbox", forge=forge_name)
     signals = TemporalSignals(client)
-    application = receiver.app(Dispatcher(signals), github_secrets=[SECRET], ready=signals.missing)
+    application = receiver.app(
+        Dispatcher(signals),
+        github_secrets=[SECRET],
+        readers=[GitLabReader([SECRET])],
+        ready=signals.missing,
+    )
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    hook = f"http://127.0.0.1:{runner.addresses[0][1]}/webhooks/github"
+    hook = f"http://127.0.0.1:{runner.addresses[0][1]}/webhooks/{forge_name}"
 
     def found(controls: Controls) -> str:
         for login in ("lockstep-bot", "ada", "bob", "quinn"):
             controls.add_user(login)
-        controls.add_organization("acme", ["ada"])
+        if forge_name == "gitlab":
+            controls.add_group("acme", {"ada": "admin"})
+        else:
+            controls.add_organization("acme", ["ada"])
         files = {".lockstep.yaml": CONFIGURATION, "app.yaml": APP}
         controls.add_repository(REPOSITORY, files, ["development", "staging"])
         for login in ("lockstep-bot", "ada", "bob"):
@@ -367,7 +404,11 @@ async def town(directory: Path, client: Client, limits: Limits = UNLIMITED) -> A
         return controls.add_token("lockstep-bot")
 
     token = await sandbox.call(found, sandbox.controls)
-    forge = GitHub.with_token(token, api_url=sandbox.api_url, limits=limits)
+    forge: GitHub | GitLab
+    if forge_name == "gitlab":
+        forge = GitLab(token, url=sandbox.url, limits=limits)
+    else:
+        forge = GitHub.with_token(token, api_url=sandbox.api_url, limits=limits)
     try:
         yield Town(client, sandbox, forge, token, hook)
     finally:
