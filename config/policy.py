@@ -19,6 +19,10 @@ def file_version(value: object) -> object:
     raise ValueError(f"this Lockstep reads `version: 1` of the file, not {named(value)}")
 
 
+# A role of every repository: the owners of what changes, as its CODEOWNERS has them.
+CODE_OWNERS = "code-owners"
+
+
 class Role(RootModel[Annotated[tuple[Member, ...], Field(min_length=1)]]):
     """The people who may sign off in one capacity."""
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from config.document import Loc
+from config.policy import CODE_OWNERS
 from config.problems import Problem
 from config.suggest import named, suggest
 
@@ -23,6 +24,13 @@ def policy_references(data: dict[str, Any]) -> Iterator[Problem]:
         for loc, asks in (*rules, *_values_of_facts(data)):
             yield from _bundles(loc, asks, bundles)
     yield from _expected_rules(rules, tests)
+    if CODE_OWNERS in _named(data.get("roles")):
+        yield Problem(
+            ("roles", CODE_OWNERS),
+            f"{named(CODE_OWNERS)} are the owners of what changes, as CODEOWNERS has them; take "
+            "another name, or leave it out and say it in `sign_offs`",
+            at_key=True,
+        )
 
 
 _Place = tuple[Loc, dict[str, Any]]

@@ -5,15 +5,15 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from bot.decisions.facts import Answer
+from bot.decisions.facts import Answer, CodeOwners
 from bot.decisions.gates.outside import is_due, key_of
 from bot.decisions.requirements import Requirements
 from bot.engine.candidate import Plan
 from bot.evidence.observed import Around, Pushed, code_owners, of_content
-from bot.model import Head
 from bot.probes import ask_http, ask_metrics
 from bot.together import together
 from config.outside import HttpGate, MetricsGate
+from config.policy import CODE_OWNERS
 from workflows.sites import Site
 from workflows.values import Answered, PromotionState, SeenHead
 
@@ -55,8 +55,8 @@ def gather(
         pushed=[Pushed(each.sha, each.at) for each in state.seen],
     )
     found = of_content(around, plan, needed, site.now)
-    if needed.code_owners:
-        found["code_owners"] = _code_owners(site, plan.comparison.target, plan)
+    if needed.code_owners or CODE_OWNERS in needed.sign_offs:
+        found["code_owners"] = owners_of(site, plan)
     on_the_web = {
         f.calendar: f.timezone for f in needed.freezes if f.calendar and "://" in f.calendar
     }
@@ -107,6 +107,7 @@ def _ask(
     return gate, ask_metrics(outbound, gate, site.now)
 
 
-def _code_owners(site: Site, target: Head, plan: Plan) -> object:
+def owners_of(site: Site, plan: Plan) -> CodeOwners:
+    """Return who owns what a plan promotes, as the target has it."""
     paths = sorted({change.path for change in plan.promoted})
-    return code_owners(site.git, target, paths, site.forge.name, site.forge.members)
+    return code_owners(site.git, plan.comparison.target, paths, site.forge.name, site.forge.members)

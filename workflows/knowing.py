@@ -9,6 +9,7 @@ from bot.decisions.policy import Policies
 from bot.engine.candidate import Plan
 from bot.forges.forge import NotFound
 from bot.policies.effective import Known
+from config.policy import CODE_OWNERS
 from config.rules import When
 from workflows.sites import Site
 from workflows.values import PromotionState
@@ -88,7 +89,8 @@ def people_of(site: Site, role: str) -> frozenset[str] | None:
     """
     said = site.policies.roles.get(role)
     if said is None:
-        return frozenset()
+        # Who the owners are depends on what changes; their own facts say it.
+        return None if role == CODE_OWNERS else frozenset()
     people = set(said.users)
     for team in said.teams:
         members = site.forge.members(team)

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeGuard
 
@@ -15,9 +15,13 @@ from bot.engine.objects import MissingObject
 from bot.forges.forge import ForgeError, NotFound, Unauthorized
 from bot.forges.forge import Refused as RefusedByForge
 from bot.messages import replies, usage
+from bot.model import Head
 from bot.repository import RepositoryError
 from bot.words import Words
+from config.policy import CODE_OWNERS, Role
 from webhook.events import Comment
+from workflows.gathering import owners_of
+from workflows.observing import plan_for
 from workflows.sites import Site
 from workflows.values import PromotionState
 
@@ -153,13 +157,29 @@ def _one(
         return state, command.answer
     policies = site.policies
     giver = who(site, comment, command)
-    verdict = may(command, giver, policies.roles, site.words, policies.override)
+    roles = policies.roles
+    if isinstance(command, c.SignOff | c.Reject) and command.role == CODE_OWNERS:
+        roles = {**roles, CODE_OWNERS: _owners(site, state)}
+        giver = replace(giver, roles=roles_held(giver.login, (), roles))
+    verdict = may(command, giver, roles, site.words, policies.override)
     if isinstance(verdict, Refused):
         hidden = _hidden_teams(site, command)
         return state, replies.hidden_teams(hidden, site.words) if hidden else verdict.reason
     if not isinstance(verdict, Allowed):
         return state, ""
     return _done(state, comment, command, site.words)
+
+
+def _owners(site: Site, state: PromotionState) -> Role:
+    """Return the owners of what a promotion changes, as a role."""
+    target = site.config.environment(state.environment)
+    source, head = site.config.source_of(target), site.head(target)
+    people: set[str] = set()
+    if source is not None and head is not None:
+        from_ = Head(source.name, source.branch, state.source)
+        owners = owners_of(site, plan_for(site, from_, head, target))
+        people = {person for entry in owners.owned for person in entry.people}
+    return Role.model_construct(root=tuple(sorted(people)))
 
 
 def _hidden_teams(site: Site, command: Command) -> list[str]:

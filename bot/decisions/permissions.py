@@ -90,7 +90,7 @@ def _member(
         return Allowed()
     # Code spans, so that nobody is notified of somebody else's mistake.
     said = words.command(f"{command.kind} {role}")
-    members = ", ".join(f"`{member}`" for member in roles[role].root)
+    members = ", ".join(f"`{member}`" for member in roles[role].root) or "nobody"
     return Refused(
         f"`{said}` needs a member of the role `{role}`, and {who.login} is none; it has {members}."
     )

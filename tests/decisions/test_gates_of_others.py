@@ -10,7 +10,16 @@ from bot.decisions.gates.outside import is_due, is_run_due, key_of
 from bot.decisions.requirements import Requirements
 from config.outside import HttpGate, MetricsGate, WorkflowGate
 from config.times import window
-from tests.decisions.build import BEFORE, CANDIDATE, NOON, minutes, review, verdict
+from tests.decisions.build import (
+    BEFORE,
+    CANDIDATE,
+    NOON,
+    minutes,
+    rejected,
+    review,
+    signed,
+    verdict,
+)
 
 FACTS = GateFacts(CANDIDATE)
 ROOM = HttpGate.model_validate(
@@ -253,4 +262,56 @@ def test_two_runs_of_one_workflow_with_other_inputs_cannot_be_told_apart() -> No
 
     assert verdict("workflow:qa", Requirements(workflow=(QA, other)), FACTS) == Failed(
         "qa, smoke start qa.yml with other inputs each; leave one of them"
+    )
+
+
+BY_OWNERS = Requirements(sign_offs=("code-owners",))
+
+
+@pytest.mark.parametrize(
+    ("signed_by", "expected"),
+    [
+        ([], Closed("waiting for the sign-off of @acme/dba for db/")),
+        (["rob"], Closed("waiting for the sign-off of @acme/dba for db/")),
+        (["Dora"], Open("signed off by the code owners Dora")),
+    ],
+)
+def test_code_owners_sign_off_as_a_role_each_for_their_part(
+    signed_by: list[str], expected: Verdict
+) -> None:
+    facts = replace(
+        FACTS,
+        code_owners=CodeOwners((DBA,)),
+        sign_offs=tuple(signed(person, "code-owners") for person in signed_by),
+    )
+
+    assert verdict("sign_offs", BY_OWNERS, facts) == expected
+
+
+def test_every_part_has_its_owner_and_another_role_its_own_say() -> None:
+    web = Owned("web/", ("@wes",), frozenset({"wes"}))
+    facts = replace(
+        FACTS,
+        code_owners=CodeOwners((DBA, web)),
+        sign_offs=(signed("dora", "code-owners"), signed("quinn", "qa")),
+        members={"qa": frozenset({"quinn"})},
+    )
+    both = Requirements(sign_offs=("qa", "code-owners"))
+
+    assert verdict("sign_offs", both, facts) == Closed("waiting for the sign-off of @wes for web/")
+
+
+def test_an_owner_who_wrote_it_alone_fails_the_gate_and_a_rejection_closes_it() -> None:
+    own = CodeOwners((Owned("*", ("@ann",), frozenset({"ann"})),))
+    no = replace(
+        FACTS, code_owners=CodeOwners((DBA,)), rejections=(rejected("dora", "code-owners"),)
+    )
+
+    assert verdict(
+        "sign_offs", BY_OWNERS, replace(FACTS, code_owners=own, authors=frozenset({"ann"}))
+    ) == Failed(
+        "nobody else can sign off for @ann for *: its people wrote the change; name another owner"
+    )
+    assert verdict("sign_offs", BY_OWNERS, no) == Closed(
+        "rejected by dora for code-owners: login is broken"
     )

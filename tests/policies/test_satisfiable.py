@@ -165,6 +165,10 @@ def test_a_bundle_that_nobody_has_is_found_once_all_that_is_inherited_is_known()
     ]
 
 
+def test_code_owners_are_a_role_that_is_there_without_being_named() -> None:
+    assert errors(production("gates: {sign_offs: [code-owners]}")) == []
+
+
 def test_a_role_of_one_person_is_remarked_on_where_it_has_to_sign_off() -> None:
     roles = 'roles: {qa: [alice], team: ["@acme/qa"], idle: [bob]}\n'
     text = production("gates: {sign_offs: [qa, team]}") + roles

@@ -4,12 +4,14 @@ Whoever wrote a part of it does not count, and what was said of other content is
 """
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from bot.decisions.facts import GateFacts, Owned, Rejected, Review
 from bot.decisions.gates.wording import listed
 from bot.decisions.requirements import Requirements
 from bot.decisions.verdicts import Closed, Failed, GateResult, Open, Verdict
+from config.policy import CODE_OWNERS
 
 # Of two at the same moment the worse counts, whichever came first.
 _WORSE_REVIEW = ("commented", "approved", "dismissed", "changes_requested")
@@ -32,8 +34,13 @@ def approvals(needed: Requirements, facts: GateFacts, _: datetime) -> Iterator[G
 
 def sign_offs(needed: Requirements, facts: GateFacts, _: datetime) -> Iterator[GateResult]:
     """Judge what was said for the roles that must sign off."""
-    if needed.sign_offs:
-        yield GateResult("sign_offs", _sign_offs(needed.sign_offs, facts))
+    if not needed.sign_offs:
+        return
+    roles = [role for role in needed.sign_offs if role != CODE_OWNERS]
+    verdicts = [_sign_offs(roles, facts)] if roles else []
+    if len(roles) < len(needed.sign_offs):
+        verdicts.append(_signed_by_owners(facts))
+    yield GateResult("sign_offs", _together(verdicts))
 
 
 def people_agree(needed: Requirements, facts: GateFacts) -> bool:
@@ -81,38 +88,67 @@ def _together(verdicts: Sequence[Verdict]) -> Verdict:
     return Open("nobody has to approve")
 
 
+def _signed_by_owners(facts: GateFacts) -> Verdict:
+    """Judge whether the owners of what is promoted signed it off, each for their part."""
+    if rejections := _rejections({CODE_OWNERS}, facts):
+        return Closed(_said_no(rejections))
+    signed = {person.casefold(): person for person in _signers(CODE_OWNERS, facts)}
+    return _by_owners(facts, signed, _SIGNED_OFF)
+
+
 def _code_owners(facts: GateFacts) -> Verdict:
     """Judge whether the owners of what is promoted approved it."""
+    counted = {person.casefold(): person for person in _approving(_counted_reviews(facts), facts)}
+    return _by_owners(facts, counted, _APPROVED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Agreeing:
+    """How owners agree, in the words of sentences."""
+
+    did: str
+    doing: str
+    can: str
+
+
+_APPROVED = _Agreeing("approved", "approval", "approve")
+_SIGNED_OFF = _Agreeing("signed off", "sign-off", "sign off")
+
+
+def _by_owners(facts: GateFacts, counted: Mapping[str, str], agreeing: _Agreeing) -> Verdict:
     if facts.code_owners is None:
         return Closed("it is not known who owns what is promoted")
     if facts.code_owners.problem:
         return Failed(facts.code_owners.problem)
     if not facts.code_owners.owned:
         return Open("nobody owns what is promoted")
-    counted = {person.casefold(): person for person in _approving(_counted_reviews(facts), facts)}
-    verdicts = [_owner(entry, counted, facts) for entry in facts.code_owners.owned]
+    verdicts = [_owner(entry, counted, facts, agreeing) for entry in facts.code_owners.owned]
     if all(isinstance(verdict, Open) for verdict in verdicts):
         agreed = {p for entry in facts.code_owners.owned for p in _owning(entry, counted)}
-        return Open(f"approved by the code owners {listed(sorted(agreed))}")
+        return Open(f"{agreeing.did} by the code owners {listed(sorted(agreed))}")
     return _together(verdicts)
 
 
-def _owner(entry: Owned, counted: Mapping[str, str], facts: GateFacts) -> Verdict:
+def _owner(
+    entry: Owned, counted: Mapping[str, str], facts: GateFacts, agreeing: _Agreeing
+) -> Verdict:
     agreed = _owning(entry, counted)
     if len(agreed) >= entry.needed:
-        return Open(f"approved by {listed(agreed)}")
+        return Open(f"{agreeing.did} by {listed(agreed)}")
     owners = f"{listed(entry.written)} for {entry.pattern}"
     if entry.hidden:
         return Closed(
-            f"waiting for the approval of {owners}; who {listed(entry.hidden)} is cannot be seen"
+            f"waiting for the {agreeing.doing} of {owners}; who {listed(entry.hidden)} is cannot "
+            "be seen"
         )
     able = [person for person in entry.people if not _wrote(person, facts)]
     if len(able) < entry.needed:
         return Failed(
-            f"nobody else can approve for {owners}: its people wrote the change; name another owner"
+            f"nobody else can {agreeing.can} for {owners}: its people wrote the change; name "
+            "another owner"
         )
     missing = entry.needed - len(agreed)
-    more = f"{missing} approvals" if missing > 1 else "the approval"
+    more = f"{missing} {agreeing.doing}s" if missing > 1 else f"the {agreeing.doing}"
     return Closed(f"waiting for {more} of {owners}")
 
 
@@ -151,8 +187,7 @@ def _sign_offs(roles: Iterable[str], facts: GateFacts) -> Verdict:
     if hopeless := [why for role in missing if (why := _hopeless(role, facts))]:
         return Failed("; ".join(hopeless))
     if rejections := _rejections(signed, facts):
-        said = sorted(f"rejected by {no.person} for {no.role}: {no.reason}" for no in rejections)
-        return Closed("; ".join(said))
+        return Closed(_said_no(rejections))
     if not missing:
         return Open(
             "signed off by " + listed(f"{who[0]} for {role}" for role, who in signed.items())
@@ -160,6 +195,12 @@ def _sign_offs(roles: Iterable[str], facts: GateFacts) -> Verdict:
     reasons = [f"waiting for sign-off by {listed(missing)}"]
     reasons += [why for role in missing for why in _void_sign_offs(role, facts)]
     return Closed("; ".join(reasons))
+
+
+def _said_no(rejections: Iterable[Rejected]) -> str:
+    return "; ".join(
+        sorted(f"rejected by {no.person} for {no.role}: {no.reason}" for no in rejections)
+    )
 
 
 def _signers(role: str, facts: GateFacts) -> list[str]:
