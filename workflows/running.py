@@ -8,7 +8,7 @@ from datetime import datetime
 
 from bot.decisions.gates.outside import is_run_due, key_of
 from bot.decisions.requirements import Requirements
-from bot.forges.forge import NotFound, Refused, RunInfo, Unauthorized
+from bot.forges.forge import NotFound, Refused, RunInfo
 from config.outside import WorkflowGate
 from workflows.sites import Site
 from workflows.values import PromotionState, Ran
@@ -43,8 +43,6 @@ def _looked(
     now, key = site.now, key_of(gate)
     try:
         runs = site.forge.workflow_runs(site.name, gate.workflow, sha)
-    except Unauthorized:
-        raise  # a token that expired is nothing about the run
     except (NotFound, Refused) as error:
         return _refused(key, sha, now, error, before)
     if runs:
@@ -95,8 +93,6 @@ def start(site: Site, state: PromotionState, needed: Requirements) -> PromotionS
         now = site.now
         try:
             site.forge.start_workflow(site.name, gate.workflow, state.branch, gate.inputs)
-        except Unauthorized:
-            raise
         except (NotFound, Refused) as error:
             started.append(_refused(key, candidate.sha, now, error, None))
         else:

@@ -4,11 +4,10 @@ Only what is asked for is looked at. What does not change with the commits it is
 remembered, since a promotion that waits is looked at again and again.
 """
 
-import threading
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from bot.decisions.facts import Calendar, CodeOwners, Owned, Rested, Waiting
 from bot.decisions.requirements import Requirements
@@ -25,37 +24,17 @@ from bot.evidence import calendars
 from bot.evidence.codeowners import PLACES, CodeOwnersFile
 from bot.evidence.files import lacking, selected
 from bot.model import ForgeName, Head, State
+from bot.remembered import Remembered
 from config.gates import SchemaRule
 from config.patterns import path_pattern
 from config.schema import Config, Environment
 
 _MOST_FILES = 2_000
 
-T = TypeVar("T")
 
-
-class _Memory:
-    """What was found of objects that never change, by their ids; the oldest is forgotten."""
-
-    def __init__(self, most: int) -> None:
-        self._most, self._lock = most, threading.Lock()
-        self._found: dict[Hashable, Any] = {}
-
-    def get(self, key: Hashable, find: Callable[[], T]) -> T:
-        """Return what is known for a key, found now where it is not."""
-        with self._lock:
-            if key in self._found:
-                known: T = self._found[key]
-                return known
-        value = find()
-        with self._lock:
-            self._found[key] = value
-            while len(self._found) > self._most:
-                del self._found[next(iter(self._found))]
-        return value
-
-
-_REMEMBERED = _Memory(256)
+# What was found of objects that never change, by their ids.
+_MOVES: Remembered[Move | None] = Remembered(256)
+_INVALID: Remembered[tuple[str, ...]] = Remembered(256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +82,7 @@ def of_content(around: Around, plan: Plan, needed: Requirements, now: datetime) 
         found["missing"] = lacking(tree.reader, tree.root, needed.required_files)
         if needed.schemas:
             paths = frozenset(change.path for change in plan.promoted)
-            found["invalid"] = _REMEMBERED.get(
+            found["invalid"] = _INVALID.get(
                 (tree.root, needed.schemas, paths),
                 lambda: tuple(_invalid(tree, needed.schemas, paths)),
             )
@@ -122,7 +101,7 @@ def rested(around: Around, plan: Plan, now: datetime) -> Rested | None:
     if head is None or not plan.promoted:
         return None
     places = tuple((each.path, each.key, each.source.token) for each in plan.promoted)
-    move = _REMEMBERED.get(
+    move = _MOVES.get(
         (head.sha, places),
         lambda: last_move(around.git, head.sha, plan.promoted, _bases(around.git, plan)),
     )
