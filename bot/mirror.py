@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bot.engine.objects import MissingObject
-from bot.engine.trees import TreeReader
+from bot.engine.trees import NewObjects, TreeReader
+from bot.git_formats import packed
 from bot.git_http import USER, Lines
 from bot.remote import authorization, begin, locked
 from bot.repository import Repository, RepositoryError, run_git
@@ -20,6 +21,8 @@ from bot.repository import Repository, RepositoryError, run_git
 # What a push adds is soon compared, so its files come along, up to this size: a round trip less.
 _SMALL_FILES = "blob:limit=16k"
 _NO_FILES = "blob:none"
+# Bytes that a request of our own carries; what is more is git's to send.
+_MOST_PUSHED = 1 << 20
 
 
 class Mirror:
@@ -80,12 +83,21 @@ class Mirror:
                 _read_trees(repository, heads.values())
         return heads
 
-    def push(self, branch: str, commit: str | None, expected: str | None) -> None:
+    def push(
+        self,
+        branch: str,
+        commit: str | None,
+        expected: str | None,
+        new: NewObjects | None = None,
+    ) -> None:
         """Move a branch of the remote, with a lease: only from `expected`, None for a new one.
 
-        A `commit` of None deletes the branch. Done already is success. Raises
-        `RepositoryError` where the branch is elsewhere, or the remote refuses.
+        A `commit` of None deletes the branch. `new` is all that the remote lacks of a commit,
+        where that is known. Done already is success. Raises `RepositoryError` where the branch
+        is elsewhere, or the remote refuses.
         """
+        if self._moved(branch, commit, expected, new):
+            return
         ref = f"refs/heads/{branch}"
         try:
             self._git(
@@ -96,6 +108,19 @@ class Mirror:
             # Its answer may have been lost, now or in an earlier try.
             if self.head(branch) != commit:
                 raise
+
+    def _moved(
+        self, branch: str, commit: str | None, expected: str | None, new: NewObjects | None
+    ) -> bool:
+        """Move a branch where little goes along; False where it was not, and git shall say why."""
+        objects = {} if new is None or commit is None else new.objects
+        size = sum(len(content) for _, content in objects.values())
+        is_known = expected is not None if commit is None else commit in objects
+        if self._lines is None or not is_known or size > _MOST_PUSHED:
+            return False
+        pack = packed(objects, new) if new is not None and objects else b""
+        moved = (expected, commit)
+        return self._lines.move(self.url, branch, moved, pack, self._token, self._user)
 
     def head(self, branch: str) -> str | None:
         """Return where a branch of the remote is now. Raises `RepositoryError`."""
@@ -250,9 +275,15 @@ class MirroredRepository(Repository):
             self._branches = branches
         self.heads = self._mirror.bring(self, self._branches)
 
-    def push(self, branch: str, commit: str | None, expected: str | None) -> None:
+    def push(
+        self,
+        branch: str,
+        commit: str | None,
+        expected: str | None,
+        new: NewObjects | None = None,
+    ) -> None:
         """Push as `Mirror.push` does; what was moved is seen at once."""
-        self._mirror.push(branch, commit, expected)
+        self._mirror.push(branch, commit, expected, new)
         heads = {name: oid for name, oid in self.heads.items() if name != branch}
         self.heads = heads if commit is None else {**heads, branch: commit}
 

@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from bot.engine.trees import NewObjects
+from bot.git_formats import commit_of_blobs, packed
 from bot.git_http import Lines
+from bot.mirror import Mirror
+from bot.repository import RepositoryError
 from tests.world import GIT_ENVIRONMENT, World
 
 TOKEN = "secret-token"
@@ -29,10 +33,11 @@ class Served:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 served.asked.append((self.path, self.headers["Authorization"]))
+                service = self.path.rpartition("/")[2]
                 status, kind, content = served.answer or (
                     200,
-                    "application/x-git-upload-pack-result",
-                    _git(directory, body),
+                    f"application/x-{service}-result",
+                    _git(service, directory, body),
                 )
                 self.send_response(status)
                 self.send_header("Content-Type", kind)
@@ -48,8 +53,8 @@ class Served:
         self.url = f"http://127.0.0.1:{self.server.server_port}/acme/config.git"
 
 
-def _git(directory: Path, question: bytes) -> bytes:
-    command = ["git", "upload-pack", "--stateless-rpc", str(directory)]
+def _git(service: str, directory: Path, question: bytes) -> bytes:
+    command = ["git", service.removeprefix("git-"), "--stateless-rpc", str(directory)]
     environment = {**GIT_ENVIRONMENT, "GIT_PROTOCOL": "version=2"}
     done = subprocess.run(
         command, input=question, capture_output=True, check=False, env=environment, timeout=60
@@ -106,6 +111,63 @@ def test_a_line_stays_open_between_two_looks(served: Served, lines: Lines) -> No
         lines.heads(served.url, ["main"])
 
     assert len(lines._idle) == 1
+
+
+def new_commit(remote: World) -> tuple[NewObjects, str]:
+    """Return a commit with a file that the remote has not, and its objects."""
+    new = NewObjects(40)
+    return new, commit_of_blobs(new, [new.add("blob", b"a: 3\n")], remote.sha("development"))
+
+
+def test_a_branch_is_made_moved_and_deleted_in_one_request_each(
+    remote: World, served: Served, lines: Lines
+) -> None:
+    new, commit = new_commit(remote)
+    pack, at = packed(new.objects, new), remote.sha("development")
+
+    made = lines.move(served.url, "lockstep/new", (None, commit), pack, TOKEN)
+    moved = lines.move(served.url, "develop", (at, commit), pack)
+    found = lines.heads(served.url, ["lockstep/new", "develop"])
+    deleted = lines.move(served.url, "lockstep/new", (commit, None), b"")
+
+    assert (made, moved, deleted) == (True, True, True)
+    assert found == {"lockstep/new": commit, "develop": commit}
+    assert lines.heads(served.url, ["lockstep/new"]) == {}
+    assert len(served.asked) == 5
+
+
+def test_a_branch_that_is_elsewhere_or_what_is_not_whole_is_left_to_git(
+    remote: World, served: Served, lines: Lines
+) -> None:
+    new, commit = new_commit(remote)
+    pack, at = packed(new.objects, new), remote.sha("development")
+    half = packed({commit: new.objects[commit]}, new)
+
+    assert not lines.move(served.url, "develop", (at, commit), half)
+    assert not lines.move(served.url, "develop", (at, commit), b"")
+    # What came with a wish that was refused may stay there, so these are last.
+    assert not lines.move(served.url, "develop", (remote.sha("staging"), commit), pack)
+    assert not lines.move(served.url, "develop", (None, commit), pack)
+    assert not lines.move(f"file://{remote.directory}", "develop", (at, None), b"")
+    assert remote.sha("development") == at
+
+
+def test_a_mirror_pushes_what_is_new_by_a_request_and_what_is_refused_git_explains(
+    remote: World, served: Served, lines: Lines, tmp_path: Path
+) -> None:
+    new, commit = new_commit(remote)
+    at = remote.sha("development")
+    mirror = Mirror(served.url, tmp_path / "mirrors/1", lines=lines)
+
+    # Its git has no way to this server: what it does not need git for, works.
+    mirror.push("lockstep/new", commit, None, new)
+    made = lines.heads(served.url, ["lockstep/new"])
+    mirror.push("lockstep/new", None, commit)
+    with pytest.raises(RepositoryError):
+        mirror.push("develop", commit, remote.sha("staging"), new)
+
+    assert made == {"lockstep/new": commit}
+    assert lines.heads(served.url, ["lockstep/new", "develop"]) == {"develop": at}
 
 
 def packet(text: str) -> bytes:

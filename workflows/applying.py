@@ -40,10 +40,10 @@ def build(site: Site, observed: Observed, now: datetime) -> PromotionState:
     if plan is None or plan.candidate is None:
         raise ValueError("there is nothing to build")
     site.git.write(plan.candidate.objects)
-    sha, at = plan.candidate.sha, site.git.branch(state.branch)
+    new, sha, at = plan.candidate.objects, plan.candidate.sha, site.git.branch(state.branch)
 
     def push() -> None:
-        site.git.push(state.branch, sha, at)
+        site.git.push(state.branch, sha, at, new)
 
     comparison = plan.comparison
     candidate = Candidate(sha, comparison.source.sha, comparison.target.sha, digest_of(plan), now)

@@ -12,7 +12,7 @@ import gc
 import sys
 from collections.abc import AsyncIterator, Callable
 
-_SECONDS = 10.0
+_SECONDS = 2.0
 # From glibc's malloc.h: its own thresholds grow with what is freed, until they hold it all.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENAS = -1, -3, -8
 

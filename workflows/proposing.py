@@ -40,7 +40,8 @@ def propose(site: Site, proposal: Proposal, before: str | None = None) -> PullRe
     `before` is where the branch was last, None for a new one.
     """
     site.git.write(proposal.commit.objects)
-    site.mirror.push(proposal.branch, proposal.commit.sha, before)
+    new = proposal.commit.objects
+    site.mirror.push(proposal.branch, proposal.commit.sha, before, new)
     return site.forge.open_pull_request(
         site.name, proposal.branch, proposal.base, proposal.title, proposal.body
     )
