@@ -86,7 +86,7 @@ class Place:
         told, done = self._told(look)
         with asking(f"follow what becomes of the pull requests of {self.name}"):
             ended = self._ended(look, told)
-        if done or ended:
+        if told or done or ended:
             self.change(lambda ledger: _taken(ledger, told, ended), done)
         return len(done) == _MOST_HEARD
 
@@ -98,13 +98,13 @@ class Place:
         with asking(f"read what the hook of {self.name} has left"):
             files = self.store.blobs(heard)
         now, believed, done = self._clock(), [], {}
-        for ref, oid in heard.items():
-            pushed = self._believed(ref, files[ref], now)
+        for ref, content in files.items():
+            pushed = self._believed(ref, content, now)
             if pushed is not None:
                 believed.append(pushed)
             # What the receiver has not taken yet, the hook tells again.
             if pushed is None or ref.startswith(HEARD):
-                done[ref] = oid
+                done[ref] = heard[ref]
         return sorted(believed, key=lambda one: one.nanoseconds), done
 
     def _believed(self, ref: str, files: Mapping[str, bytes], now: float) -> Pushed | None:

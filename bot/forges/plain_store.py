@@ -29,7 +29,8 @@ _SEAL = "Lockstep-Seal: "
 _ATTEMPTS = 10
 # How many commits that are not ours are walked past, to the newest that is.
 _MOST_FOREIGN = 1000
-_REFUSED = "failed to push"
+# What git says where a lease did not hold, or the server declined; of several refs and of one.
+_REFUSED = ("failed to push", "atomic push failed")
 _TREE = b"40000"
 _PARENT = re.compile(rb"^parent ([0-9a-f]+)$", re.MULTILINE)
 
@@ -144,19 +145,37 @@ class Store:
             )
 
     def blobs(self, tips: Mapping[str, str]) -> dict[str, dict[str, bytes]]:
-        """Return the files of the trees that some refs of the remote point to."""
+        """Return the files of the trees that some refs of the remote point to.
+
+        What the hook or another worker has taken away meanwhile is left out.
+        """
         with self._lock, locked(self._directory):
             store = self._opened()
-            lacking = set(store.missing(list(tips.values())))
-            if lacking:
-                self._fetch(*(ref for ref, oid in tips.items() if oid in lacking))
+            there = self._brought(store, tips)
             found = {}
-            for ref, oid in tips.items():
+            for ref, oid in there.items():
                 tree = TreeReader(store).tree(oid)
                 names = [name.decode(errors="replace") for name in tree]
                 contents = store.read([raw.hex() for _, raw in tree.values()])
                 found[ref] = dict(zip(names, contents, strict=True))
             return found
+
+    def _brought(self, store: Repository, tips: Mapping[str, str]) -> Mapping[str, str]:
+        """Fetch what lacks of some refs; return those that were still there."""
+        for _ in range(_ATTEMPTS):
+            lacking = set(store.missing(list(tips.values())))
+            try:
+                if lacking:
+                    self._fetch(*(ref for ref, oid in tips.items() if oid in lacking))
+            except RepositoryError:
+                now = self._refs().refs
+                still = {ref: oid for ref, oid in tips.items() if now.get(ref) == oid}
+                if len(still) == len(tips):
+                    raise
+                tips = still
+            else:
+                return tips
+        return {}
 
     def _opened(self) -> Repository:
         if not (self._directory / "HEAD").exists():
@@ -299,7 +318,7 @@ class Store:
 
 def _lost(error: RepositoryError) -> bool:
     """Whether somebody was faster, as git's complaint tells."""
-    return _REFUSED in str(error)
+    return any(words in str(error) for words in _REFUSED)
 
 
 def _person(name: str, at: datetime) -> str:

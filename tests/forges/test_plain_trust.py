@@ -242,6 +242,31 @@ def test_workers_that_write_at_once_lose_nothing(world: PlainWorld) -> None:
     assert len(world.comments(pull.number)) == 9
 
 
+def test_what_the_receiver_never_took_is_read_from_git_all_the_same(world: PlainWorld) -> None:
+    pull = opened(world)
+    world.receiver.status = 503
+    world.report(pull.head_sha, "ci/test", "success", by="status")
+    world.review(pull.number, "alice", "approved")
+    world.word("bob", {"on": pull.number, "say": "/hold wait"})
+
+    assert [check.name for check in world.forge.checks(CONFIG, pull.head_sha)] == ["ci/test"]
+    assert [one.person for one in world.forge.reviews(CONFIG, pull.number)] == ["alice"]
+    assert world.comments(pull.number) == [("bob", "/hold wait")]
+    assert len(world.heard()) == 3
+
+
+def test_two_who_take_the_same_word_at_once_take_it_once(world: PlainWorld) -> None:
+    pull = opened(world)
+    world.say(pull.number, "bob", "/hold wait")
+    first, second = world.forge._place(CONFIG), another(world, "second")._place(CONFIG)
+    seen = first.look(), second.look()
+
+    first._settle(seen[0])
+    second._settle(seen[1])
+
+    assert world.comments(pull.number) == [("bob", "/hold wait")]
+
+
 # Merging
 
 
