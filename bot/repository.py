@@ -398,6 +398,11 @@ class Repository:
             return None
         return Path(os.fsdecode(top).rstrip("\n"))
 
+    def remote_url(self) -> str:
+        """Return the address of the remote `origin`, empty where there is none."""
+        _, output = self._answer("config", "--get", "remote.origin.url")
+        return os.fsdecode(output).strip()
+
     def is_bare(self) -> bool:
         """Whether nobody works in this clone: it has no work tree of its own."""
         return self.git("rev-parse", "--is-bare-repository").strip() == b"true"

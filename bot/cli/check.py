@@ -1,5 +1,6 @@
 """`lockstep check`: all that is wrong with `.lockstep.yaml`, with line and column."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,6 +31,8 @@ from config.organisation import POLICY_FILE, Organisation
 from config.schema import Config
 from config.suggest import suggest
 
+_NAMED = re.compile(r"[:/]([^/:]+/[^/:]+?)(?:\.git)?/?$")
+
 
 @dataclass(frozen=True, slots=True)
 class _Files:
@@ -37,6 +40,7 @@ class _Files:
 
     configuration: tuple[str, bytes] | None = None
     organisation: tuple[str, bytes] | None = None
+    repository: str = ""  # OWNER/NAME, as its remote's address ends
 
 
 @click.command()
@@ -78,14 +82,17 @@ def _files(opened: Repository, repository: str, in_force: str, text: bytes | Non
     organisation = None
     if top is not None and (top / POLICY_FILE).is_file():
         organisation = (str(top / POLICY_FILE), read_file(top / POLICY_FILE))
+    known = _NAMED.search(opened.remote_url())
+    called = known[1] if known else ""
     if top is not None and (top / CONFIGURATION).is_file():
-        return _Files((str(top / CONFIGURATION), read_file(top / CONFIGURATION)), organisation)
+        own = (str(top / CONFIGURATION), read_file(top / CONFIGURATION))
+        return _Files(own, organisation, called)
     if text is None and organisation is None:
         raise Failure(
             f"there is no {CONFIGURATION} in {repository} nor on its default branch; "
             "`lockstep init` proposes one"
         )
-    return _Files((in_force, text) if text is not None else None, organisation)
+    return _Files((in_force, text) if text is not None else None, organisation, called)
 
 
 def _check(files: _Files, inherited: Sequence[Organisation]) -> list[CheckedFile]:
@@ -110,7 +117,9 @@ def _check(files: _Files, inherited: Sequence[Organisation]) -> list[CheckedFile
             found.append(CheckedFile(name, None, Checked(errors.errors)))
         else:
             complete = bool(inherited) or theirs.model.inherit is None
-            checked = check_organisation(theirs, inherited, complete=complete)
+            checked = check_organisation(
+                theirs, inherited, complete=complete, name=files.repository
+            )
             missing = "" if complete else theirs.model.inherit or ""
             found.append(CheckedFile(name, theirs.model, checked, missing))
     return found

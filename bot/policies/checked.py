@@ -1,7 +1,7 @@
 """A configuration file, checked in full: what is wrong with it, what is remarkable, its tests."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.decisions.policy import Policies
@@ -46,13 +46,24 @@ def check(
 
 
 def check_organisation(
-    reading: Reading[Organisation], inherited: Sequence[Organisation], *, complete: bool
+    reading: Reading[Organisation],
+    inherited: Sequence[Organisation],
+    *,
+    complete: bool,
+    name: str = "",
 ) -> Checked:
-    """Return what is wrong with an organisation's policy that loads.
+    """Return what is wrong with an organisation's policy that loads; `name` is its repository's.
 
     Its tests are run for a repository that asks for nothing itself.
     """
     found = organisation_findings(reading.model, complete=complete)
+    if name and any(one.inherit == name for one in (reading.model, *inherited)):
+        circle = Problem(
+            ("inherit",),
+            f"policies inherit in a circle: this is {name}, and what it inherits comes back to it; "
+            "take `inherit` out of one of them",
+        )
+        found = replace(found, errors=(*found.errors, circle))
     names = dict.fromkeys(test.environment for test in reading.model.tests)
     environments = [Environment(name=name, branch=f"branch-of-{name}") for name in names]
     config = Config(

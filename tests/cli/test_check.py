@@ -246,3 +246,27 @@ def test_what_is_inherited_and_not_looked_at_is_said(
         f"lockstep: {file} inherits from acme/policy, which is not looked at; `--policy FILE` "
         "reads its policy\n"
     )
+
+
+def test_a_policy_that_inherits_from_itself_is_a_circle(
+    world: World, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    clone, other = tmp_path / "clone", tmp_path / "other.yaml"
+    world.git("clone", "--quiet", str(world.directory), str(clone))
+    config = clone / ".git" / "config"
+    address = "git@forge.example:acme/policy.git"
+    config.write_text(config.read_text().replace(str(world.directory), address))
+    file = clone / "lockstep-policy.yaml"
+    circle = "policies inherit in a circle: this is acme/policy"
+
+    file.write_text("version: 1\ninherit: acme/policy\n")
+    itself = lockstep(capfd, "check", clone)
+    file.write_text("version: 1\ninherit: acme/other\n")
+    other.write_text("version: 1\ninherit: acme/policy\n")
+    through = lockstep(capfd, "check", clone, "--policy", other)
+    other.write_text("version: 1\n")
+    none = lockstep(capfd, "check", clone, "--policy", other)
+
+    assert f"{file}:2:10: {circle}" in itself.out
+    assert f"{file}:2:10: {circle}" in through.out
+    assert (itself.code, through.code, none.code) == (1, 1, 0)
