@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from bot.decisions.gates.times import stopped
 from bot.engine.candidate import Carried, carry
 from bot.engine.drift import Comparison, compare
-from bot.forges.forge import NotFound, Refused
+from bot.forges.forge import ForgeError, NotFound, Refused, Unauthorized
 from bot.markdown import sentence
 from bot.messages import drift, proposals
 from bot.model import Change, Head, State
@@ -72,7 +72,19 @@ def _said(
     except (NotFound, Refused) as error:
         # A repository may have no issues; its back-merges are worth having all the same.
         _log.warning("%s: the drift issue could not be written: %s", site.name, error)
+        if isinstance(error, Unauthorized):
+            _say_lacking(site, state, error)
     return state.model_copy(update={"issue": digest})
+
+
+def _say_lacking(site: Site, state: DriftState, error: Unauthorized) -> None:
+    """Say under the back-merges, once, that the report stands nowhere."""
+    for one in state.back_merges or ():
+        text = proposals.no_report(str(error))
+        try:
+            site.forge.comment(site.name, one.number, "no-report", text, on_pull_request=True)
+        except ForgeError as refused:
+            _log.warning("%s: nor can it be said: %s", site.name, refused)
 
 
 def _digest(parts: Iterable[str]) -> str:
@@ -156,6 +168,16 @@ def _without(state: DriftState, old: BackMerge) -> DriftState:
     return state.model_copy(update={"back_merges": rest})
 
 
+def _was_declined(site: Site, branch: str) -> bool:
+    """Whether a person closed a back-merge of this branch, perhaps before we knew of anything."""
+    me = site.forge.login().casefold()
+    for info in site.forge.pull_requests(site.name, head=branch, state="all"):
+        if info.state == "closed" and info.author.casefold() == me:
+            by = site.forge.pull_request(site.name, info.number).by
+            return bool(by) and by.casefold() != me
+    return False
+
+
 def _renewed(
     site: Site, state: DriftState, first: Head, head: Head, carried: Carried
 ) -> DriftState:
@@ -173,6 +195,9 @@ def _renewed(
     if digest in state.declined:
         return state
     branch = old.branch if old else f"{_PREFIX}{head.environment}/{head.sha[:12]}"
+    if old is None and _was_declined(site, branch):
+        declined = (*state.declined, digest)[-50:]
+        return state.model_copy(update={"declined": declined})
     title = proposals.back_merge_title(head.environment, first.environment, carried.changes)
     body = proposals.back_merge_body(
         head.environment, first.environment, carried.changes, carried.refused, site.words

@@ -63,7 +63,8 @@ LACKING_NO_MORE = "It has what it needs again."
 def lacking(before: str, why: str) -> str:
     """Return a description whose first sentence says what the bot may not do; all else stays."""
     _, gap, rest = before.partition("\n\n")
-    said = f"**I lack a permission. {sentence(why)} I look again every few minutes.**"
+    ended = sentence(why).rstrip(".")
+    said = f"**I lack a permission. {ended}. I look again every few minutes.**"
     return cut(f"{said}{gap}{rest}")
 
 

@@ -8,6 +8,14 @@ from bot.model import Change
 from bot.words import Words
 
 
+def no_report(why: str) -> str:
+    """Return what is said under a back-merge where the drift issue cannot be written."""
+    return (
+        f"I cannot write the issue that reports what differs. {sentence(why)}\n\n"
+        "Give the token that permission, and the issue is written at the next change."
+    )
+
+
 def keep_title(path: str, key: str | None) -> str:
     """Return the title of the pull request that declares a place as each environment's own."""
     return f"Keep {_short_place(path, key)} as each environment's own"

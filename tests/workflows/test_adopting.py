@@ -195,3 +195,22 @@ async def test_a_pull_request_that_only_looks_like_ours_is_left_alone(tmp_path: 
 
             assert (await here.pipeline()).open == ()
             assert here.pull(theirs).state == "open"
+
+
+async def test_a_back_merge_that_a_person_closed_stays_closed(tmp_path: Path) -> None:
+    with founded(tmp_path) as (world, forge):
+        async with lived_in(world, forge, tmp_path / "one") as here:
+            await here.push("production", {"app.yaml": APP.replace("info", "debug")})
+            home = await here.open_into("development")
+            await here.until_idle()
+            forge.close_as("ada", REPOSITORY, home.number)
+            await here.changed(home.number, "ada")
+            await here.until_idle()
+
+        async with lived_in(world, forge, tmp_path / "two") as here:
+            await here.deliver()
+            await here.until(here.issues)
+            await here.until_idle()
+
+            assert [p.state for p in here.pulls() if p.base_branch == "develop"] == ["closed"]
+            assert len(here.issues()) == 1

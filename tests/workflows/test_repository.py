@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.forges.forge import NotFound, Refused
+from bot.forges.forge import NotFound, Refused, Unauthorized
 from tests.workflows.test_promotions import staged
 from tests.workflows.village import APP, CONFIGURATION, KEY, REPOSITORY, Village, village
 from workflows.values import Told, Wanted
@@ -408,3 +408,16 @@ async def test_the_branch_of_a_proposal_is_deleted_after_its_merge(
             await here.env.sleep(timedelta(minutes=12))
 
         await here.until(lambda: here.branch(keep.head_branch) is None, "its branch to be gone")
+
+
+async def test_where_the_report_may_not_be_written_the_back_merge_says_so(tmp_path: Path) -> None:
+    lacks = "GitHub would not write it. The token needs the permission issues: write"
+    async with village(tmp_path) as here:
+        await here.deliver()
+        await here.until_idle()
+        here.forge.fail("write_issue", Unauthorized(lacks))
+
+        await here.push("production", {"app.yaml": HOTFIX})
+
+        home = await here.open_into("development")
+        await here.answered(home.number, "issues: write")
