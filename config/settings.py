@@ -108,6 +108,11 @@ class Settings(BaseModel):
         )
 
     @property
+    def hears_gitlab(self) -> bool:
+        """Whether there is something to know GitLab's webhooks by."""
+        return bool(self.gitlab_webhook_secret or self.gitlab_signing_token)
+
+    @property
     def encryption_keys(self) -> tuple[str, ...]:
         """The keys that histories are encrypted with, the newest first; none where they are not."""
         keys = self.temporal_encryption_keys

@@ -1,7 +1,7 @@
 """Read GitLab's webhooks: who sent them, and what they say in forge-neutral events.
 
-GitLab proves itself by a secret token in a header, or, since 18.x, by a signature as the
-Standard Webhooks have it; either may be configured, and both while hooks are being changed.
+GitLab proves itself by a secret token in a header or, lately, by a signature as the Standard
+Webhooks have it; either may be configured, and both while hooks are being changed.
 """
 
 import base64

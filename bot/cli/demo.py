@@ -46,8 +46,8 @@ Everything is still running, for you to play with:
 
 At the top of each page you choose whom to act as: alice develops, carol is QA, dan
 maintains. Change a file in development (open the branch, then the file), pass the check
-on the {noun} that follows, comment {promote} or {help}, merge something
-by hand, or send a webhook twice. In another terminal:
+on the {noun} that follows, comment {promote}
+or {help}, merge something by hand, or send a webhook twice. In another terminal:
 
    export LOCKSTEP_SETTINGS_FILE={settings}
    {lockstep} status --watch

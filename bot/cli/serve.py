@@ -87,6 +87,10 @@ def _say_where(url: str, settings: Settings) -> None:
         _log.info(
             "webhooks are received at %s/webhooks/github (from GitHub, by its public name)", url
         )
+    if settings.hears_gitlab:
+        _log.info(
+            "webhooks are received at %s/webhooks/gitlab (from GitLab, by its public name)", url
+        )
     if settings.serves_git:
         _log.info("the hooks of git servers are heard at %s/webhooks/git", url)
     _log.info(_WATCH_AT, url, url, url)

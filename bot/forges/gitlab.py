@@ -6,7 +6,6 @@ the caller's; errors are of `forge.py`.
 """
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -16,7 +15,6 @@ from urllib.parse import quote
 
 from bot.decisions.facts import Check, MergeMethod, Permission
 from bot.forges import (
-    gitlab_authors,
     gitlab_checks,
     gitlab_conversation,
     gitlab_reviews,
@@ -24,7 +22,6 @@ from bot.forges import (
 )
 from bot.forges.budget import Budget, Limits
 from bot.forges.forge import (
-    STATUS_CONTEXT,
     CommentInfo,
     Conflict,
     ForgeError,
@@ -41,9 +38,10 @@ from bot.forges.forge import (
     StatusState,
     Unauthorized,
 )
+from bot.forges.gitlab_authors import Writers
 from bot.forges.gitlab_client import PUBLIC_URL, Client, Clients
 from bot.forges.gitlab_conversation import state_event
-from bot.forges.gitlab_errors import status_of, words_of
+from bot.forges.gitlab_errors import status_of
 from bot.forges.gitlab_merging import refusal, way_of
 from bot.forges.gitlab_projects import Projects, is_active, level_in, show
 from bot.forges.gitlab_shapes import (
@@ -52,21 +50,14 @@ from bot.forges.gitlab_shapes import (
     access_level,
     issue_info,
     merged_sha,
-    moment,
     open_item,
-    own_status,
     permission_of,
     pull_request_info,
     repository_info,
     username,
 )
+from bot.forges.gitlab_statuses import OwnStatuses, shown_status
 from bot.model import ForgeName, ReportedBy
-
-_LONGEST_STATUS = 140
-_MOST_STATUSES = 1000
-_WIRE: Mapping[StatusState, str] = {"pending": "pending", "success": "success", "failure": "failed"}
-# A status that is under way already: GitLab lets it go on, and not stand there anew.
-_STUCK = "cannot transition status"
 
 
 class GitLab:
@@ -89,13 +80,12 @@ class GitLab:
         self._token, self._clock = token, clock
         budget = Budget("GitLab", limits, clock=clock)
         self._clients = Clients(url, token, budget, timeout=timeout, clock=clock)
-        self._noreply = gitlab_authors.noreply_pattern(url)
+        self._writers = Writers(url)
         self._projects = Projects(self._clients)
         self._asking = self._projects.asking
         self._own = gitlab_conversation.OwnIssue(self.login)
         self._me = ""
-        self._statuses: OrderedDict[tuple[int, str], str] = OrderedDict()
-        self._logins: OrderedDict[str, str | None] = OrderedDict()
+        self._statuses = OwnStatuses()
 
     def close(self) -> None:
         """Close all connections."""
@@ -299,43 +289,16 @@ class GitLab:
     # Evidence
 
     def set_status(self, repository: str, sha: str, state: StatusState, line: str) -> None:
-        """See `Forge.set_status`; 1 call, as a rule.
-
-        GitLab lets a status go on, from pending to running and to its end, and lets nobody
-        rewrite one: a line that changed goes on to running, or else ends and begins anew.
-        What we said last is remembered, so that nothing is tried in vain.
-        """
-        if len(line) > _LONGEST_STATUS:
-            raise Refused(f"a status has at most {_LONGEST_STATUS} characters")
+        """See `Forge.set_status`; 1 call, as a rule, up to 4 where a line changes often."""
         doing = f"set a status on {sha[:12]} in {repository}"
-        with self._asking(repository, doing) as (client, project, place):
-            key = (project.id, sha)
-            for word in _steps(_WIRE[state], self._statuses.get(key, "")):
-                if _say_status(client, f"{place}/statuses/{sha}", line, word):
-                    self._statuses[key] = word
-                    break
-            else:
-                # What is under way under another line ends, and another one begins.
-                for word in ("canceled", _WIRE[state]):
-                    _say_status(client, f"{place}/statuses/{sha}", line, word)
-                self._statuses[key] = _WIRE[state]
-            while len(self._statuses) > _MOST_STATUSES:
-                self._statuses.popitem(last=False)
+        with self._asking(repository, doing) as asked:
+            self._statuses.say(asked, sha, state, line)
 
     def own_status(self, repository: str, sha: str) -> OwnStatus | None:
         """See `Forge.own_status`; 1 call per 100 statuses that it ever had."""
         doing = f"list the statuses of {sha[:12]} in {repository}"
         with self._asking(repository, doing) as (client, _, place):
-            found = client.each(
-                f"{place}/repository/commits/{sha}/statuses", all="true", name=STATUS_CONTEXT
-            )
-            me = self.login()
-            mine = sorted(
-                (one for one in found if gitlab_checks.is_ours(one, me)), key=lambda one: one["id"]
-            )
-        if not mine:
-            return None
-        return own_status(mine[-1], min(moment(one["created_at"]) for one in mine))
+            return shown_status(client, place, sha, self.login())
 
     def checks(
         self,
@@ -424,23 +387,8 @@ class GitLab:
         if not shas:
             return {}
         doing = f"say who wrote commits of {repository}"
-        commits: dict[str, Json] = {}
         with self._asking(repository, doing) as (client, project, _):
-            for at in range(0, len(shas), gitlab_authors.AT_ONCE):
-                some = shas[at : at + gitlab_authors.AT_ONCE]
-                answer = client.query(*gitlab_authors.question(project.id, some))
-                commits.update(gitlab_authors.commits_of(answer, some, doing))
-            return gitlab_authors.people(commits, self._noreply, partial(self._login_of, client))
-
-    def _login_of(self, client: Client, address: str) -> str | None:
-        """Return the account that an address belongs to, as far as we may know."""
-        if address not in self._logins:
-            # By a whole address GitLab finds whoever shows it, and nobody by a part of one.
-            found = list(client.each("/users", search=address))
-            self._logins[address] = username(found[0]) if len(found) == 1 else None
-            if len(self._logins) > 1000:
-                self._logins.popitem(last=False)
-        return self._logins[address]
+            return self._writers.of(client, project, shas, doing)
 
     # Conversation
 
@@ -500,24 +448,3 @@ class GitLab:
 
     def _is_me(self, login: str) -> bool:
         return login.casefold() == self.login().casefold()
-
-
-def _steps(wanted: str, last: str) -> Sequence[str]:
-    """Return the states to try for one that is wanted, by what was said last."""
-    if wanted != "pending":
-        return (wanted,)
-    if last == "running":
-        return ()
-    return ("running",) if last == "pending" else ("pending", "running")
-
-
-def _say_status(client: Client, place: str, line: str, state: str) -> bool:
-    """Set our status; no where there is one already that cannot go on to that state."""
-    given = {"state": state, "name": STATUS_CONTEXT, "description": line}
-    try:
-        client.post(place, given)
-    except Refused as refused:
-        if _STUCK not in words_of(refused).lower():
-            raise
-        return False
-    return True

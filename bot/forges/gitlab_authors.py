@@ -5,16 +5,49 @@ author, which is what decides whether somebody signs off a change of their own.
 """
 
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from bot.forges.forge import NotFound, Refused
-from bot.forges.gitlab_shapes import Json
+from bot.forges.gitlab_client import Client
+from bot.forges.gitlab_shapes import Json, Project, username
 from bot.forges.trailers import NOBODY_KNOWN, co_authors
 
 # So many in a query that its complexity stays well below GitLab's limit.
-AT_ONCE = 20
+_AT_ONCE = 20
+_MOST_REMEMBERED = 1000
+
+
+class Writers:
+    """Says who wrote commits; remembers whose an address is. `url` is GitLab's own."""
+
+    def __init__(self, url: str) -> None:
+        self._noreply = noreply_pattern(url)
+        self._logins: OrderedDict[str, str | None] = OrderedDict()
+
+    def of(
+        self, client: Client, project: Project, shas: Sequence[str], doing: str
+    ) -> Mapping[str, frozenset[str]]:
+        """Return the authors of commits; 1 call per 20, and 1 for each co-author's address."""
+        commits: dict[str, Json] = {}
+        for at in range(0, len(shas), _AT_ONCE):
+            some = shas[at : at + _AT_ONCE]
+            answer = client.query(*question(project.id, some))
+            commits.update(commits_of(answer, some, doing))
+        return people(commits, self._noreply, partial(self._login_of, client))
+
+    def _login_of(self, client: Client, address: str) -> str | None:
+        """Return the account that an address belongs to, as far as we may know."""
+        if address not in self._logins:
+            # By a whole address GitLab finds whoever shows it, and nobody by a part of one.
+            found = list(client.each("/users", search=address))
+            self._logins[address] = username(found[0]) if len(found) == 1 else None
+            if len(self._logins) > _MOST_REMEMBERED:
+                self._logins.popitem(last=False)
+        return self._logins[address]
 
 
 def noreply_pattern(url: str) -> re.Pattern[str]:

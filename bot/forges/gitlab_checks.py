@@ -36,7 +36,7 @@ def checks_of(
     be left out none that is waited for.
     """
     jobs = [one for one in statuses if _is_job(one)]
-    # GitLab tells the pipeline of a status since 15.5; before, names alone decide.
+    # Where a GitLab does not tell the pipeline of a status, names alone decide.
     last = max((int(one.get("pipeline_id") or 0) for one in jobs), default=0)
     reports = [
         _check(one, sha, now)

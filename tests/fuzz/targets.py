@@ -16,7 +16,7 @@ from bot.forges.markers import carries, marked, unmarked
 from bot.words import GITHUB, GITLAB
 from config.load import ConfigErrors, load
 from config.patterns import PatternError, child, key_pattern, path_pattern, quote, segments
-from webhook import github
+from webhook import github, gitlab
 from webhook.events import Delivery, Ignored, NotUnderstoodError
 
 Target = Callable[[bytes], None]
@@ -24,6 +24,7 @@ Target = Callable[[bytes], None]
 _COMMONMARK = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 _HARMLESS = {"paragraph_open", "paragraph_close", "inline", "text", "code_inline"}
 _GITHUB_EVENTS = sorted(github.EVENTS)
+_GITLAB_EVENTS = sorted(gitlab.GitLabReader.events)
 # What an engine with backtracking would take for ever to match, where a pattern is careless.
 _LONG = "a.b-" * 500
 
@@ -42,6 +43,12 @@ def webhook_github(data: bytes) -> None:
 def webhook_github_form(data: bytes) -> None:
     """The same, sent as a form."""
     _reads(lambda: github.translate("push", "delivery-1", github.form_payload(data)))
+
+
+def webhook_gitlab(data: bytes) -> None:
+    """A body that came with the token: read, ignored, or not understood."""
+    event = _GITLAB_EVENTS[data[0] % len(_GITLAB_EVENTS)] if data else ""
+    _reads(lambda: gitlab.translate(event, "delivery-1", data[1:]))
 
 
 def _reads(translate: Callable[[], tuple[Delivery, ...] | Ignored]) -> None:
@@ -144,6 +151,7 @@ TARGETS: dict[str, Target] = {
     for target in (
         webhook_github,
         webhook_github_form,
+        webhook_gitlab,
         values_yaml,
         values_json,
         values_toml,
