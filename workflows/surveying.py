@@ -26,7 +26,7 @@ from workflows import freezing, rolling_back
 from workflows.adopting import adopt, was_closed
 from workflows.gathering import noticed
 from workflows.glancing import digest_of_heads, spread
-from workflows.observing import plan_and_lifts
+from workflows.observing import plan_and_lifts, plan_for
 from workflows.planning import Calendar
 from workflows.proposing import CannotWriteRule, Proposal, keep_commit, propose, sweep
 from workflows.sites import Site, Sites
@@ -279,7 +279,7 @@ class _Survey:
         if name not in known:
             return replies.no_environment(name, known)
         if answer := self._busy(name):
-            return answer
+            return answer + self._left_out(config, known[name])
         plan = self._begin(config, known[name], person)
         if plan is None:
             return replies.gone(name)
@@ -303,6 +303,15 @@ class _Survey:
         if name in self.open:
             return replies.already_open(name, self.open[name].number, self.site.words)
         return ""
+
+    def _left_out(self, config: Config, target: Environment) -> str:
+        """Return how what was rolled back comes along, where an open promotion leaves it out."""
+        source, opened = config.source_of(target), self.open.get(target.name)
+        heads = (self.site.head(source) if source else None, self.site.head(target))
+        if opened is None or heads[0] is None or heads[1] is None:
+            return ""
+        held = plan_for(self.site, heads[0], heads[1], target).comparison.held_by
+        return replies.held_out(target.name, self.site.words) if held else ""
 
     def _promise(self, config: Config, wish: Remembered) -> None:
         """Do what was remembered; whoever was promised it is told where that cannot be."""

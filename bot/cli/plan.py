@@ -1,6 +1,6 @@
 """`lockstep plan`: what a promotion would do, what it holds back and why, and its gates."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from bot.model import Head, State
 from bot.policies.effective import Known, policy_of
 from bot.policies.persona import login_of, persona
 from config.schema import Environment
+from workflows.stops import FREEZE, read_stop
 
 
 @click.command()
@@ -92,7 +93,9 @@ def plan(
                 err=True,
             )
         judged = _judged(local, policies, target, planned, now)
-        gates = outlook(judged.needed, judged.facts, policies.roles, now)
+        stop = local.repository.branch(FREEZE)
+        stops = () if stop is None else (read_stop(local.repository, stop),)
+        gates = outlook(judged.needed, replace(judged.facts, stops=stops), policies.roles, now)
         who = None
         if person is not None:
             who = persona(person, policies, judged.needed, judged.facts, planned.commits, now)

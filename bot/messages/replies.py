@@ -163,6 +163,14 @@ def overridden(gate: str, reason: str) -> str:
     )
 
 
+def held_out(environment: str, words: Words) -> str:
+    """Return what to do about what was rolled back, and is not in the open promotion."""
+    return (
+        f" Where it leaves out what was rolled back, `{words.command('cancel')}` it there and say "
+        f"`{words.command('promote')} {plain(environment)}` again to bring that back."
+    )
+
+
 def hidden_teams(teams: Iterable[str], words: Words) -> str:
     """Return the answer to somebody whose role rests on teams that we may not see."""
     listed = ", ".join(code(f"@{team}") for team in teams)

@@ -167,3 +167,36 @@ def test_a_squash_promotion_has_the_target_as_its_only_parent(
     answer = lockstep(capfd, "plan", "staging", world.directory, "--json")
 
     assert answer.document["candidate"]["parents"] == [world.sha("staging")]
+
+
+def test_a_freeze_that_the_clone_has_is_said(
+    world: World, capfd: pytest.CaptureFixture[str]
+) -> None:
+    world.edit("development", "app.yaml", "image: v1", "image: v2")
+    world.branch("lockstep/freeze", "production")
+    world.commit("lockstep/freeze", {}, "Audit week", author="Olga <olga@example.com>")
+
+    gates = lockstep(capfd, "plan", "staging", world.directory, "--json").document["gates"]
+
+    (frozen,) = [gate for gate in gates if gate["gate"] == "freezes"]
+    assert frozen["state"] == "closed"
+    assert "by Olga: Audit week, until the branch `lockstep/freeze` is deleted" in frozen["reason"]
+
+
+def test_what_was_rolled_back_is_held_back_and_says_by_whom(
+    world: World, capfd: pytest.CaptureFixture[str]
+) -> None:
+    world.edit("development", "app.yaml", "image: v1", "image: v2")
+    before, promoted = world.sha("staging"), world.promote().candidate
+    assert promoted is not None
+    message = (
+        f"Roll back\n\nLockstep-Rollback: x\nLockstep-Rollback-Of: {promoted.sha}\n"
+        "Lockstep-Rollback-By: ada\nLockstep-Environment: staging"
+    )
+    world.move("staging", world.store_commit(world.files(before), (promoted.sha,), message))
+
+    answer = lockstep(capfd, "plan", "staging", world.directory)
+
+    assert answer.code == 0
+    assert "app.yaml: rolled back by ada" in answer.out
+    assert "held: rolled back; held until it changes in the source" in answer.out

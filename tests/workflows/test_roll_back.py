@@ -239,3 +239,26 @@ async def test_a_branch_that_only_looks_like_a_roll_back_begins_none(tmp_path: P
 
         await here.until_idle()
         assert (await here.pipeline()).open == ()
+
+
+async def test_an_open_promotion_tells_how_what_was_rolled_back_comes_along(
+    tmp_path: Path,
+) -> None:
+    async with village(tmp_path) as here:
+        await promoted(here)
+        await rolled_back(here)
+        await here.push("development", {"other.yaml": "a: 1\n"})
+        pull = await here.open_into("staging")
+        await here.until_idle()
+
+        number = await asked(here, "/promote staging", "ada")
+        await here.answered(number, "Where it leaves out what was rolled back, `/cancel` it there")
+        await here.say(pull.number, "ada", "/cancel")
+        await here.become(pull.number, "closed")
+        await here.until_idle()
+        again = await asked(here, "/promote staging", "ada")
+
+        await here.answered(again, "a pull request follows")
+        await here.until(
+            lambda: any("and comes back" in p.body for p in here.pulls()), "what comes back"
+        )
