@@ -1,15 +1,22 @@
 """Nothing that is said on GitLab speaks of GitHub's pull requests, numbers or commands."""
 
+import importlib
+import inspect
+import pkgutil
 import re
 from collections.abc import Iterator
 from typing import get_args
 
 import pytest
 
+from bot import messages
+from bot.decisions.appointments import Appointment
+from bot.decisions.facts import Stop
 from bot.decisions.gates import Closed, GateResult
-from bot.messages import description, drift, proposals, replies, usage
+from bot.messages import description, drift, proposals, replies, rollback, tables, usage
 from bot.model import Commit, ForgeName, State
 from bot.words import GITHUB, GITLAB, Words, words_for
+from tests.decisions.build import NOON
 from tests.test_messages import change, comparison, plan
 
 GATES = [GateResult("sign_offs", Closed("waiting for sign-off by qa"))]
@@ -39,6 +46,25 @@ def everything(words: Words) -> Iterator[str]:
     yield replies.failed("keep", words)
     yield replies.refused("keep", "no", words)
     yield usage.help_text(words)
+    yield usage.usages(["hold"], words)
+    yield drift.differences([comparison(DRIFTED, CONFLICT)], words)
+    yield replies.frozen(Stop("eve", "audit", NOON), words, already=True)
+    yield replies.frozen(Stop("eve", "audit", NOON), words, already=False)
+    yield replies.nothing_planned("staging", 9, words)
+    yield replies.planned("staging", Appointment(NOON, "noon"), "9:00", words)
+    yield rollback.body(plan(change()), GATES, "waits", words, undone="c" * 40, by="eve")
+    yield rollback.under_way("staging", 9, words)
+    yield tables.held_until("staging", "production", words)
+
+
+def test_every_text_that_takes_a_forge_s_words_is_among_these() -> None:
+    here = inspect.getsource(everything)
+    for found in pkgutil.iter_modules(messages.__path__):
+        module = importlib.import_module(f"{messages.__name__}.{found.name}")
+        for name, function in inspect.getmembers(module, inspect.isfunction):
+            takes = "words" in inspect.signature(function).parameters
+            if takes and function.__module__ == module.__name__ and not name.startswith("_"):
+                assert f"{found.name}.{name}(" in here
 
 
 def test_on_gitlab_every_text_says_merge_request_and_shows_commands_that_gitlab_keeps() -> None:

@@ -17,7 +17,7 @@ def stop(site: Site, person: str, reason: str, now: datetime) -> Stop:
     """
     before = site.git.branch(FREEZE)
     if before is None:
-        made = _commit(person, reason, now, len(_any_head(site)))
+        made = _commit(site, person, reason, now)
         site.git.write(made.objects)
         try:
             site.git.push(FREEZE, made.sha, None)
@@ -47,12 +47,12 @@ def _any_head(site: Site) -> str:
     return next(iter(site.git.heads.values()), "0" * 40)
 
 
-def _commit(person: str, reason: str, now: datetime, width: int) -> Candidate:
+def _commit(site: Site, person: str, reason: str, now: datetime) -> Candidate:
     """Return a commit without a parent; its one file tells whoever comes across the branch."""
-    new = NewObjects(width)
+    new, thaw = NewObjects(len(_any_head(site))), site.words.command("thaw")
     text = (
         f"# Frozen\n\nNothing is merged by Lockstep while this branch is here.\n\n"
-        f"{person}, {now:%Y-%m-%d %H:%M} UTC: {reason}\n\nTo go on say `/thaw`, run "
+        f"{person}, {now:%Y-%m-%d %H:%M} UTC: {reason}\n\nTo go on say `{thaw}`, run "
         "`lockstep thaw`, or delete this branch.\n"
     )
     blob = new.add("blob", text.encode(errors="replace"))
