@@ -53,6 +53,8 @@ def everything(words: Words) -> Iterator[str]:
     yield replies.nothing_planned("staging", 9, words)
     yield replies.planned("staging", Appointment(NOON, "noon"), "9:00", words)
     yield rollback.body(plan(change()), GATES, "waits", words, undone="c" * 40, by="eve")
+    yield replies.held_out("staging", words)
+    yield rollback.started(plan(change()), "c" * 40, words)
     yield rollback.under_way("staging", 9, words)
     yield tables.held_until("staging", "production", words)
 
