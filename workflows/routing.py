@@ -179,6 +179,11 @@ def _pushed(branch: str, by: str | None, default_branch: str | None, routed: Rou
             if promotion.branch == branch and not _is_ours(by, routed):
                 add(routed, promotion, News(pull_request=True))
         return
+    known, watched = routed.state.branches, (p.watches for p in routed.state.open)
+    ours = {*known, default_branch}.union(*watched)
+    if known and default_branch is not None and branch not in ours:
+        # Somebody's work, as by far the most pushes are.
+        return
     routed.look = routed.drift = True
     for promotion in routed.state.open:
         # The target moved by ourselves is this promotion's own merge.

@@ -265,3 +265,12 @@ def test_a_pipeline_ends_under_a_name_that_its_repository_no_longer_has() -> Non
     here = RepositoryChanged(change="moved", before="acme/old", after="acme/config", by="ada")
 
     assert (routed(state(), away).moved, routed(state(), here).moved) == (True, False)
+
+
+def test_a_push_to_somebodys_branch_is_no_reason_to_look_once_the_environments_are_known() -> None:
+    known = state(STAGING, branches=("develop", "main", "staging"))
+
+    assert not routed(known, push("feature/x")).look
+    assert routed(known, push("develop")).look
+    assert routed(known, push("trunk")).look, "the configuration is there"
+    assert routed(state(STAGING), push("feature/x")).look
