@@ -5,10 +5,13 @@ import hashlib
 import hmac
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.forges.sandboxed_gitlab import sandboxed_gitlab
+from tests.forges.world import CONFIG
 from webhook.events import (
     BranchDeleted,
     ChecksChanged,
@@ -487,3 +490,26 @@ def test_a_delivery_without_an_id_is_known_by_its_content() -> None:
 
     assert ids(push()) == ids(push())
     assert ids(push()) != ids(push(after="c" * 40))
+
+
+# As the sandbox sends it, which was written apart from this
+
+
+@pytest.mark.parametrize("proof", [{"secret": "a secret"}, {"signing": SIGNING}])
+def test_what_the_sandbox_sends_is_known_and_understood(
+    tmp_path: Path, proof: dict[str, str]
+) -> None:
+    reader = GitLabReader(
+        [proof["secret"]] if "secret" in proof else [],
+        [proof["signing"]] if "signing" in proof else [],
+    )
+    with sandboxed_gitlab(tmp_path / "sandbox") as sandbox:
+        sandbox.do.add_hook(CONFIG, sandbox.listen(), **proof)
+        sandbox.do.commit(CONFIG, "development", {"a.yaml": "a: 1\n"}, "bob", "Change")
+        (received,) = sandbox.delivered()
+
+    assert genuine(reader, received.headers, received.body)
+    assert not genuine(reader, received.headers, received.body + b" ") or "secret" in proof
+    found = reader.translate(*reader.names(received.headers), received.body)
+    assert isinstance(found, tuple)
+    assert [(one.event.kind, one.repository.name) for one in found] == [("push", "config")]
