@@ -11,6 +11,7 @@ from bot.forges.forge import NotFound, Unavailable
 from bot.mirror import Mirror, MirroredRepository
 from bot.model import ForgeName
 from config.schema import Config
+from tests.workflows.village import APP, village
 from tests.world import World
 from workflows.inheriting import Inheritance, Inherited
 
@@ -193,3 +194,18 @@ def test_the_branch_lockstep_freeze_stops_everything_and_says_who_and_why(org: O
     assert found.problems == ()
     (stop,) = found.stops
     assert (stop.by, stop.reason, stop.where) == ("Olga", "The data centre burns", "acme/policy")
+
+
+async def test_a_policy_that_cannot_be_read_holds_every_promotion_and_says_so(
+    tmp_path: Path,
+) -> None:
+    async with village(tmp_path, policies=["acme/policy"]) as here:
+        await here.push("development", {"app.yaml": APP.replace("v1", "v2")})
+        pull = await here.open_into("staging")
+
+        await here.check(pull)
+
+        await here.body_says(pull.number, "| policy | ❌ failed | the policy of acme/policy")
+        await here.say(pull.number, "bob", "/override policy I know better")
+        await here.answered(pull.number, "names none of the gates")
+        assert here.pull(pull.number).state == "open"

@@ -337,13 +337,16 @@ async def village(
     reconcile: timedelta = RECONCILE,
     keys: Sequence[str] = (),
     outside: Outside | None = None,
+    policies: Sequence[str] = (),
 ) -> AsyncIterator[Village]:
     """Found a village with a running worker; histories are encrypted where there are `keys`.
 
-    `outside` is where its gates may ask.
+    `outside` is where its gates may ask, `policies` are the server's.
     """
     with founded(directory, configuration, app) as (world, forge):
-        async with lived_in(world, forge, directory / "state", reconcile, keys, outside) as here:
+        async with lived_in(
+            world, forge, directory / "state", reconcile, keys, outside, policies
+        ) as here:
             yield here
 
 
@@ -372,6 +375,7 @@ async def lived_in(
     reconcile: timedelta = RECONCILE,
     keys: Sequence[str] = (),
     outside: Outside | None = None,
+    policies: Sequence[str] = (),
 ) -> AsyncIterator[Village]:
     """Run a Temporal server that knows of nothing yet, and a worker."""
     async with await WorkflowEnvironment.start_time_skipping(
@@ -393,5 +397,6 @@ async def lived_in(
             threads=8,
             shutdown=timedelta(seconds=5),
             outside=outside,
+            policies=policies,
         ):
             yield Village(env, world, forge)
