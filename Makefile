@@ -7,7 +7,7 @@ ARGS   ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: setup demo test peers lint types bench fuzz lock schema clean
+.PHONY: setup demo test peers lint types bench fuzz load lock schema clean
 
 setup: $(READY)
 
@@ -43,6 +43,10 @@ bench: $(READY)
 # Each parser that reads what strangers write, for a minute; ARGS="--seconds 600" for longer.
 fuzz: $(READY)
 	$(BIN)/python -m tests.fuzz $(ARGS)
+
+# Five minutes of webhooks, then five more with a worker killed every 20 s.
+load: $(READY)
+	$(BIN)/python -m tests.load $(ARGS)
 
 schema: $(READY)
 	$(BIN)/python -m config.json_schema > config/lockstep.schema.json

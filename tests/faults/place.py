@@ -52,6 +52,8 @@ class Place:
         server: Server,
         configuration: str | None = CONFIGURATION,
         family: str = "config",
+        *,
+        hooked: bool = True,
     ) -> None:
         self.forge, self.name = forge, f"acme/{family}-{next(_NUMBERS)}"
         files = {"app.yaml": APP}
@@ -62,7 +64,8 @@ class Place:
         self._git_directory = forge.root / "git" / f"{made['id']}.git"
         for login, role in {**PEOPLE, BOT: "write"}.items():
             forge.do("set_role", repo=self.name, login=login, role=role)
-        forge.do("add_hook", repo=self.name, url=server.hook, secret=HOOK_SECRET)
+        if hooked:
+            forge.do("add_hook", repo=self.name, url=server.hook, secret=HOOK_SECRET)
 
     # What people and CI do
 

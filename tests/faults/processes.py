@@ -59,6 +59,11 @@ class Process:
             self._process.wait(30)
             self._process = None
 
+    @property
+    def pid(self) -> int | None:
+        """Its process id while it is there."""
+        return None if self._process is None else self._process.pid
+
     def runs(self) -> bool:
         """Whether it has not ended by itself."""
         return self._process is not None and self._process.poll() is None

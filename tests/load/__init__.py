@@ -1,0 +1,1 @@
+"""A town's worth of webhooks for minutes on end: nothing lost, nothing doubled, memory flat."""
