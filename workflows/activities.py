@@ -143,6 +143,9 @@ class Activities:
                 moved, following = self._move(site, state, asking)
             except (Unauthorized, RepositoryError) as error:
                 moved, following = self._lacking(site, state, error), Asking()
+            except RateLimited as limited:
+                # What the moves before have done is kept: to do it over would cost calls again.
+                moved, following = _put_off(site, state, str(limited), limited.until), Asking()
             asking = replace(following, again=asking.again)
             if isinstance(moved, _Rest):
                 moved = _healed(site, moved)
@@ -173,16 +176,8 @@ class Activities:
             state = applying.say_lacking(site, state, why)
         except (ForgeError, RepositoryError):
             raise error from None
-        # What the step had observed is gone with it.
-        state = state.model_copy(update={"checks": None, "reviews": None})
-        target = site.config.environment(state.environment)
-        source = site.config.source_of(target)
-        return _Rest(
-            Advanced(state=state, until=self._sites.clock() + _ASK_AGAIN, reason=why),
-            is_lacking=True,
-            source_branch=source.branch if source else "",
-            target_branch=target.branch,
-        )
+        rest = _put_off(site, state, why, self._sites.clock() + _ASK_AGAIN)
+        return replace(rest, is_lacking=True)
 
     def _told(self, rest: "_Rest", pass_on: tuple[Comment, ...]) -> Advanced:
         """Tell the pipeline where news has to go, whenever that has changed."""
@@ -316,6 +311,18 @@ def _watched(site: Site, observed: Observed) -> tuple[str, ...]:
             below.add(environment.name)
             found.append(environment.branch)
     return tuple(found)
+
+
+def _put_off(site: Site, state: PromotionState, why: str, until: datetime) -> _Rest:
+    """Return where a step rests that could not be made to the end; what it observed is gone."""
+    state = state.model_copy(update={"checks": None, "reviews": None})
+    target = site.config.environment(state.environment)
+    source = site.config.source_of(target)
+    return _Rest(
+        Advanced(state=state, until=until, reason=why),
+        source_branch=source.branch if source else "",
+        target_branch=target.branch,
+    )
 
 
 def _healed(site: Site, rest: _Rest) -> _Rest:

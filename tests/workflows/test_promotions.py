@@ -3,7 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
-from bot.forges.forge import Refused, Unauthorized, Unavailable
+from bot.forges.forge import RateLimited, Refused, Unauthorized, Unavailable
 from tests.workflows.village import APP, CONFIGURATION, REPOSITORY, Village, village
 
 V2 = APP.replace("v1", "v2")
@@ -421,3 +421,22 @@ async def test_where_there_is_no_pull_request_an_issue_says_what_is_lacking(tmp_
         await here.open_into("staging")
         await here.until(lambda: not any(issue.open for issue in here.issues()))
         assert len(here.issues()) == 1
+
+
+async def test_a_budget_that_is_used_up_in_a_step_is_waited_for_and_nothing_is_done_over(
+    tmp_path: Path,
+) -> None:
+    async with village(tmp_path) as here:
+        until = await here.env.get_current_time() + timedelta(minutes=3)
+        here.forge.fail("set_status", RateLimited("the budget is used", until))
+
+        source = await here.push("development", {"app.yaml": V2})
+        pull = await here.open_into("staging")
+        await here.until_idle()
+
+        assert here.forge.calls["open_pull_request"] == 1
+        await here.check(pull)
+        await here.env.sleep(timedelta(minutes=4))
+        await here.become(pull.number, "merged")
+        assert here.forge.calls["open_pull_request"] == 1
+        assert await here.ended("staging", source)
