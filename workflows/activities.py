@@ -14,6 +14,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from bot.decisions import promotion as moves
+from bot.decisions.gates import not_before
 from bot.decisions.promotion import decide_promotion
 from bot.decisions.requirements import EVERY_CHECK
 from bot.engine.objects import MissingObject
@@ -110,10 +111,13 @@ class Activities:
     def _advance(self, state: PromotionState, news: Sequence[News]) -> Advanced:
         # After a crash nobody knows how far the step before came.
         again = activity.info().attempt > 1
+        # Nor, while it rested, did anybody ask for what no event told of.
+        rests_until = state.rests_until
+        rested = again or (rests_until is not None and self._sites.clock() >= rests_until)
         asking = Asking(
-            pull_request=again or any(item.pull_request or item.ask for item in news),
-            checks=again or any(item.checks or item.ask for item in news),
-            checks_by=None if again else one_way(news),
+            pull_request=rested or any(item.pull_request or item.ask for item in news),
+            checks=rested or any(item.checks or item.ask for item in news),
+            checks_by=None if rested else one_way(news),
             again=again,
         )
         if any(item.checks or item.pull_request for item in news):
@@ -193,6 +197,7 @@ class Activities:
             candidate=state.candidate.sha if state.candidate else "",
             awaits=rest.awaits,
             watches=rest.watches,
+            rests_until=rest.rests_until,
             rolls_back=state.asked_by if state.undoes else "",
         )
         digest = hashlib.sha256(told.model_dump_json().encode()).hexdigest()[:16]
@@ -259,6 +264,8 @@ class Activities:
                 # Asked for once; one that waits for the hold to end is still to be heard.
                 heard = {} if isinstance(decision, moves.Hold) else {"retry": None}
                 state = applying.say(site, observed, decision, now).model_copy(update=heard)
+                rests_until = not_before(applying.gates_of(observed, now))
+                state = state.model_copy(update={"rests_until": rests_until})
                 until = None if isinstance(decision, moves.Hold) else decision.until
                 state, until = self._asked_again(site, observed, state, until)
                 return _Rest(
@@ -267,6 +274,7 @@ class Activities:
                     target_branch=observed.promotion.branch,
                     awaits=_awaited(observed),
                     watches=_watched(site, observed),
+                    rests_until=rests_until,
                 )
 
     def _asked_again(
@@ -297,6 +305,7 @@ class _Rest:
     target_branch: str = ""
     awaits: tuple[str, ...] | None = None
     watches: tuple[str, ...] = ()
+    rests_until: datetime | None = None
     is_lacking: bool = False
 
 

@@ -45,7 +45,7 @@ def glance(sites: Sites, request: GlanceRequest, reconcile: timedelta) -> Glance
     ours = {promotion.branch for promotion in request.open}
     heads = sites.look(key, ours | set(request.branches))
     items = list(forge.open_items(key.full_name))[:_MOST_TOUCHED]
-    seen = _Seen(request, heads, items)
+    seen = _Seen(request, heads, items, now)
     for item in seen.moved:
         _hear(forge, seen, item, words_for(key.forge))
     look = digest_of_heads(heads, request.branches) != request.heads
@@ -73,6 +73,7 @@ class _Seen:
     request: GlanceRequest
     heads: Mapping[str, str]
     items: Sequence[OpenItem]
+    now: datetime
     news: dict[str, News] = field(default_factory=dict)
     comments: list[Comment] = field(default_factory=list)
     drift: bool = False
@@ -84,7 +85,8 @@ class _Seen:
                 continue
             ended = promotion.number not in now_open
             pushed = self.heads.get(promotion.branch) != promotion.candidate
-            news = News(checks=_lacks_checks(promotion), pull_request=ended or pushed)
+            lacks = _lacks_checks(promotion) and not promotion.rests(self.now)
+            news = News(checks=lacks, pull_request=ended or pushed)
             if news != News():
                 self.news[promotion.slot] = news
         # A back-merge that was closed, or the drift issue.

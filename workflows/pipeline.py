@@ -156,7 +156,9 @@ class PipelineWorkflow:
         if self._ask or (self._overdue and workflow.now() - self._asked_at >= _ASK_EVERY):
             self._asked_at = workflow.now()
             for promotion in routed.state.open:
-                add(routed, promotion, News(ask=True))
+                # What one that rests would ask for is asked for when its time has come.
+                if not promotion.rests(workflow.now()):
+                    add(routed, promotion, News(ask=True))
         for promotion in routed.state.open:
             if not promotion.rolls_back and promotion.environment in self._rolling:
                 add(routed, promotion, News(rolling=self._rolling[promotion.environment]))

@@ -163,6 +163,7 @@ class PromotionState(_Value):
     digests of what the status, the description and the pipeline were last told; `seen`
     are the heads of the source, where a gate has to know when they were pushed; `answers`
     are what services answered last, `runs` how the CI does that gates have started;
+    until `rests_until` nobody tells it of missed events;
     `labelled` says that the pull request has had our labels.
 
     A roll-back is one too: it `undoes` the promotion with this commit on the target's line,
@@ -205,6 +206,7 @@ class PromotionState(_Value):
     seen: tuple[SeenHead, ...] = ()
     answers: tuple[Answered, ...] = ()
     runs: tuple[Ran, ...] = ()
+    rests_until: datetime | None = None
 
     @property
     def workflow_id(self) -> str:
@@ -259,8 +261,8 @@ class OpenPromotion(_Value):
 
     `awaits` are the checks that its candidate needs, None for whichever reports;
     `reported` those that it has had a success of. `watches` are branches whose pushes matter
-    to it besides its own two. `rolls_back` is who asked for it, where
-    it is a roll-back.
+    to it besides its own two. Before `rests_until` no check can change anything. `rolls_back`
+    is who asked for it, where it is a roll-back.
     """
 
     environment: str
@@ -274,7 +276,12 @@ class OpenPromotion(_Value):
     awaits: tuple[str, ...] | None = None
     reported: tuple[str, ...] = ()
     watches: tuple[str, ...] = ()
+    rests_until: datetime | None = None
     rolls_back: str = ""
+
+    def rests(self, now: datetime) -> bool:
+        """Whether it waits for a time alone, as far as anybody but people is concerned."""
+        return self.rests_until is not None and now < self.rests_until
 
     @property
     def slot(self) -> str:

@@ -64,6 +64,26 @@ async def test_waiting_for_a_time_that_is_thirty_days_away_costs_one_timer(tmp_p
         assert counted(history) == {"TIMER_STARTED": 1, "ACTIVITY_TASK_SCHEDULED": 2}
 
 
+async def test_a_promotion_that_waits_for_a_time_is_not_asked_after_again_and_again(
+    tmp_path: Path,
+) -> None:
+    ends = datetime.now(UTC) + timedelta(days=1)  # noqa: TID251 - when the server begins
+    freeze = f"    freezes: [{{from: 2026-01-01, to: {ends:%Y-%m-%d %H:%M}, reason: rest}}]\n"
+    async with village(tmp_path, HEAD + freeze, reconcile=timedelta(hours=2)) as here:
+        source = await here.push("development", {"app.yaml": V2})
+        pull = await here.open_into("staging")
+        await here.until_idle()
+        await here.env.sleep(timedelta(hours=23))
+        # No event tells of it: it is asked for when the time has come.
+        here.forge.report(REPOSITORY, pull.head_sha, "ci/late", "failure")
+
+        await here.env.sleep(timedelta(hours=2))
+
+        await here.body_says(pull.number, "ci/late failed")
+        assert here.pull(pull.number).state == "open"
+        assert counted(await here.history("staging", source))["TIMER_STARTED"] <= 3
+
+
 async def test_content_rests_its_time_and_a_change_begins_it_anew(tmp_path: Path) -> None:
     async with village(tmp_path, HEAD + "    gates: {soak: 6d}\n", reconcile=RARELY) as here:
         await known(here)
@@ -213,8 +233,10 @@ async def test_another_candidate_has_a_run_of_its_own(tmp_path: Path) -> None:
         await here.push("development", {"app.yaml": V2})
         pull = await here.open_into("staging")
         await here.until(lambda: started(here), "the first run")
-        here.forge.set_run(REPOSITORY, 1, "success")
         await here.push("development", {"app.yaml": V3})
+        await here.until(lambda: here.pull(pull.number).head_sha != pull.head_sha)
+        # A step that failed before it got there looks for a while what it has started.
+        await here.env.sleep(timedelta(minutes=5))
         await here.until(lambda: len(started(here)) == 2, "the second run")
 
         second = here.pull(pull.number)

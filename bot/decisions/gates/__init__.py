@@ -4,7 +4,7 @@
 function that yields a result for whatever of its kind applies.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
@@ -24,6 +24,7 @@ __all__ = [
     "Open",
     "Verdict",
     "evaluate",
+    "not_before",
     "people_agree",
     "undetermined",
 ]
@@ -81,9 +82,14 @@ def evaluate(needed: Requirements, facts: GateFacts, now: datetime) -> tuple[Gat
         for judge in TABLE
         for result in judge(needed, facts, now)
     ]
+    moment = not_before(results) or now
+    return tuple(_not_asked_before(moment, result) for result in results)
+
+
+def not_before(results: Iterable[GateResult]) -> datetime | None:
+    """Return the time before which nothing merges, whatever anybody says; None for none."""
     times = [_until(result) for result in results if result.gate in _BY_TIME]
-    not_before = max((time for time in times if time is not None), default=now)
-    return tuple(_not_asked_before(not_before, result) for result in results)
+    return max((time for time in times if time is not None), default=None)
 
 
 def _until(result: GateResult) -> datetime | None:
