@@ -146,7 +146,8 @@ def _read(answer: bytes, wanted: set[str]) -> Mapping[str, str] | None:
         if len(oid) not in _FORMATS or not ref.startswith("refs/heads/") or " " in ref:
             return None
         name = ref.removeprefix("refs/heads/")
-        # Prefixes were asked for: `main` also brings `main-old`.
-        if name in wanted:
+        # Prefixes were asked for: `main` also brings `main-old`. A branch that is deleted while
+        # git lists it may stand there without a commit.
+        if name in wanted and oid.strip("0"):
             found[name] = oid
     return found

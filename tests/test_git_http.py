@@ -221,3 +221,10 @@ def test_no_branch_is_asked_for_as_none(served: Served, lines: Lines) -> None:
     wanted: Sequence[str] = []
 
     assert lines.heads(served.url, wanted) == {}
+
+
+def test_a_branch_that_is_listed_without_a_commit_is_gone(served: Served, lines: Lines) -> None:
+    none = packet(f"{'0' * 40} refs/heads/main\n")
+    served.answer = (200, RESULT, none + packet(f"{'a' * 40} refs/heads/main-old\n") + b"0000")
+
+    assert lines.heads(served.url, ["main", "main-old"]) == {"main-old": "a" * 40}
