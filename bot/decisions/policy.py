@@ -117,6 +117,7 @@ def policy_for(
     given = [(one, one.given) for one in declared if one.given is not None]
     said = [[rule.risk for rule, _ in rules] for rules in matched]
     risk = _highest([*chain.from_iterable(said), *(each.risk for _, each in given)])
+    risky = _risky(risk, chain.from_iterable(matched), given)
     asked: list[Asked] = []
     for index, (layer, rules) in enumerate(zip(layers, matched, strict=True)):
         asked += _floors(layer, environment)
@@ -124,7 +125,7 @@ def policy_for(
         # A risk that facts or a repository say adds what is asked at it, and takes nothing away.
         least = _highest(chain.from_iterable(said[index:]))
         for rule, found in _either(_applying(rules, least), _applying(rules, risk)):
-            asked += _asked_by_rule(layer, rule, found, known, risk)
+            asked += _asked_by_rule(layer, rule, found, known, risky)
         for one, each in given:
             if one.layer == index:
                 asks, unknown = _asked_by_fact(one, each, known, policies.roles)
@@ -147,6 +148,19 @@ def policy_for(
 
 def _highest(risks: Iterable[str | None]) -> str | None:
     return max(risks, key=rank, default=None)
+
+
+def _risky(
+    risk: str | None,
+    matched: Iterable[tuple[Rule, Met]],
+    given: Iterable[tuple[Declared, Given]],
+) -> str:
+    """Return how high the risk is, and the first that says so."""
+    whys = chain(
+        (_because(rule, found, "") for rule, found in matched if rule.risk == risk),
+        (f"{fact.place} says {fact.said}" for fact, each in given if each.risk == risk),
+    )
+    return f"the risk is {risk}, since {next(whys, '')}" if risk else ""
 
 
 def _matched(layer: Layer, subject: Subject) -> list[tuple[Rule, Met]]:
@@ -205,10 +219,10 @@ def _asked_by_rule(
     rule: Rule,
     found: Met,
     known: Mapping[str, tuple[str, Gates]],
-    risk: str | None,
+    risky: str,
 ) -> Iterator[Asked]:
     name = rule_name(layer, rule)
-    because = _because(rule, found, risk)
+    because = _because(rule, found, risky)
     yield Asked(name, because, Requirements.of(rule.gates), rule=name)
     for bundle in rule.bundles:
         if bundle in known:
@@ -224,7 +238,7 @@ def rule_name(layer: Layer, rule: Rule) -> str:
     return rule.name or f"rule {next(i for i, one in enumerate(layer.rules, 1) if one is rule)}"
 
 
-def _because(rule: Rule, found: Met, risk: str | None) -> str:
+def _because(rule: Rule, found: Met, risky: str) -> str:
     """Return why a rule applies: what it looks at, of what was found, and its own reason."""
     when = rule.when
     parts = []
@@ -242,7 +256,7 @@ def _because(rule: Rule, found: Met, risk: str | None) -> str:
     if when.times:
         parts.append("of the time")
     if when.risk:
-        parts.append(f"the risk is {risk}")
+        parts.append(risky)
     if when.otherwise:
         parts.append("no other rule asks for anything")
     if not parts:

@@ -160,7 +160,19 @@ def test_a_rule_asks_by_the_risk_that_another_sets_in_whatever_order() -> None:
         found = policy(config(*rules), PCI)
 
         assert (found.risk, found.needed.sign_offs) == ("high", ("security",))
-        assert found.needed.because == {"sign_offs": ("the risk is high",)}
+        assert found.needed.because == {
+            "sign_offs": (
+                "the risk is high, since payments/card.yaml:limits.pci_dss.level changed",
+            )
+        }
+
+
+def test_a_fact_that_says_how_high_the_risk_is_is_named() -> None:
+    found = production(config(ON_HIGH), APP, facts=declared({"gives": "risk"}, "critical"))
+
+    assert found.because == {
+        "sign_offs": ("the risk is critical, since services/pay.yaml:3 says key: critical",)
+    }
 
 
 def test_a_higher_risk_than_a_rule_asks_for_counts_too_and_a_lower_one_does_not() -> None:

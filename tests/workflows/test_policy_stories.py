@@ -6,9 +6,12 @@ git over HTTP, real PyGithub.
 
 import re
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+
+import pytest
 
 from bot.sandbox.controls import Controls
 from tests.workflows.town import Pull, Town, connected, eventually, temporal, town
@@ -166,7 +169,26 @@ def _team(controls: Controls, slug: str, members: list[str]) -> None:
     controls.set_team("acme", slug, dict.fromkeys(members, "active"))
 
 
-async def test_an_organisations_rules_are_enforced_and_explain_themselves(tmp_path: Path) -> None:
+BOARD = {"payments/card.yaml": "limit: 100\n", "web/banner.yaml": "text: Hello\n"}
+SERVICES = {"services/pay/service.yaml": SERVICE}
+PATIENTS = {"patients/db.yaml": "replicas: 2\nencryption: true\n"}
+
+
+@pytest.mark.parametrize(
+    ("name", "files", "play"),
+    [
+        ("release-board.yaml", BOARD, play_the_release_board),
+        ("services.yaml", SERVICES, play_the_services),
+        ("compliance.yaml", PATIENTS, play_compliance),
+    ],
+    ids=["release-board", "services", "compliance"],
+)
+async def test_an_organisations_rules_are_enforced_and_explain_themselves(
+    tmp_path: Path,
+    name: str,
+    files: dict[str, str],
+    play: Callable[[Town], Awaitable[None]],
+) -> None:
     with temporal(tmp_path) as address:
         client = await connected(address)
         async with (
@@ -177,24 +199,6 @@ async def test_an_organisations_rules_are_enforced_and_explain_themselves(tmp_pa
             for team, people in TEAMS.items():
                 await here.do(partial(_team, slug=team, members=people))
             await here.found("acme/policy", {"lockstep-policy.yaml": ACME}, writers=())
+            files = {".lockstep.yaml": example(name), **files}
             writers = ("ada", "bob", "lena")
-
-            start = {"payments/card.yaml": "limit: 100\n", "web/banner.yaml": "text: Hello\n"}
-            files = {".lockstep.yaml": example("release-board.yaml"), **start}
-            await play_the_release_board(
-                await here.found("acme/board", files, "development", writers=writers)
-            )
-            files = {
-                ".lockstep.yaml": example("services.yaml"),
-                "services/pay/service.yaml": SERVICE,
-            }
-            await play_the_services(
-                await here.found("acme/services", files, "development", writers=writers)
-            )
-            files = {
-                ".lockstep.yaml": example("compliance.yaml"),
-                "patients/db.yaml": "replicas: 2\nencryption: true\n",
-            }
-            await play_compliance(
-                await here.found("acme/records", files, "development", writers=writers)
-            )
+            await play(await here.found("acme/rules", files, "development", writers=writers))
