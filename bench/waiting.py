@@ -27,7 +27,7 @@ from bot.decisions.facts import Candidate
 from workflows.memory import tidied
 from workflows.promotion import PromotionWorkflow
 from workflows.values import TASK_QUEUE, Advanced, News, PromotionState, RepositoryKey
-from workflows.worker import runner
+from workflows.worker import POLLS, WORKFLOW_TASKS, runner
 
 NAME = "waiting"
 _OF_EACH_CACHED = 20
@@ -169,6 +169,9 @@ async def _served(pipe: Connection, address: str, count: int) -> None:
         workflows=[PromotionWorkflow],
         activities=[steps.advance],
         max_concurrent_activities=16,
+        max_concurrent_workflow_tasks=WORKFLOW_TASKS,
+        max_concurrent_workflow_task_polls=POLLS,
+        max_concurrent_activity_task_polls=POLLS,
         max_cached_workflows=count // _OF_EACH_CACHED,
         workflow_runner=runner(),
     )

@@ -35,6 +35,9 @@ from workflows.values import TASK_QUEUE, News, PromotionState, Report
 WORKFLOWS = (PipelineWorkflow, PromotionWorkflow, DriftWatchWorkflow)
 DEPLOYMENT = "lockstep"
 RECONCILE = timedelta(minutes=10)
+# Workflow tasks hold the interpreter, so more at once make none faster, and each costs memory.
+WORKFLOW_TASKS = 8
+POLLS = 3
 _CALL_SECONDS = 30.0
 _log = logging.getLogger(__name__)
 # Pure modules of our own: to import them anew for each workflow costs time and memory.
@@ -146,6 +149,9 @@ async def worker(
             activities=Activities(sites, _Workflows(client), reconcile).all,
             activity_executor=pool,
             max_concurrent_activities=threads,
+            max_concurrent_workflow_tasks=WORKFLOW_TASKS,
+            max_concurrent_workflow_task_polls=POLLS,
+            max_concurrent_activity_task_polls=POLLS,
             max_cached_workflows=cached,
             workflow_runner=runner(),
             graceful_shutdown_timeout=shutdown,
