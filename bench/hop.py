@@ -85,15 +85,16 @@ class Taken:
 
 def rows(*, quick: bool) -> Iterator[Row]:
     with temporal(TUNED) as address:
-        plain, slow, checked = apart(_measure, address, 2 if quick else 7)
+        plain, slow, checked, each = apart(_measure, address, 2 if quick else 7)
     yield from _times(plain, slow)
     yield from _counts(plain)
     yield from _history(plain)
     yield from _history([checked], f", {CHECKS} more checks report")
+    yield from _history([each], f", {CHECKS} more checks report and count")
     if quick:
         return
     with temporal(()) as address:
-        plain, slow, _ = apart(_measure, address, 3)
+        plain, slow, *_ = apart(_measure, address, 3)
     yield from _times(plain, slow, ", default server flags")
     yield from _history(plain, ", default server flags")
 
@@ -133,14 +134,16 @@ def _bound(what: str, measured: str, ratio: float, against: str) -> Row:
     return Row(NAME, what, measured, against, ratio, Goal(1))
 
 
-async def _measure(address: str, count: int) -> tuple[list[Taken], list[Taken], Taken]:
-    """Walk hops with a forge that answers at once, with a slow one, and among many checks."""
+async def _measure(address: str, count: int) -> tuple[list[Taken], list[Taken], Taken, Taken]:
+    """Walk hops with a forge that answers at once, with a slow one, and among many checks.
+
+    Of these no gate asks for the many in the one, and for each of them in the other.
+    """
     client = await connected(address)
     with tempfile.TemporaryDirectory(prefix="lockstep-bench-") as name:
         directory = Path(name)
         async with town(directory, client) as here:
-            for branch in ("main", "staging", "development"):
-                await here.commit(branch, {".lockstep.yaml": _CONFIGURATION})
+            await _configure(here, _CONFIGURATION)
             async with _working(address, here, directory / "state"):
                 walk = _Walk(here)
                 await walk.hop()  # clones, and learns what never changes
@@ -149,7 +152,14 @@ async def _measure(address: str, count: int) -> tuple[list[Taken], list[Taken], 
                 await here.do(lambda c: c.inject(stall=FORGE_CALL, times=1_000_000, path=_API))
                 slow = [await walk.hop() for _ in range(count)]
                 await here.do(lambda c: c.clear_faults())
-    return plain, slow, checked
+                await _configure(here, _CONFIGURATION.replace("[ci/test]", '["*"]'))
+                each = await walk.hop(CHECKS)
+    return plain, slow, checked, each
+
+
+async def _configure(here: Town, text: str) -> None:
+    for branch in ("main", "staging", "development"):
+        await here.commit(branch, {".lockstep.yaml": text})
 
 
 @asynccontextmanager

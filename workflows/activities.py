@@ -15,6 +15,7 @@ from temporalio.exceptions import ApplicationError
 
 from bot.decisions import promotion as moves
 from bot.decisions.gates import not_before
+from bot.decisions.gates.checks import GREEN
 from bot.decisions.promotion import decide_promotion
 from bot.decisions.requirements import EVERY_CHECK
 from bot.engine.objects import MissingObject
@@ -26,7 +27,7 @@ from bot.words import Words, words_for
 from webhook.events import Comment
 from workflows import applying, running, taking
 from workflows.glancing import glance
-from workflows.observing import Asking, Observed, observe
+from workflows.observing import Asking, Observed, checks_of, observe
 from workflows.sites import Site, Sites
 from workflows.surveying import survey
 from workflows.unheard import look_again
@@ -52,7 +53,6 @@ _MOST_MOVES = 12
 _MOST_SUPERSEDED = 5
 _HEARTBEAT_SECONDS = HEARTBEAT_LIMIT.total_seconds() / 3
 _ASK_AGAIN = timedelta(minutes=5)
-_GREEN = {"success", "neutral", "skipped"}
 # Git's own words, which name no permission.
 _FORBIDDEN = "returned error: 403"
 
@@ -364,10 +364,10 @@ def _awaited(observed: Observed) -> tuple[str, ...] | None:
     required = observed.promotion.gates.checks.required
     if required and EVERY_CHECK not in required:
         return tuple(sorted(set(required)))
-    checks = observed.state.checks
+    checks = checks_of(observed.state)
     if not checks:
         return None
-    green = {check.name for check in checks if check.state in _GREEN}
+    green = {check.name for check in checks if check.state in GREEN}
     known = {check.name for check in checks} | set(required) - {EVERY_CHECK}
     return tuple(sorted(known - green))
 

@@ -55,6 +55,8 @@ def build(site: Site, observed: Observed, now: datetime) -> PromotionState:
             "candidate": candidate,
             "built": built,
             "checks": (),
+            "pending": (),
+            "more_green": 0,
             # Other commits may be other people's.
             "authors": state.authors if before and before.source == candidate.source else None,
             "refusal": "",

@@ -1,11 +1,13 @@
 """Observe one promotion: git and the forge into facts. Nothing is decided, nothing changed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from bot.decisions.digest import content_digest
 from bot.decisions.facts import Check, GateFacts, PromotionFacts, PullRequest, Review
+from bot.decisions.gates.checks import GREEN
 from bot.decisions.gates.times import in_short
+from bot.decisions.gates.wording import NAMED
 from bot.decisions.promotion import Promotion
 from bot.decisions.requirements import EVERY_CHECK, Requirements
 from bot.engine.candidate import MergeMethod, Plan, plan_promotion
@@ -220,12 +222,14 @@ def _with_evidence(
 
     def checks() -> None:
         if state.checks is None or asking.checks:
-            by = None if state.checks is None else asking.checks_by
+            # Of those that are only counted, nobody knows by which way they came.
+            is_all_known = state.checks is not None and not state.more_green
+            by = asking.checks_by if is_all_known else None
             reported = site.forge.checks(site.name, candidate.sha, by)
             counting = [check for check in reported if _counts(check.name, gates)]
             # What came the other way is as it was.
-            before = state.checks or () if by else ()
-            found["checks"] = _newest([*before, *counting])
+            before = checks_of(state) if by else ()
+            found.update(_carried(_newest([*before, *counting]), gates))
 
     def reviews() -> None:
         unknown = state.reviews is None and (gates.approvals or gates.code_owners)
@@ -248,6 +252,25 @@ def _newest(checks: Iterable[Check]) -> tuple[Check, ...]:
         if check.name not in by_name or check.at >= by_name[check.name].at:
             by_name[check.name] = check
     return tuple(by_name[name] for name in sorted(by_name))
+
+
+def _carried(checks: Sequence[Check], gates: Requirements) -> dict[str, object]:
+    """Return checks as a state carries them: where each one counts, there may be hundreds."""
+    required = set(gates.checks.required)
+    green = [c.name for c in checks if c.state in GREEN and c.name not in required]
+    left_out = set(green[NAMED:])
+    kept = [c for c in checks if c.state != "pending" and c.name not in left_out]
+    pending = tuple(c.name for c in checks if c.state == "pending")
+    return {"checks": tuple(kept), "pending": pending, "more_green": len(left_out)}
+
+
+def checks_of(state: PromotionState) -> tuple[Check, ...]:
+    """Return the checks of a promotion's candidate, but for those that are only counted."""
+    at = state.candidate
+    if at is None:
+        return ()
+    pending = [Check(name, at.sha, "pending", at.pushed_at) for name in state.pending]
+    return (*(state.checks or ()), *pending)
 
 
 def _counts(name: str, gates: Requirements) -> bool:
@@ -274,7 +297,8 @@ def evidence_of(site: Site, state: PromotionState, gates: Requirements) -> GateF
     digests[candidate.sha] = candidate.digest
     return GateFacts(
         candidate=candidate,
-        checks=state.checks or (),
+        checks=checks_of(state),
+        more_green=state.more_green,
         reviews=tuple(
             Review(r.person, r.state, digests.get(r.sha), r.at, r.can_write)
             for r in state.reviews or ()

@@ -157,6 +157,8 @@ class Ran(_Value):
 class PromotionState(_Value):
     """All that one promotion is, between two steps.
 
+    Of `checks` those `pending` are only named, and of those that succeeded and that nothing
+    asks for by name all but a few are only counted, as `more_green`.
     `first` is the source commit that it began with, which named its branch. `checks`,
     `reviews`, `authors` and `labels` are as last observed, None where they must be asked for.
     `merged` is the commit that our own merge made. `status`, `said` and `told` are the
@@ -181,6 +183,8 @@ class PromotionState(_Value):
     candidate: Candidate | None = None
     built: tuple[Built, ...] = ()
     checks: tuple[Check, ...] | None = None
+    pending: tuple[str, ...] = ()
+    more_green: int = 0
     reviews: tuple[Reviewed, ...] | None = None
     authors: tuple[str, ...] | None = None
     labels: tuple[str, ...] | None = None

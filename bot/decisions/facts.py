@@ -216,7 +216,8 @@ class GateFacts:
     """What gates judge; whatever was not observed is left out, and opens nothing.
 
     `authors` wrote or co-wrote the promoted commits. `members` are the people of each
-    role, teams resolved; a role whose people could not be read is left out. `missing` are
+    role, teams resolved; a role whose people could not be read is left out. `more_green` checks
+    that nothing asks for by name have succeeded besides `checks`. `missing` are
     the required files that the candidate lacks, `invalid` what is wrong by its schemas.
     `answers` and `runs` are by the key of their gate, see `bot.decisions.gates.outside`.
     `stops` are in force; `thawed` is one that was, as it was said, and is over.
@@ -224,6 +225,7 @@ class GateFacts:
 
     candidate: Candidate
     checks: tuple[Check, ...] = ()
+    more_green: int = 0
     reviews: tuple[Review, ...] = ()
     sign_offs: tuple[SignedOff, ...] = ()
     rejections: tuple[Rejected, ...] = ()

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from bot.decisions.facts import CheckState, GateFacts
-from bot.decisions.gates.wording import listed
+from bot.decisions.gates.wording import some
 from bot.decisions.requirements import EVERY_CHECK, Requirements
 from bot.decisions.verdicts import Closed, Failed, GateResult, Open, Verdict
 from config.gates import Checks
@@ -15,7 +15,7 @@ OWN_STATUS = "lockstep"
 _NOT_CHECKS = {OWN_STATUS, EVERY_CHECK}
 
 # As on GitHub, where skipped and neutral satisfy a required check.
-_GREEN = {"success", "neutral", "skipped"}
+GREEN = {"success", "neutral", "skipped"}
 _FAILED = {
     "failure": "failed",
     "error": "failed",
@@ -45,23 +45,23 @@ def _judged(checks: Checks, facts: GateFacts, now: datetime) -> Verdict:
         return Open("no check is required, and none has reported")
     failed = [f"{name} {_FAILED[states[name]]}" for name in names if states.get(name) in _FAILED]
     if failed:
-        return Failed(listed(failed))
-    reported = [name for name in names if name in states and states[name] not in _GREEN]
+        return Failed(some(failed))
+    reported = [name for name in names if name in states and states[name] not in GREEN]
     missing = [name for name in names if name not in states]
     if not reported and not missing:
-        return Open(f"{listed(names)} succeeded")
+        return Open(f"{some(names, facts.more_green)} succeeded")
     due = None
     if checks.timeout is not None:
         due = facts.candidate.pushed_at + checks.timeout
         if now >= due:
             return Failed(
-                f"no success of {listed(sorted(reported + missing))} within "
+                f"no success of {some(sorted(reported + missing))} within "
                 f"{spell_duration(checks.timeout)}; see whether it runs, it still counts"
             )
-    reasons = [f"waiting for {listed(reported)}"] if reported else []
+    reasons = [f"waiting for {some(reported)}"] if reported else []
     if missing:
         has = "has" if len(missing) == 1 else "have"
-        reasons.append(f"{listed(missing)} {has} not reported yet")
+        reasons.append(f"{some(missing)} {has} not reported yet")
     return Closed("; ".join(reasons), due)
 
 
