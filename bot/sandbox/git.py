@@ -104,6 +104,9 @@ class Git:
         self.commit = lru_cache(maxsize=20_000)(self._commit)
         self.is_ancestor = lru_cache(maxsize=20_000)(self._is_ancestor)
         self.changes = lru_cache(maxsize=256)(self._changes)
+        # Between two object ids these never change either, and every pull request shows them.
+        self.merge_base = lru_cache(maxsize=20_000)(self._merge_base)
+        self.count = lru_cache(maxsize=20_000)(self._count)
 
     def run(
         self,
@@ -193,12 +196,12 @@ class Git:
     def _is_ancestor(self, old: str, new: str) -> bool:
         return not self.run("merge-base", "--is-ancestor", old, new, codes=(0, 1, 128)).returncode
 
-    def merge_base(self, one: str, other: str) -> str | None:
+    def _merge_base(self, one: str, other: str) -> str | None:
         """Return the merge base that git prefers, or None for unrelated histories."""
         done = self.run("merge-base", one, other, codes=(0, 1))
         return done.stdout.decode().strip() or None
 
-    def count(self, revisions: str) -> int:
+    def _count(self, revisions: str) -> int:
         """Count the commits of a range between two object ids."""
         return int(self.text("rev-list", "--count", "--end-of-options", revisions))
 
