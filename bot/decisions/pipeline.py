@@ -7,6 +7,7 @@ says which of two branches has had the content first.
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, count
 
 from config import names
 from config.suggest import named
@@ -342,12 +343,19 @@ def _in_order(chosen: Sequence[_Reading], notes: list[str]) -> Iterator[Proposed
 
 
 def _names(readings: Sequence[_Reading]) -> dict[str, str]:
-    """Return what to call each branch's environment; where two would be alike, as the branch."""
+    """Return what to call each branch's environment; where two would be alike, as the branch.
+
+    Where those are alike too, `qa-1.2` and `qa/1.2`, the later one is numbered.
+    """
     wanted = [reading.name for reading in readings]
-    return {
-        r.branch: r.name if wanted.count(r.name) == 1 else r.branch.replace("/", "-")
-        for r in readings
-    }
+    called = {r.branch: r.name for r in readings if wanted.count(r.name) == 1}
+    for reading in readings:
+        if reading.branch not in called:
+            name = reading.branch.replace("/", "-")
+            others = (f"{name}-{number}" for number in count(2))
+            free = (one for one in chain([name], others) if one not in called.values())
+            called[reading.branch] = next(free)
+    return called
 
 
 # What is said where there is none

@@ -205,6 +205,18 @@ WORDS = st.sampled_from(
 BRANCHES = st.lists(st.tuples(WORDS, st.sampled_from("/-_."), WORDS).map("".join) | WORDS)
 
 
+def test_two_branches_that_would_be_called_alike_are_told_apart() -> None:
+    proposed = propose_pipeline(
+        dict.fromkeys(["develop", "staging-1.2", "staging/1.2", "main"], 1),
+        "main",
+        first("develop"),
+    )
+
+    assert not isinstance(proposed, NoPipeline)
+    called = {environment.branch: environment.name for environment in proposed.environments}
+    assert set(called.values()) >= {"staging-1.2", "staging-1.2-2"}
+
+
 @given(branches=BRANCHES, ahead=WORDS)
 def test_any_branches_make_a_valid_pipeline_or_a_reason(branches: list[str], ahead: str) -> None:
     proposed = propose_pipeline(dict.fromkeys(branches, 1), None, first(ahead))
