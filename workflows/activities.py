@@ -3,6 +3,7 @@
 import contextvars
 import hashlib
 import logging
+import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -405,7 +406,9 @@ def _translated(error: Exception, now: datetime, words: Words) -> ApplicationErr
     """Return the error for Temporal, which alone owns retries: when, and whether at all."""
     kind = type(error).__name__
     if isinstance(error, RateLimited):
-        delay = max(error.until - now, timedelta(seconds=1))
+        # Who waits for the same moment would all ask again in it, and most of them in vain.
+        spread = 1 + random.random() / 4  # noqa: S311 -- no secret
+        delay = max(error.until - now, timedelta(seconds=1)) * spread
         return ApplicationError(str(error), type=kind, next_retry_delay=delay)
     forbidden = isinstance(error, RepositoryError) and _FORBIDDEN in str(error)
     if forbidden or isinstance(error, Unauthorized | NotFound):
