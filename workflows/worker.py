@@ -77,7 +77,7 @@ class Build:
 
 
 def runner() -> UnsandboxedWorkflowRunner:
-    """Return what workflows run in: see docs/decisions/0009."""
+    """Return what workflows run in: see docs/decisions/0013."""
     return UnsandboxedWorkflowRunner()
 
 
