@@ -40,7 +40,6 @@ def everything(words: Words) -> Iterator[str]:
     yield replies.already_open("staging", 9, words)
     yield replies.hidden_teams(["acme/qa"], words)
     yield replies.not_here("hold", words)
-    yield replies.not_yet("rollback", words)
     yield replies.no_difference("app.yaml", "log", words)
     yield replies.proposed("The rule is", 9, words)
     yield replies.failed("keep", words)

@@ -11,13 +11,11 @@ from bot.decisions import commands as c
 from bot.decisions.commands import Command, Unclear, parse_comment
 from bot.decisions.gates.times import stopped
 from bot.decisions.permissions import Allowed, Refused, may
-from bot.engine.candidate import Plan, carry
-from bot.engine.drift import compare
-from bot.engine.trees import TreeReader
+from bot.engine.candidate import Plan
 from bot.forges.forge import NotFound
 from bot.markdown import cut, sentence
-from bot.messages import drift, proposals, replies, rollback, usage
-from bot.model import Head, State
+from bot.messages import drift, replies, rollback, usage
+from bot.model import State
 from bot.words import words_for
 from config.organisation import Organisation
 from config.schema import Config, Environment, Schedule
@@ -28,7 +26,8 @@ from workflows.gathering import noticed
 from workflows.glancing import digest_of_heads, spread
 from workflows.observing import plan_and_lifts, plan_for
 from workflows.planning import Calendar
-from workflows.proposing import CannotWriteRule, Proposal, keep_commit, propose, sweep
+from workflows.proposing import sweep
+from workflows.settling import keep_place, settle_place
 from workflows.sites import Site, Sites
 from workflows.taking import acknowledge, defused, say, who
 from workflows.values import (
@@ -387,9 +386,9 @@ class _Survey:
             case c.Help():
                 return usage.help_text(self.site.words)
             case c.Keep(path, key):
-                return self._keep(config, comment, path, key)
+                return keep_place(self.site, config, comment, path, key)
             case c.Discard() | c.Resolve():
-                return self._carry(config, comment, command)
+                return settle_place(self.site, config, comment, command)
             case c.Freeze(reason):
                 return self._freeze(comment, reason)
             case c.Thaw():
@@ -397,10 +396,7 @@ class _Survey:
             case c.Rollback(environment):
                 return self._roll_back(config, comment, environment)
             case _:
-                is_later = isinstance(command, c.Rollback)
-                return (replies.not_yet if is_later else replies.not_here)(
-                    command.kind, self.site.words
-                )
+                return replies.not_here(command.kind, self.site.words)
 
     def _overview(self, config: Config, *, with_places: bool) -> str:
         found, problem = comparisons(self.site, config), self.site.in_force.problem
@@ -468,80 +464,6 @@ class _Survey:
         if begun is not None:
             self._started(begun)
         return answer
-
-    def _keep(self, config: Config, comment: Comment, path: str, key: str | None) -> str:
-        reader = TreeReader(self.site.git)
-        heads = [head for e in config.environments if (head := self.site.head(e)) is not None]
-        if not any(reader.entry(reader.root(head.sha), path) for head in heads):
-            return replies.no_file(path)
-        try:
-            commit = keep_commit(self.site, path, key)
-        except CannotWriteRule as why:
-            return sentence(str(why))
-        if commit is None:
-            return replies.kept_already(path, key)
-        proposal = Proposal(
-            branch=f"lockstep/keep/{commit.sha[:12]}",
-            base=self.site.info.default_branch,
-            commit=commit,
-            title=proposals.keep_title(path, key),
-            body=proposals.keep_body(comment.author, path, key, self.site.words),
-        )
-        return replies.proposed("The rule is", propose(self.site, proposal).number, self.site.words)
-
-    def _carry(self, config: Config, comment: Comment, command: c.Discard | c.Resolve) -> str:
-        """Bring one place from one side of a hop to the other, by a pull request."""
-        place, opened = (command.path, command.key), []
-        for comparison in comparisons(self.site, config):
-            wanted = State.DRIFT if isinstance(command, c.Discard) else State.CONFLICT
-            if not any(
-                (change.path, change.key) == place and change.state is wanted
-                for change in comparison.changes
-            ):
-                continue
-            from_, into = comparison.source, comparison.target
-            if isinstance(command, c.Resolve) and command.side == "target":
-                from_, into = into, from_
-            number = self._carried(comment, command, from_, into, place)
-            if isinstance(number, str):
-                return number
-            opened.append(number)
-        if not opened:
-            return replies.no_difference(*place, self.site.words)
-        return " ".join(
-            replies.proposed("The value is", number, self.site.words) for number in opened
-        )
-
-    def _carried(
-        self,
-        comment: Comment,
-        command: c.Discard | c.Resolve,
-        from_: Head,
-        into: Head,
-        place: tuple[str, str | None],
-    ) -> int | str:
-        """Return the number of the pull request, or why there is none."""
-        title = proposals.carry_title(from_.environment, into.environment, *place)
-        comparison = compare(self.site.git, from_, into, self.site.keep)
-        carried = carry(self.site.git, comparison, self.site.keep, {place}, f"{title}\n")
-        if carried.commit is None:
-            why: Sequence[str] = [change.note for change in carried.refused if change.note]
-            return sentence("; ".join(why)) or replies.no_difference(*place, self.site.words)
-        proposal = Proposal(
-            branch=f"lockstep/{command.kind}/{into.environment}/{carried.commit.sha[:12]}",
-            base=into.branch,
-            commit=carried.commit,
-            title=title,
-            body=proposals.carry_body(
-                comment.author,
-                command.kind,
-                carried.changes,
-                from_.environment,
-                into.environment,
-                self.site.words,
-            ),
-        )
-        return propose(self.site, proposal).number
 
 
 def _next(schedule: Schedule, after: datetime) -> datetime:

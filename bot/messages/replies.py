@@ -186,12 +186,6 @@ def not_here(command: str, words: Words) -> str:
     return f"`{said}` belongs on the {noun} of an open promotion, and this is none."
 
 
-def not_yet(command: str, words: Words) -> str:
-    """Return the answer to a command that this version does not carry out."""
-    said = words.command(command)
-    return f"`{said}` is not carried out by this version yet; nothing was done."
-
-
 def no_difference(path: str, key: str | None, words: Words) -> str:
     """Return the answer to a command about a place that does not differ."""
     place, lists = path if key is None else f"{path}:{key}", words.command("drift")
