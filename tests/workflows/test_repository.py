@@ -245,7 +245,7 @@ async def test_a_command_that_meets_a_fault_is_answered_and_stops_nothing(
     def broken(*_arguments: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("workflows.surveying.keep_commit", broken)
+    monkeypatch.setattr("workflows.settling.keep_commit", broken)
     async with village(tmp_path) as here:
         number = await an_issue_of_peoples(here)
 
