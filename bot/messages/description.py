@@ -115,7 +115,7 @@ def _why(result: GateResult) -> str:
     because = [f"because {sentence(why)}" for why in result.because[:_MOST_REASONS]]
     because += [f"and for {more} reason{'s' * (more > 1)} more"] if more > 0 else []
     link = f" ([more]({result.link}))" if _LINK.fullmatch(result.link) else ""
-    return "<br>".join([sentence(result.verdict.reason) + link, *because])
+    return ", ".join([sentence(result.verdict.reason) + link, *because])
 
 
 def _held_back(plan: Plan, words: Words) -> str:

@@ -89,7 +89,7 @@ async def play_the_release_board(here: Town) -> None:
     await here.check(pull.head_sha)
 
     said = await row(here, pull, "approvals", "waiting for 2 approvals")
-    assert said.endswith("<br>because payments/card.yaml:limit changed: money moves here |")
+    assert said.endswith(", because payments/card.yaml:limit changed: money moves here |")
     said = await row(here, pull, "sign_offs", "waiting for sign-off by", "compliance", "payments")
     assert "team-lead" not in said
     await here.say(pull.number, "cora", "/reject compliance the limit is too high")
