@@ -7,7 +7,7 @@ ARGS   ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: setup demo test peers lint types bench fuzz load lock schema clean
+.PHONY: setup demo test peers lint types bench chaos fuzz load lock schema clean
 
 setup: $(READY)
 
@@ -39,6 +39,10 @@ types: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m bench $(ARGS)
+
+# Everything killed at every step, a forge that fails at every call; LOCKSTEP_SEED chooses pairs.
+chaos: $(READY)
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 # Each parser that reads what strangers write, for a minute; ARGS="--seconds 600" for longer.
 fuzz: $(READY)

@@ -130,12 +130,20 @@ class Activities:
         comments = [comment for item in news for comment in item.comments]
         with self._sites.open(state.repository, state.branch) as site:
             fresh = [comment for comment in comments if comment.id not in state.taken]
+            if any(item.gives_way for item in news) and applying.may_give_way(site, state):
+                return self._give_way(site, state, fresh)
             # A sign to who spoke is given while we do what they said.
             rest, _ = together(
                 lambda: self._walk(site, state, asking, fresh),
                 lambda: taking.acknowledge(site, fresh),
             )
         return rest
+
+    def _give_way(self, site: Site, state: PromotionState, comments: list[Comment]) -> Advanced:
+        """End because there is another promotion in this hop; what people said is passed on."""
+        reason = f"another promotion into {state.environment} is under way, and goes on"
+        applying.abandon(site, state, reason)
+        return self._told(_Rest(Advanced(state=state, outcome=reason)), tuple(comments))
 
     def _walk(
         self, site: Site, state: PromotionState, asking: Asking, comments: Sequence[Comment]

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.decisions.facts import Candidate, PullRequest
 from bot.decisions.gates import evaluate
@@ -30,6 +30,9 @@ from workflows.values import Built, PromotionState
 LABELS = ("lockstep",)
 # The marker of the issue that says what we may not do.
 _LACKING = "lacking"
+# After a refusal to merge, the first wait and the longest: each is twice the one before.
+REFUSED_AGAIN = timedelta(minutes=1)
+_LONGEST_REFUSED = timedelta(hours=6)
 # A review of an older candidate than these counts as one of content that nobody knows.
 _MOST_BUILT = 50
 
@@ -60,6 +63,8 @@ def build(site: Site, observed: Observed, now: datetime) -> PromotionState:
             # Other commits may be other people's.
             "authors": state.authors if before and before.source == candidate.source else None,
             "refusal": "",
+            "refusals": 0,
+            "again": None,
             "retry": None,
         }
     )
@@ -217,12 +222,19 @@ def merge(site: Site, observed: Observed, decision: Merge) -> PromotionState:
     except RepositoryError as error:
         if not _rejected(error):
             raise
-        return state.model_copy(update={"refusal": str(error)})
+        return _refused(site, state, error)
     except Unauthorized:
         raise  # a token that expired is no rule of the forge's
     except Refused as error:
-        return state.model_copy(update={"refusal": str(error)})
+        return _refused(site, state, error)
     return state.model_copy(update={"merged": merged})
+
+
+def _refused(site: Site, state: PromotionState, error: Exception) -> PromotionState:
+    """Return the state after a refusal: a forge refuses in passing too, and tells of no change."""
+    wait = min(REFUSED_AGAIN * 2 ** min(state.refusals, 30), _LONGEST_REFUSED)
+    again, refusals = site.now + wait, state.refusals + 1
+    return state.model_copy(update={"refusal": str(error), "refusals": refusals, "again": again})
 
 
 def overrides_of(state: PromotionState) -> str:
@@ -308,8 +320,15 @@ def close(site: Site, observed: Observed, decision: Decision, now: datetime) -> 
     clean_up(site, state)
 
 
+def may_give_way(site: Site, state: PromotionState) -> bool:
+    """Whether a promotion can end without more: not where its pull request is merged already."""
+    if state.merged or state.number is None:
+        return not state.merged
+    return site.forge.pull_request(site.name, state.number).state != "merged"
+
+
 def abandon(site: Site, state: PromotionState, reason: str) -> None:
-    """Close the pull request of a promotion that the configuration no longer has."""
+    """Close the pull request of a promotion that the configuration has no more, or not twice."""
     if state.number is not None:
         site.forge.comment(
             site.name, state.number, "abandoned", sentence(reason), on_pull_request=True

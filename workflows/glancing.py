@@ -21,6 +21,8 @@ from workflows.values import Glance, GlanceRequest, News, OpenPromotion, Touched
 
 # Our clock and the forge's need not agree; what is read twice is taken once.
 _MARGIN = timedelta(minutes=1)
+# A forge tells times to the second: what was touched just now may be touched again unseen.
+_SECOND = timedelta(seconds=1)
 # A forge lists by pages of so many; a repository with more has other worries.
 _MOST_TOUCHED = 100
 # What an answer of ours under a comment is marked with, followed by the comment's id.
@@ -62,8 +64,14 @@ def glance(sites: Sites, request: GlanceRequest, reconcile: timedelta) -> Glance
         comments=tuple(seen.comments),
         merged=tuple(merged),
         ended=tuple(_ended(forge, seen)),
-        touched=tuple(Touched(number=item.number, at=item.changed) for item in items),
+        touched=tuple(_touched(item, now) for item in items),
     )
+
+
+def _touched(item: OpenItem, now: datetime) -> Touched:
+    """Return when an item was touched; one that was so just now is looked at again next time."""
+    is_settled = now - item.changed > _MARGIN
+    return Touched(number=item.number, at=item.changed if is_settled else item.changed - _SECOND)
 
 
 @dataclass(slots=True)
@@ -108,8 +116,11 @@ class _Seen:
         return {one.number: one.at for one in self.request.touched}
 
     def since(self, number: int) -> datetime | None:
-        """Return from when on comments are news; None where that is not known."""
-        known = self._known.get(number, self.request.looked)
+        """Return from when on comments are news; None where that is not known.
+
+        Of what was not looked at before, all is: a survey asks after branches, not comments.
+        """
+        known = self._known.get(number, self.request.began or self.request.looked)
         return None if known is None else known - _MARGIN
 
     def add(self, item: OpenItem, said: tuple[Comment, ...]) -> None:

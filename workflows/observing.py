@@ -62,6 +62,8 @@ def observe(site: Site, state: PromotionState, asking: Asking = Asking()) -> Obs
     source = site.config.source_of(target)
     if source is None:
         raise KeyError(state.environment)
+    if state.again is not None and site.now >= state.again:
+        state = state.model_copy(update={"refusal": "", "again": None})
     target_head = site.head(target)
     source_head = site.head(source) if not state.undoes else _before(state, target)
     kept = source_head is not None and (
@@ -117,6 +119,7 @@ def observe(site: Site, state: PromotionState, asking: Asking = Asking()) -> Obs
         cancel=state.cancel,
         retry=state.retry,
         refusal=state.refusal,
+        refused_until=state.again,
         rolling=state.rolling,
     )
     return Observed(state, promotion, facts, plan)

@@ -4,6 +4,7 @@ It decides nothing: where an event goes is `routing`'s, what there is to promote
 survey's. Events are hints; a scheduled look finds what was missed.
 """
 
+import contextlib
 from collections import deque
 from datetime import timedelta
 
@@ -12,7 +13,7 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
-    from webhook.events import Comment, Delivery
+    from webhook.events import Comment, Delivery, RepositoryRef
     from workflows.routing import Routed, add, route
     from workflows.values import (
         HEARTBEAT_LIMIT,
@@ -66,6 +67,9 @@ class PipelineWorkflow:
         # What the command line asks for, and the answers, by the question's id.
         self._wanted: list[Wanted] = []
         self._told: dict[str, Told] = {}
+        self._overheard: tuple[Comment, ...] = ()
+        # Promotions for whose hop there is another already.
+        self._giving_way: list[str] = []
 
     @workflow.run
     async def run(self, state: PipelineState) -> str:
@@ -81,6 +85,8 @@ class PipelineWorkflow:
             routed = self._routed()
             for slot, news in routed.news.items():
                 await self._tell(slot, news)
+            while self._giving_way:
+                await self._have_give_way(self._giving_way.pop())
             if routed.moved:
                 return "the repository has another name now"
             if self._has_to_survey(routed):
@@ -107,7 +113,8 @@ class PipelineWorkflow:
 
     def _waiting(self) -> bool:
         waiting = self._deliveries or self._reports or self._asked or self._look
-        return bool(waiting or self._rolling or self._overdue or self._wanted)
+        found = self._overheard or self._giving_way
+        return bool(waiting or found or self._rolling or self._overdue or self._wanted)
 
     def _may_glance(self) -> bool:
         """Whether a cheap look can tell what there is: it needs something to compare with."""
@@ -125,6 +132,7 @@ class PipelineWorkflow:
             touched=state.touched,
             looked=state.looked,
             wishes=tuple(wish.number for wish in state.remembered),
+            began=state.began,
         )
         found: Glance = await workflow.execute_activity(
             "glance",
@@ -142,7 +150,10 @@ class PipelineWorkflow:
         self._recheck |= found.drift
         self._ask |= workflow.now() - self._asked_at >= _ASK_EVERY
         self._found, self._merged, self._ended = found.news, found.merged, found.ended
-        self._asked += found.comments
+        if found.comments and workflow.patched("what-is-overheard-is-routed"):
+            self._overheard += found.comments
+        else:
+            self._asked += found.comments
 
     def _routed(self) -> Routed:
         """Return what is to be done about all that has come, each delivery once."""
@@ -150,7 +161,11 @@ class PipelineWorkflow:
             self._take_report(self._reports.popleft())
         # First, since it also remembers what has come.
         fresh = self._drained()
-        routed = route(self._state, fresh)
+        # What a glance heard under a pull request may be for a promotion that has told of it
+        # since, or is about to: it goes where the event would have gone.
+        heard = [self._delivered(comment) for comment in self._overheard]
+        self._overheard = ()
+        routed = route(self._state, [*fresh, *heard])
         routed.look |= self._look or self._overdue
         routed.drift |= self._stir or self._overdue
         if self._ask or (self._overdue and workflow.now() - self._asked_at >= _ASK_EVERY):
@@ -174,6 +189,14 @@ class PipelineWorkflow:
         self._state = routed.state
         self._once(routed)
         return routed
+
+    def _delivered(self, comment: Comment) -> Delivery:
+        """Return a comment as if its event had come."""
+        state = self._state
+        repository = RepositoryRef(
+            forge=state.forge, owner=state.owner, name=state.name, id=state.id
+        )
+        return Delivery(id=f"heard-{comment.id}", repository=repository, event=comment)
 
     def _once(self, routed: Routed) -> None:
         """Leave out the comments that a survey has had: they may be found and told of, both."""
@@ -223,7 +246,9 @@ class PipelineWorkflow:
         answers = {told.id: told for told in survey.told}
         for one in wanted:
             self._told[one.id] = answers.get(one.id) or Told(id=one.id, text=_NOT_MANAGED)
-        self._until = survey.until
+        # A survey asks after branches alone: the next glance is not put off by it.
+        is_due_before = workflow.now() < self._until < survey.until
+        self._until = self._until if is_due_before else survey.until
         self._state = self._state.model_copy(
             update={
                 "remembered": survey.remembered,
@@ -236,6 +261,7 @@ class PipelineWorkflow:
                 "frozen": survey.frozen,
                 "bot": survey.bot,
                 "seen": survey.seen,
+                "began": state.began or survey.looked,
             }
         )
         known = {promotion.workflow_id for promotion in self._state.open}
@@ -262,6 +288,11 @@ class PipelineWorkflow:
 
     def _opened(self, promotion: OpenPromotion) -> None:
         others = [p for p in self._state.open if p.slot != promotion.slot]
+        rivals = {p.workflow_id for p in self._state.open if p.slot == promotion.slot}
+        if rivals - {promotion.workflow_id} and workflow.patched("one-gives-way"):
+            # A look was lost after it had started one, and the next try found a newer commit.
+            self._giving_way.append(promotion.workflow_id)
+            return
         before = next((p for p in self._state.open if p.workflow_id == promotion.workflow_id), None)
         if before is not None and before.candidate == promotion.candidate:
             promotion = promotion.model_copy(update={"reported": before.reported})
@@ -297,6 +328,12 @@ class PipelineWorkflow:
             self._asked += news.comments
             self._look = True
 
+    async def _have_give_way(self, workflow_id: str) -> None:
+        """End a promotion because there is another in its hop; one that has ended is no matter."""
+        handle = workflow.get_external_workflow_handle(workflow_id)
+        with contextlib.suppress(ApplicationError):
+            await handle.signal("take", [News(gives_way=True)])
+
     async def _stir_drift(self) -> None:
         """Have the drift watch look; one that is not there is started."""
         watch = self._state.repository.drift_watch_id
@@ -319,6 +356,10 @@ class PipelineWorkflow:
         try:
             await workflow.wait_condition(self._waiting, timeout=timeout)
         except TimeoutError:
+            self._overdue = True
+            return
+        if workflow.now() >= self._until and workflow.patched("late-is-overdue"):
+            # What came in the same moment does not stand in for the look that was due.
             self._overdue = True
 
     @workflow.signal

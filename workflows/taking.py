@@ -115,6 +115,8 @@ def say(site: Site, comment: Comment, answers: Iterable[str], what: str = "answe
             body,
             on_pull_request=comment.on_pull_request,
         )
+    except Unauthorized:
+        raise  # a token that expired is nothing about the conversation
     except (NotFound, RefusedByForge) as error:
         _log.warning("%s: no answer under %d: %s", site.name, comment.number, error)
 

@@ -171,7 +171,8 @@ class PromotionState(_Value):
     A roll-back is one too: it `undoes` the promotion with this commit on the target's line,
     its `source` is the commit before and it is named by the promotion's. `lifts` are the
     roll-backs whose holds a person has ended by asking for this promotion. While somebody
-    is `rolling` the environment back, it waits. `stopped` is the last freeze of everything.
+    is `rolling` the environment back, it waits. A merge that the forge has refused, `refusals`
+    times so far, is tried `again` then. `stopped` is the last freeze of everything.
     """
 
     repository: RepositoryKey
@@ -193,6 +194,8 @@ class PromotionState(_Value):
     cancel: Said | None = None
     retry: Said | None = None
     refusal: str = ""
+    refusals: int = 0
+    again: datetime | None = None
     sign_offs: tuple[SignedOff, ...] = ()
     rejections: tuple[Rejected, ...] = ()
     overrides: tuple[Overridden, ...] = ()
@@ -231,7 +234,8 @@ class News(_Value):
 
     `ask` is no news at all: whatever an event should have told is asked for. `checks_by` is
     the one way by which checks have reported, None where any may have. `rolling` says who
-    rolls the environment back, nobody any more where it is empty.
+    rolls the environment back, nobody any more where it is empty. It `gives_way` where there
+    is another promotion in its hop.
     """
 
     checks: bool = False
@@ -240,6 +244,7 @@ class News(_Value):
     ask: bool = False
     comments: tuple[Comment, ...] = ()
     rolling: str | None = None
+    gives_way: bool = False
 
 
 def one_way(news: Iterable[News]) -> ReportedBy | None:
@@ -362,7 +367,7 @@ class PipelineState(RepositoryRef):
     `seen` are the heads of sources whose content has to rest.
     `branches` are those of the environments, `heads` a digest of where the last survey found
     them; `touched` is what we have open, `due` when the next schedule is. `heard` are ids of
-    the comments that a survey has had, newest last.
+    the comments that a survey has had, newest last. It `began` with its first survey.
     """
 
     carried: bool = False
@@ -381,6 +386,7 @@ class PipelineState(RepositoryRef):
     heard: tuple[int, ...] = ()
     frozen: str = ""
     planned: tuple[Planned, ...] = ()
+    began: datetime | None = None
 
     @property
     def repository(self) -> RepositoryKey:
@@ -442,6 +448,7 @@ class GlanceRequest(_Value):
     touched: tuple[Touched, ...] = ()
     looked: datetime | None = None
     wishes: tuple[int, ...] = ()
+    began: datetime | None = None
 
 
 class Glance(_Value):

@@ -278,7 +278,7 @@ class PromotionFacts:
     the pull request, None until there are such; what people said and is in force.
     `rolling` is who rolls the environment back at the moment.
     `refusal` is the forge's, to merge this candidate, until something that could
-    matter has changed or somebody said ``/retry``.
+    matter has changed, somebody said ``/retry``, or it is `refused_until`.
     """
 
     source_head: str | None
@@ -292,4 +292,5 @@ class PromotionFacts:
     cancel: Said | None = None
     retry: Said | None = None
     refusal: str = ""
+    refused_until: datetime | None = None
     rolling: str = ""

@@ -206,7 +206,10 @@ def decide_promotion(  # noqa: C901, PLR0911, PLR0912 - one flat ladder, read fr
             f"set its base to {promotion.branch}"
         )
     if facts.refusal:
-        return Blocked(f"the forge refuses to merge; `{retry}` tries again: {facts.refusal}")
+        return Blocked(
+            f"the forge refuses to merge; `{retry}` tries again: {facts.refusal}",
+            facts.refused_until,
+        )
     results = evaluate(promotion.gates, evidence, now)
     return _gated(results, promotion.gates.until, stopped=bool(evidence.stops)) or Merge(
         candidate.sha, promotion.merge, f"every gate is open: merging {_short(candidate.sha)}"

@@ -107,7 +107,9 @@ class Api:
         async def answer(_: web.Request) -> web.StreamResponse:
             return await self._answer(request, path, found)
 
-        return await suffer(fault, request, answer) if fault else await answer(request)
+        if fault is None:
+            return await answer(request)
+        return await suffer(fault, request, answer, self._faults.gate)
 
     async def _answer(self, request: web.Request, path: str, found: Found) -> web.Response:
         call = Call(

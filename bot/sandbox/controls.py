@@ -84,11 +84,11 @@ class Controls(GitLabControls):
         )
         return token.secret
 
-    def revoke_token(self, secret: str) -> None:
-        """Make a token worthless."""
+    def revoke_token(self, secret: str, revoked: bool = True) -> None:  # noqa: FBT001, FBT002 - a JSON argument by name
+        """Make a token worthless, or give it back."""
         for token in self._world.store.all(Token):
             if token.secret == secret:
-                self._world.store.put(replace(token, revoked=True))
+                self._world.store.put(replace(token, revoked=revoked))
 
     def add_organization(self, login: str, owners: Sequence[str] = ()) -> dict[str, Any]:
         """Make an organisation with its owners."""
@@ -374,9 +374,17 @@ class Controls(GitLabControls):
         """Let deliveries go wrong; see `HookFault`."""
         self._faults.add(HookFault(**fault))
 
-    def clear_faults(self) -> None:
-        """Forget the faults that have not happened yet."""
-        self._faults.clear()
+    def held(self) -> list[str]:
+        """Return the calls that a fault holds now, as METHOD PATH."""
+        return self._faults.gate.held
+
+    def release(self, pattern: str = "", drop: bool = False) -> int:  # noqa: FBT001, FBT002 - a JSON argument by name
+        """Let go the held calls that match; with `drop` unanswered. Returns how many."""
+        return self._faults.gate.release(pattern, drop=drop)
+
+    def clear_faults(self) -> list[str]:
+        """Forget the faults that have not happened yet, and return the paths they waited for."""
+        return self._faults.clear()
 
     def set_limits(self, **limits: Any) -> None:
         """Set the rate limits; see `Limits.set_limits`."""

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from aiohttp import web
 
@@ -18,7 +19,8 @@ class Fault:
     `path` is a regular expression searched in the path, without the API's root. One of: `status`
     answers with that and does nothing; `stall` waits that many seconds first; `cut` closes the
     connection unanswered; `truncate` sends half of the true answer; `lose` does what was asked
-    and then cuts the connection, or answers with `status` where that is given.
+    and then cuts the connection, or answers with `status` where that is given; `hold` keeps the
+    call `before` or `after` it is done until it is released: see `Controls.release`.
     """
 
     method: str = ".*"
@@ -32,6 +34,7 @@ class Fault:
     cut: bool = False
     truncate: bool = False
     lose: bool = False
+    hold: Literal["before", "after", ""] = ""
 
     def matches(self, method: str, path: str) -> bool:
         """Say whether a call is meant."""
@@ -52,11 +55,46 @@ class HookFault:
         return bool(re.fullmatch(self.event, event))
 
 
+class Gate:
+    """Calls that are held until somebody lets them go; safe to be opened from any thread."""
+
+    def __init__(self) -> None:
+        self._held: list[_Held] = []
+
+    @property
+    def held(self) -> list[str]:
+        """What is held now, as METHOD PATH."""
+        return [one.call for one in list(self._held)]
+
+    def release(self, pattern: str, *, drop: bool) -> int:
+        """Let go what is held and matches; with `drop` as calls whose connection is lost."""
+        chosen = [one for one in list(self._held) if re.search(pattern, one.call)]
+        for one in chosen:
+            self._held.remove(one)
+            one.loop.call_soon_threadsafe(one.drops.set_result, drop)
+        return len(chosen)
+
+    async def passed(self, request: web.Request) -> bool:
+        """Wait until released; return whether the call is dropped."""
+        loop = asyncio.get_running_loop()
+        held = _Held(f"{request.method} {request.path}", loop, loop.create_future())
+        self._held.append(held)
+        return await held.drops
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Held:
+    call: str
+    loop: asyncio.AbstractEventLoop
+    drops: asyncio.Future[bool]
+
+
 class Faults:
     """The faults that are waiting, and the count of calls by (method, route)."""
 
     def __init__(self) -> None:
         self.calls: Counter[tuple[str, str]] = Counter()
+        self.gate = Gate()
         self.not_modified = 0
         self._waiting: list[Fault] = []
         self._hooks: list[HookFault] = []
@@ -71,10 +109,12 @@ class Faults:
             re.compile(fault.event)
             self._hooks.append(fault)
 
-    def clear(self) -> None:
-        """Forget the faults that are still waiting."""
+    def clear(self) -> list[str]:
+        """Forget the faults that are still waiting, and return the paths of the calls' ones."""
+        left = [fault.path for fault in self._waiting]
         self._waiting.clear()
         self._hooks.clear()
+        return left
 
     def take(self, method: str, path: str) -> Fault | None:
         """Return the fault for this call, used up by one."""
@@ -103,10 +143,14 @@ class Faults:
         return HookFault()
 
 
-async def suffer(fault: Fault, request: web.Request, handler: Handler) -> web.StreamResponse:
+async def suffer(
+    fault: Fault, request: web.Request, handler: Handler, gate: Gate
+) -> web.StreamResponse:
     """Answer a call the way its fault says."""
     if fault.stall:
         await asyncio.sleep(fault.stall)
+    if fault.hold:
+        return await _held(fault, request, handler, gate)
     if fault.lose:
         await handler(request)
         return _failed(fault) if fault.status is not None else _cut(request)
@@ -116,6 +160,15 @@ async def suffer(fault: Fault, request: web.Request, handler: Handler) -> web.St
         return _failed(fault)
     response = await handler(request)
     return await _truncated(request, response) if fault.truncate else response
+
+
+async def _held(
+    fault: Fault, request: web.Request, handler: Handler, gate: Gate
+) -> web.StreamResponse:
+    if fault.hold == "after":
+        answer = await handler(request)
+        return _cut(request) if await gate.passed(request) else answer
+    return _cut(request) if await gate.passed(request) else await handler(request)
 
 
 def _failed(fault: Fault) -> web.Response:

@@ -42,7 +42,7 @@ class GitHttp:
         self._faults.calls[request.method, f"/{{owner}}/{{repo}}.git{service}"] += 1
         fault = self._faults.take(request.method, request.path)
         if fault is not None:
-            return await suffer(fault, request, self._answer)
+            return await suffer(fault, request, self._answer, self._faults.gate)
         return await self._answer(request)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:

@@ -39,4 +39,4 @@ def server(forge: Forge, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 @pytest.fixture
 def here(forge: Forge, server: Server) -> Place:
     """A repository of the test's own."""
-    return Place(forge, server)
+    return Place(forge, server.hook)

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Callable
 from typing import Any
 
-from tests.faults.processes import HOOK_SECRET, Forge, Server, eventually
+from tests.faults.processes import HOOK_SECRET, Forge, eventually
 
 BOT = "lockstep-bot"
 PEOPLE = {"ada": "write", "bob": "write", "quinn": "read", "mia": "maintain", "eve": "read"}
@@ -49,7 +49,7 @@ class Place:
     def __init__(
         self,
         forge: Forge,
-        server: Server,
+        hook: str,
         configuration: str | None = CONFIGURATION,
         family: str = "config",
         *,
@@ -61,11 +61,13 @@ class Place:
             files[".lockstep.yaml"] = configuration
         branches = ["development", "staging"]
         made = forge.do("add_repository", full_name=self.name, files=files, branches=branches)
-        self._git_directory = forge.root / "git" / f"{made['id']}.git"
+        self.id: int = made["id"]
+        self._git_directory = forge.root / "git" / f"{self.id}.git"
         for login, role in {**PEOPLE, BOT: "write"}.items():
             forge.do("set_role", repo=self.name, login=login, role=role)
+        self._hook = 0
         if hooked:
-            forge.do("add_hook", repo=self.name, url=server.hook, secret=HOOK_SECRET)
+            self._hook = forge.do("add_hook", repo=self.name, url=hook, secret=HOOK_SECRET)
 
     # What people and CI do
 
@@ -102,6 +104,15 @@ class Place:
         """Open an issue; return its number."""
         number: int = self.ask("POST", "/issues", login, title=title, body=body)["number"]
         return number
+
+    def deliver_again(self, event: str) -> int:
+        """Deliver again what nobody acknowledged, as from the webhook's page; return how many."""
+        sent = self.ask("GET", f"/hooks/{self._hook}/deliveries?per_page=100", "mia")
+        good = {one["guid"] for one in sent if one["status_code"] == 202}
+        failed = [one for one in sent if one["event"] == event and one["guid"] not in good]
+        for one in failed:
+            self.forge.do("redeliver", delivery_id=one["id"])
+        return len(failed)
 
     # What they find
 
@@ -163,10 +174,11 @@ class Place:
 
     def answered(self, number: int, words: str) -> None:
         """Wait for an answer that says something."""
-        eventually(
-            lambda: any(words in text for text in self.said(number)),
-            f"an answer under #{number} of {self.name} that says {words!r}",
-        )
+        what = f"an answer under #{number} of {self.name} that says {words!r}"
+        try:
+            eventually(lambda: any(words in text for text in self.said(number)), what)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it said {self.said(number)}") from error
 
     def issues(self) -> list[dict[str, Any]]:
         """Return the bot's issues, oldest first."""

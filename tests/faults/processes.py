@@ -64,6 +64,11 @@ class Process:
         """Its process id while it is there."""
         return None if self._process is None else self._process.pid
 
+    def kill_with(self, how: signal.Signals) -> None:
+        """Send a signal that does not end it: SIGSTOP, SIGCONT."""
+        assert self.pid is not None, f"{self._command[0]} does not run"
+        os.kill(self.pid, how)
+
     def runs(self) -> bool:
         """Whether it has not ended by itself."""
         return self._process is not None and self._process.poll() is None
@@ -72,12 +77,13 @@ class Process:
 class Forge:
     """The sandbox forge in its own process: its controls, and its API as anybody."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, dialect: str = "github") -> None:
         self.root, port = root / "forge", free_port()
         self.root.mkdir()
         self.url = f"http://127.0.0.1:{port}"
         self.api_url = f"{self.url}/api/v3"
         command = [str(LOCKSTEP), "sandbox", "--root", str(self.root), "--port", str(port)]
+        command += ["--forge", dialect]
         self.process = Process(command, root / "forge.log")
         self.tokens: dict[str, str] = {}
         # A session per thread is not needed: tests ask one thing after the other.

@@ -82,7 +82,7 @@ def test_events_that_come_three_times_and_late_promote_and_answer_once(here: Pla
 def test_without_a_configuration_promote_is_answered_once_and_strangers_not_at_all(
     forge: Forge, server: Server
 ) -> None:
-    here = Place(forge, server, configuration=None)
+    here = Place(forge, server.hook, configuration=None)
     issue = here.issue("How do I release?")
     forge.do("reset_calls")
     here.say(issue, "eve", "/promote staging")
@@ -123,7 +123,7 @@ def test_a_broken_configuration_is_said_with_its_place_and_the_last_good_one_sta
 def test_a_configuration_that_never_was_one_is_said_and_nothing_is_promoted(
     forge: Forge, server: Server, text: str
 ) -> None:
-    here = Place(forge, server, configuration=text)
+    here = Place(forge, server.hook, configuration=text)
 
     here.commit("development", {"app.yaml": V2})
 
@@ -158,7 +158,7 @@ def test_only_what_a_person_who_may_says_anew_in_their_own_words_counts(here: Pl
 def test_a_sign_off_by_who_may_not_is_refused_and_the_authors_own_is_not_enough(
     forge: Forge, server: Server
 ) -> None:
-    here = Place(forge, server, CONFIGURATION.replace("[quinn]", "[quinn, ada]"))
+    here = Place(forge, server.hook, CONFIGURATION.replace("[quinn]", "[quinn, ada]"))
     staged(here)
     pull = to_production(here)
     here.check(pull["head"]["sha"])
@@ -252,7 +252,7 @@ def test_an_environment_whose_branch_is_named_like_an_option_is_refused_with_its
     forge: Forge, server: Server
 ) -> None:
     option = CONFIGURATION.replace("branch: staging", "branch: --upload-pack=touch")
-    here = Place(forge, server, option)
+    here = Place(forge, server.hook, option)
 
     here.commit("development", {"app.yaml": V2})
 
@@ -316,7 +316,7 @@ def served(forge: Forge, directory: Path, without: str) -> Iterator[tuple[Server
     """Serve a repository with a token that lacks a permission."""
     secret = f"without-{without}"
     server = Server(directory, forge, secret)
-    here = Place(forge, server)
+    here = Place(forge, server.hook)
     server.process.settings["LOCKSTEP_REPOSITORIES"] = here.name
     permissions = {name: level for name, level in _PERMISSIONS.items() if name != without}
     forge.do(

@@ -47,7 +47,7 @@ def shown(server: Server, here: Place) -> list[str]:
 def test_no_secret_is_in_any_file_page_history_metric_or_log(
     forge: Forge, own: Server, tmp_path: Path
 ) -> None:
-    here = Place(forge, own)
+    here = Place(forge, own.hook)
     secret = f"password: {VALUE}\n"
     # Faults whose errors repeat what was asked, in the log and in Temporal's histories.
     faults: list[dict[str, object]] = [{"status": 500}, {"cut": True}]

@@ -72,7 +72,7 @@ def server(forge: Forge, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 def test_a_fault_at_any_call_of_a_hop_leaves_one_of_each(
     forge: Forge, server: Server, turn: int
 ) -> None:
-    places = {call: Place(forge, server, family="fault") for call in CALLS}
+    places = {call: Place(forge, server.hook, family="fault") for call in CALLS}
     forge.do("reset_calls")
     for at, (call, here) in enumerate(places.items()):
         method, path, skip = CALLS[call]

@@ -136,7 +136,7 @@ class Story:
 def test_whoever_is_killed_whenever_the_story_ends_the_same(
     installation: Installation, victim: str, moment: str
 ) -> None:
-    here = Place(installation.forge, installation.server)
+    here = Place(installation.forge, installation.server.hook)
     story = Story(here, lambda: installation.kill(victim), moment)
 
     number = story.to_staging()

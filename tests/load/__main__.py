@@ -95,7 +95,7 @@ class Installation:
         for worker in self.workers:
             worker.start()
         self.places = [
-            Place(self.forge, self.receiver, family="load", hooked=False)
+            Place(self.forge, self.receiver.hook, family="load", hooked=False)
             for _ in range(repositories)
         ]
         self.opened: list[Opened] = []

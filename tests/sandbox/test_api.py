@@ -1,6 +1,7 @@
 """The dialect's manners: who may, pages, conditional requests, limits, errors, faults, counts."""
 
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -290,6 +291,23 @@ def test_a_stall_delays_the_answer(forge: Forge) -> None:
     forge.do.inject(path=f"^{REPO}$", stall=0.3)
 
     assert ask(forge, "GET", REPO).elapsed.total_seconds() > 0.3
+
+
+@pytest.mark.parametrize(("when", "titles"), [("before", []), ("after", ["Held"])])
+def test_a_held_call_waits_until_it_is_released_and_may_be_dropped(
+    forge: Forge, when: str, titles: list[str]
+) -> None:
+    forge.do.inject(method="POST", path="/issues$", hold=when)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(ask, forge, "POST", f"{REPO}/issues", json={"title": "Held"})
+        while not forge.do.held():
+            assert not asked.done()
+        assert [issue.title for issue in forge.repo().get_issues()] == titles
+
+        forge.do.release(drop=True)
+
+        assert isinstance(asked.exception(10), requests.ConnectionError)
+    assert [issue.title for issue in forge.repo().get_issues()] == titles
 
 
 def test_calls_are_counted_by_method_and_route(forge: Forge) -> None:

@@ -211,7 +211,23 @@ async def test_one_closed_by_a_person_is_cancelled(tmp_path: Path) -> None:
         )
 
 
-async def test_what_the_forge_refuses_is_said_and_tried_again_only_when_told(
+async def test_what_the_forge_refuses_in_passing_merges_after_all_and_nobody_has_to_ask(
+    tmp_path: Path,
+) -> None:
+    async with village(tmp_path) as here:
+        await here.push("development", {"app.yaml": V2})
+        pull = await here.open_into("staging")
+        here.forge.fail("merge", Refused("Merge already in progress"))
+
+        await here.check(pull)
+        await here.body_says(pull.number, "Merge already in progress")
+        await here.env.sleep(timedelta(minutes=2))
+
+        await here.become(pull.number, "merged")
+        assert here.forge.calls["merge"] == 2
+
+
+async def test_what_the_forge_refuses_is_said_tried_ever_more_rarely_and_at_once_when_told(
     tmp_path: Path,
 ) -> None:
     async with village(tmp_path) as here:
@@ -220,10 +236,10 @@ async def test_what_the_forge_refuses_is_said_and_tried_again_only_when_told(
         pull = await here.open_into("staging")
         await here.check(pull)
         await here.body_says(pull.number, "the forge refuses to merge")
-        tried = here.forge.calls["merge"]
         await here.env.sleep(timedelta(hours=1))
         await here.until_idle()
-        assert here.forge.calls["merge"] == tried == 1
+        # After 1, 2, 4, 8, 16 minutes, and soon every 6 hours.
+        assert 3 <= here.forge.calls["merge"] <= 6
 
         here.forge.places[REPOSITORY].methods.add("merge")
         await here.say(pull.number, "ada", "/retry")

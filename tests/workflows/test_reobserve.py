@@ -1,12 +1,14 @@
 """What no event told of is found by the next look, which costs next to nothing else."""
 
+import threading
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 from bot.forges.forge import PullRequestInfo
 from tests.workflows.town import PIPELINE, Town, connected, temporal, town
-from tests.workflows.village import APP, CONFIGURATION, REPOSITORY, Village, village
+from tests.workflows.village import APP, CONFIGURATION, KEY, REPOSITORY, Village, village
 from webhook.events import Comment
 from workflows.worker import worker
 
@@ -214,3 +216,42 @@ async def everything(here: Town) -> dict[str, int]:
         return found
 
     return await here.do(read)
+
+
+async def test_what_is_overheard_before_a_promotion_has_told_of_itself_waits_for_it(
+    tmp_path: Path,
+) -> None:
+    async with village(tmp_path) as here:
+        told = threading.Event()
+        here.forge.after_opening = lambda: told.wait(60)
+        pull = await opened(here)
+        here.forge.say(REPOSITORY, pull.number, "ada", "/hold the fair is on")
+        await here.client.get_workflow_handle(KEY.pipeline_id).signal("glance")
+        await here.until(lambda: here.forge.calls["comments"], "a look at the comments")
+        told.set()
+
+        await here.body_says(pull.number, "held by ada")
+        await here.until_idle()
+
+        assert here.said(pull.number) == []
+
+
+async def test_what_is_said_in_the_second_of_a_look_is_heard_by_the_next(tmp_path: Path) -> None:
+    async with village(tmp_path) as here:
+        pull = await opened(here)
+        await here.until_idle()
+        place = here.forge.places[REPOSITORY]
+        touched = place.changed[pull.number]
+        here.forge.calls.clear()
+        await here.client.get_workflow_handle(KEY.pipeline_id).signal("glance")
+        await here.until(lambda: here.forge.calls["comments"], "a look at the comments")
+        await here.until_idle()
+        # Between its list and the end of the second for which that list speaks.
+        here.forge.say(REPOSITORY, pull.number, "ada", "/hold the fair is on")
+        said = place.spoken[pull.number]
+        said[-1] = replace(said[-1], at=touched)
+        place.changed[pull.number] = touched
+
+        await looks(here)
+
+        await here.body_says(pull.number, "held by ada")

@@ -70,11 +70,20 @@ class GitForge(MemoryForge):
         self.clock = self._last = datetime(2026, 1, 1, tzinfo=UTC)
         # Others than the bot merge between two looks of ours; this one happens inside of a merge.
         self.before_merge: Callable[[], object] = lambda: None
+        # And other things happen before a promotion has told of what it has opened.
+        self.after_opening: Callable[[], object] = lambda: None
 
     def has_file(self, repository: str, path: str) -> bool:
         self.calls["has_file"] += 1
         default = self._place(repository).info.default_branch
         return bool(self._git.git("ls-tree", f"refs/heads/{default}", "--", path))
+
+    def open_pull_request(
+        self, repository: str, head: str, base: str, title: str, body: str
+    ) -> PullRequestInfo:
+        opened = super().open_pull_request(repository, head, base, title, body)
+        self.after_opening()
+        return opened
 
     def _later(self) -> datetime:
         self._last = max(self.clock, self._last + timedelta(seconds=1))
