@@ -158,6 +158,7 @@ class Activities:
                 moved, following = self._lacking(site, state, error), Asking()
             except RateLimited as limited:
                 # What the moves before have done is kept: to do it over would cost calls again.
+                _log.warning("%s: %s", state.workflow_id, limited)
                 moved, following = _put_off(site, state, str(limited), limited.until), Asking()
             asking = replace(following, again=asking.again)
             if isinstance(moved, _Rest):
