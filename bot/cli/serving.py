@@ -43,6 +43,8 @@ from workflows.payloads import data_converter
 _AGAIN_SECONDS = 2.0
 # GitLab allows 60 of one person unless its administrator says otherwise (docs: "Rate limit on
 # note creation"); calls are counted where they begin, so some are left.
+# What GitHub itself lets through (docs: "Rate limits for the REST API").
+_GITHUB_WRITES_PER_MINUTE = 80
 _GITLAB_NOTES_PER_MINUTE = 55
 
 _log = logging.getLogger(__name__)
@@ -107,6 +109,9 @@ def _github(settings: Settings) -> GitHub:
     limits = Limits(
         writes_per_minute=settings.writes_per_minute, content_per_hour=settings.content_per_hour
     )
+    if settings.writes_per_minute > _GITHUB_WRITES_PER_MINUTE:
+        # An Enterprise server with limits of its own, or none.
+        limits = replace(limits, points_per_minute=None)
     if settings.github_token is not None:
         token = settings.github_token.get_secret_value()
         return GitHub.with_token(token, api_url=url, limits=limits)

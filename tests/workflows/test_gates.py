@@ -172,7 +172,9 @@ async def test_a_run_whose_start_was_not_answered_is_found_and_not_started_again
         here.forge.fail("start_workflow", Unavailable("the connection was cut"), after=True)
         await here.push("development", {"app.yaml": V2})
         pull = await here.open_into("staging")
-        await here.until(lambda: here.forge.calls["workflow_runs"] >= 2, "the second look")
+        await here.until(lambda: started(here), "the start")
+        looks = here.forge.calls["workflow_runs"]
+        await here.until(lambda: here.forge.calls["workflow_runs"] > looks, "another look")
         here.forge.unseen = set()
         here.forge.set_run(REPOSITORY, 1, "success")
 
