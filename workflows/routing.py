@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from bot.decisions import commands as c
+from bot.decisions.commands import parse_comment
+from bot.words import words_for
 from webhook.events import (
     FREEZE_BRANCH,
     BranchDeleted,
@@ -21,6 +24,7 @@ _OURS = "lockstep/"
 _BACK_MERGES = "lockstep/back-merge/"
 _PROPOSALS = ("back-merge", "keep", "discard", "resolve")
 _MOST_EARLY = 64
+_OF_PROMOTIONS = (c.SignOff, c.Reject, c.Hold, c.Resume, c.Retry, c.Override)
 
 
 @dataclass(slots=True)
@@ -60,12 +64,22 @@ def _is_early(delivery: Delivery, state: PipelineState) -> bool:
     match delivery.event:
         case ChecksChanged(sha=sha):
             return bool(state.open) and all(promotion.candidate != sha for promotion in state.open)
-        case Comment(number=number, on_pull_request=True) | ReviewChanged(number=number):
+        case Comment(number=number, on_pull_request=True) as comment:
+            numberless = any(promotion.number is None for promotion in state.open)
+            meant = unknown or (numberless and _is_for_a_promotion(comment, state))
+            return meant and _numbered(state, number) is None
+        case ReviewChanged(number=number):
             return unknown and _numbered(state, number) is None
         case PullRequestChanged(number=number, head_branch=branch):
             return unknown and branch.startswith(_OURS) and _numbered(state, number) is None
         case _:
             return False
+
+
+def _is_for_a_promotion(comment: Comment, state: PipelineState) -> bool:
+    """Whether something is said that only an open promotion can take."""
+    commands = parse_comment(comment.text, words_for(state.forge))
+    return any(isinstance(command, _OF_PROMOTIONS) for command in commands)
 
 
 def add(routed: Routed, promotion: OpenPromotion, news: News) -> None:

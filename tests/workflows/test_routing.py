@@ -189,6 +189,17 @@ def test_what_is_said_under_a_promotion_that_has_not_told_of_itself_waits_for_it
     ]
 
 
+def test_what_is_said_to_one_that_may_not_open_its_pull_request_yet_waits_for_it() -> None:
+    lacking = STAGING.model_copy(update={"number": None})
+    promote = comment(8).model_copy(update={"text": "/promote staging"})
+
+    early = routed(state(lacking), comment(7), promote)
+    later = routed(early.state.model_copy(update={"open": (STAGING,)}))
+
+    assert (early.news, early.comments) == ({}, [promote])
+    assert later.news == {"staging": News(comments=(comment(7),))}
+
+
 def test_a_pull_request_that_we_closed_ourselves_is_no_news() -> None:
     assert routed(state(STAGING), closed("lockstep")).news == {}
     assert routed(state(STAGING), closed("bob")).news == {"staging": News(pull_request=True)}
