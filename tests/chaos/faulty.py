@@ -35,6 +35,8 @@ FAULTS: Mapping[str, Mapping[str, object]] = {
 }
 # A conversation that was locked or deleted gets no answer; what was asked for is done all the same.
 REFUSED = ("403", "404", "405", "409", "422")
+# That somebody is no collaborator: they are told so, and may say it again.
+MEANT = {("permission", "404")}
 # Of these two in one story would take minutes of waiting, as they should.
 _PAIRED = [name for name in FAULTS if name != "429"]
 # What follows a fault is asked for afresh, as nobody knows what came of it.
@@ -105,16 +107,17 @@ class Ill:
 
 def each(dialect: str, fault: str) -> list[Ill]:
     """Return a story for every call of the hop, all with the same fault."""
-    return [Ill({call: fault}) for call in CALLS[dialect]]
+    return [Ill({call: fault}) for call in CALLS[dialect] if (call, fault) not in MEANT]
 
 
 def pairs(dialect: str, seed: int, count: int) -> list[Ill]:
     """Return stories with two faults each, at calls that a seed chooses."""
     dice = random.Random(seed)
     calls = list(CALLS[dialect])
-    return [
-        Ill({call: dice.choice(_PAIRED) for call in dice.sample(calls, 2)}) for _ in range(count)
+    made = [
+        {call: dice.choice(_PAIRED) for call in dice.sample(calls, 2)} for _ in range(2 * count)
     ]
+    return [Ill(faults) for faults in made if not MEANT & set(faults.items())][:count]
 
 
 def undisturbed(here: Installation, count: int) -> float:
@@ -191,4 +194,4 @@ def table(rounds: Mapping[str, Iterable[Ill]]) -> Iterator[str]:
     yield f"|---|{'---|' * len(calls)}"
     for fault, ills in known.items():
         marks = {call: "**red**" if ill.failure else "✓" for ill in ills for call in ill.faults}
-        yield f"| {fault} | {' | '.join(marks[call] for call in calls)} |"
+        yield f"| {fault} | {' | '.join(marks.get(call, '-') for call in calls)} |"
