@@ -31,6 +31,8 @@ from bot.forges.github import GitHub
 from bot.forges.gitlab import GitLab
 GitHub.with_token.__func__.__kwdefaults__["timeout"] = 20.0
 GitLab.__init__.__kwdefaults__["timeout"] = 20.0
+from bot.cli import serving
+serving._GITLAB_NOTES_PER_MINUTE = 100_000
 from bot.cli.main import run
 run()
 """

@@ -46,8 +46,7 @@ def act(here: Village, network: Network, number: int) -> None:
         return
     pull = dice.choice(opened)
     failed = dice.random() < 0.3
-    reported = "failure" if failed else "success"
-    forge.report(REPOSITORY, pull.head_sha, "ci/test", reported)
+    forge.report(REPOSITORY, pull.head_sha, "ci/test", "failure" if failed else "success")
     network.under_way.append(ChecksChanged(sha=pull.head_sha, name="ci/test", failed=failed))
 
 
