@@ -41,10 +41,10 @@ from workflows.embedded import embedded_server, running_server
 from workflows.payloads import data_converter
 
 _AGAIN_SECONDS = 2.0
-# GitLab allows 60 of one person unless its administrator says otherwise (docs: "Rate limit on
-# note creation"); calls are counted where they begin, so some are left.
 # What GitHub itself lets through (docs: "Rate limits for the REST API").
 _GITHUB_WRITES_PER_MINUTE = 80
+# GitLab allows 60 of one person unless its administrator says otherwise (docs: "Rate limit on
+# note creation"); calls are counted where they begin, so some are left.
 _GITLAB_NOTES_PER_MINUTE = 55
 
 _log = logging.getLogger(__name__)

@@ -8,6 +8,7 @@ anything was lost, doubled or not merged; prints latencies and memory.
 
 import argparse
 import asyncio
+import os
 import statistics
 import sys
 import tempfile
@@ -205,6 +206,15 @@ def memory(process: Process) -> float:
     return 0.0
 
 
+def cpu(processes: Sequence[Process]) -> float:
+    """Return the CPU seconds that processes have used until now."""
+    ticks = 0
+    for process in processes:
+        fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 async def watch(installation: Installation, samples: list[list[float]], *, kill: bool) -> None:
     """Sample the memory of workers and receiver, and kill a worker now and then."""
     started, victim = time.monotonic(), 0
@@ -222,7 +232,9 @@ async def watch(installation: Installation, samples: list[list[float]], *, kill:
 async def run(installation: Installation, options: argparse.Namespace, *, kill: bool) -> bool:
     """Put the load on, let the promotions go, account for all; return whether all is well."""
     client = await connected(installation.address)
+    used = -cpu(installation.workers)
     await installation.open()
+    used += cpu(installation.workers)
     names = [place.name for place in installation.places]
     load = islice(
         traffic(names, installation.opened, options.seed), int(options.seconds * options.rate)
@@ -231,6 +243,7 @@ async def run(installation: Installation, options: argparse.Namespace, *, kill: 
     watching = asyncio.create_task(watch(installation, samples, kill=kill))
     outcome = await send(installation.receiver.hook, load, options.rate)
     watching.cancel()
+    used -= cpu(installation.workers)
     for one in installation.opened:
         installation.forge.do(
             "set_status", repo=one.repository, ref=one.candidate, context="ci/test", state="success"
@@ -241,6 +254,7 @@ async def run(installation: Installation, options: argparse.Namespace, *, kill: 
         await asyncio.to_thread(
             eventually, lambda: installation.merged() == wanted, "the merges", 120
         )
+    used += cpu(installation.workers)
     found = await had(client, installation.places)
     accepted = outcome.accepted | last.accepted
     lost = [one for one in accepted if one not in found]
@@ -253,6 +267,7 @@ async def run(installation: Installation, options: argparse.Namespace, *, kill: 
         lost=len(lost),
         doubled=len(doubled),
         merged=f"{merged} of {wanted}",
+        **({} if kill else {"worker CPU of a hop": f"{used / wanted * 1000:.0f} ms"}),
     )
     return not lost and not doubled and not outcome.failed and merged == wanted
 
