@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 from bot.decisions import commands as c
@@ -223,6 +224,10 @@ class World:
     def open_items(self, _: str) -> Sequence[OpenItem]:
         found = [p for p in self.pulls.values() if p.state == "open"]
         return [OpenItem(p.number, p.changed, is_pull_request=True) for p in found]
+
+    def pull_request(self, _: str, number: int) -> Any:
+        pull = self.pulls[number]
+        return SimpleNamespace(state=pull.state, head_branch=pull.branch)
 
     def comments(
         self, _: str, number: int, since: datetime | None = None, **__: object
