@@ -104,7 +104,6 @@ def _expression(pattern: str, *, gitlab: bool) -> re.Pattern[str]:
     directory = pattern.endswith("/")
     inner = pattern.strip("/")
     anchored = pattern.startswith("/") or (not gitlab and "/" in inner)
-    body = _translated(inner)
     if directory:
         below = "/.*"
     elif gitlab or inner.rsplit("/", 1)[-1] in {"*", "**"}:
@@ -114,25 +113,43 @@ def _expression(pattern: str, *, gitlab: bool) -> re.Pattern[str]:
         below = "(?:/.*)?"
     if inner in {"", "*", "**"}:
         return re.compile(".*", re.DOTALL)
-    return re.compile(("" if anchored else "(?:.*/)?") + body + below, re.DOTALL)
+    return re.compile(_body(inner, anchored=anchored) + below, re.DOTALL)
 
 
-_TOKEN = re.compile(r"\\(.)|(\*\*/)|(/\*\*$)|(\*\*)|(\*)|(\?)|(.)", re.DOTALL)
+_TOKEN = re.compile(r"\\(.)|((?:^|(?<=/))\*\*/)|(/\*\*$)|(\*\*)|(\*)|(\?)|(.)", re.DOTALL)
+# What lies between two stretches of a pattern: anything at all, or whole directories if any.
+_ANYTHING, _DIRECTORIES = ".*?", "(?:|.*?/)"
 
 
-def _translated(pattern: str) -> str:
-    parts = []
+def _body(pattern: str, *, anchored: bool) -> str:
+    """Return the expression of a pattern that takes no more than quadratic time.
+
+    Each stretch between two `**`, and each between two stars, is taken where it first fits and
+    never tried elsewhere: what follows it makes good for any choice (see `config.patterns`).
+    """
+    *most, (between, last) = _stretches(pattern, "" if anchored else _DIRECTORIES)
+    held = "".join(f"(?>{gap}{_held(chunks)})" for gap, chunks in most)
+    *chunks, end = last
+    return held + between + (f"{_held(chunks)}[^/]*{end}" if chunks else end)
+
+
+def _held(chunks: Sequence[str]) -> str:
+    first, *others = chunks
+    return first + "".join(f"(?>[^/]*?{chunk})" for chunk in others)
+
+
+def _stretches(pattern: str, before: str) -> list[tuple[str, list[str]]]:
+    """Return the stretches between `**`, parted at stars, each with what may lie before it."""
+    found: list[tuple[str, list[str]]] = [(before, [""])]
     for escaped, across, below, any_, within, one, literal in _TOKEN.findall(pattern):
+        chunks = found[-1][1]
         if across:
-            parts.append("(?:.*/)?")
-        elif below:
-            parts.append("/.*")
-        elif any_:
-            parts.append(".*")
+            found.append((_DIRECTORIES, [""]))
+        elif below or any_:
+            chunks[-1] += "/" if below else ""
+            found.append((_ANYTHING, [""]))
         elif within:
-            parts.append("[^/]*")
-        elif one:
-            parts.append("[^/]")
+            chunks.append("")
         else:
-            parts.append(re.escape(escaped or literal))
-    return "".join(parts)
+            chunks[-1] += "[^/]" if one else re.escape(escaped or literal)
+    return found

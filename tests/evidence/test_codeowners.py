@@ -1,10 +1,12 @@
 """Who owns a path: the rules of either forge, from their documentation."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.evidence.codeowners import CodeOwnersFile
+from bot.evidence.codeowners import CodeOwnersFile, _body
 from bot.model import ForgeName
 
 GITHUB = r"""
@@ -110,3 +112,21 @@ def test_an_entry_that_many_paths_fall_under_is_told_once() -> None:
 @given(st.text(alphabet="ab/*?[]!#\\^ @\n1", max_size=40), st.sampled_from(("github", "gitlab")))
 def test_any_text_is_read_without_an_error(text: str, forge: ForgeName) -> None:
     CodeOwnersFile(text, forge).owners_of(["a/b/ab", "b"])
+
+
+@given(
+    pattern=st.text("ab/*?", min_size=1, max_size=9).filter(lambda text: text.strip("/")),
+    path=st.text("ab/", min_size=1, max_size=9),
+)
+def test_a_pattern_selects_what_trying_every_way_would(pattern: str, path: str) -> None:
+    plain = re.sub(
+        r"(?:^|(?<=/))\*\*/|/\*\*$|\*\*|\*|\?",
+        lambda found: {"**/": "(?:.*/)?", "/**": "/.*", "**": ".*", "*": "[^/]*", "?": "[^/]"}[
+            found[0]
+        ],
+        pattern,
+    )
+
+    found = re.fullmatch(_body(pattern, anchored=True), path)
+
+    assert bool(found) == bool(re.fullmatch(plain, path))

@@ -5,6 +5,7 @@ A target raises where a promise is broken; the errors that a parser promises are
 
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 
 from markdown_it import MarkdownIt
 
@@ -12,17 +13,22 @@ from bot import markdown
 from bot.decisions.commands import MOST_COMMANDS, Unclear, parse_comment, write
 from bot.engine.nodes import Unreadable
 from bot.engine.values import read_values
+from bot.evidence import calendars as calendar
+from bot.evidence.codeowners import CodeOwnersFile
 from bot.forges.markers import carries, marked, unmarked
 from bot.words import GITHUB, GITLAB
 from config.load import ConfigErrors, load
 from config.patterns import PatternError, child, key_pattern, path_pattern, quote, segments
 from webhook import github, gitlab
 from webhook.events import Delivery, Ignored, NotUnderstoodError
+from webhook.git import GitReader
 
 Target = Callable[[bytes], None]
 
 _COMMONMARK = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 _HARMLESS = {"paragraph_open", "paragraph_close", "inline", "text", "code_inline"}
+_NOW = datetime(2026, 11, 26, tzinfo=UTC)
+_HOOK = GitReader(["secret"], "lockstep-bot", _NOW.timestamp)
 _GITHUB_EVENTS = sorted(github.EVENTS)
 _GITLAB_EVENTS = sorted(gitlab.GitLabReader.events)
 # What an engine with backtracking would take for ever to match, where a pattern is careless.
@@ -38,6 +44,24 @@ def webhook_github(data: bytes) -> None:
     """A body that was signed: read, ignored, or not understood."""
     event = _GITHUB_EVENTS[data[0] % len(_GITHUB_EVENTS)] if data else ""
     _reads(lambda: github.translate(event, "delivery-1", data[1:]))
+
+
+def webhook_git(data: bytes) -> None:
+    """What a server's own hook tells."""
+    _reads(lambda: _HOOK.translate("push", "a push", data))
+
+
+def code_owners(data: bytes) -> None:
+    """CODEOWNERS, as either forge reads it."""
+    text, paths = data.decode("utf-8", "replace"), ["a/b/c.yaml", _LONG.replace(".", "/")]
+    for file in (CodeOwnersFile(text, "github"), CodeOwnersFile(text, "gitlab")):
+        assert all(entry.owners for entry in file.owners_of(paths))
+
+
+def calendars(data: bytes) -> None:
+    """A calendar of freezes, which is read or says what is wrong with it."""
+    found = calendar.read(data, "Europe/Berlin", _NOW)
+    assert not (found.problem and found.events)
 
 
 def webhook_github_form(data: bytes) -> None:
@@ -151,6 +175,9 @@ TARGETS: dict[str, Target] = {
     for target in (
         webhook_github,
         webhook_github_form,
+        webhook_git,
+        code_owners,
+        calendars,
         webhook_gitlab,
         values_yaml,
         values_json,
