@@ -56,6 +56,7 @@ class Outcome:
     accepted: set[str] = field(default_factory=set)
     ignored: int = 0
     refused: int = 0
+    again: set[str] = field(default_factory=set)
     failed: list[str] = field(default_factory=list)
     late: float = 0.0
 
@@ -165,6 +166,7 @@ async def _deliver(
                         outcome.accepted.add(delivery.id)
                     return
         outcome.refused += 1
+        outcome.again.add(delivery.id)
         await asyncio.sleep(1)
     outcome.failed.append(delivery.id)
 
@@ -258,7 +260,8 @@ async def run(installation: Installation, options: argparse.Namespace, *, kill: 
     found = await had(client, installation.places)
     accepted = outcome.accepted | last.accepted
     lost = [one for one in accepted if one not in found]
-    doubled = [one for one in accepted if found[one] > 1]
+    # What was sent again may be there twice, and is taken once by its id.
+    doubled = [one for one in accepted - outcome.again - last.again if found[one] > 1]
     merged = installation.merged()
     show(
         outcome,
