@@ -218,6 +218,7 @@ class Activities:
             ended=bool(step.outcome),
             cancelled=rest.cancelled,
             comments=pass_on,
+            taken=state.taken if step.outcome else (),
         )
         self._workflows.report(state.repository.pipeline_id, report)
         return step.model_copy(update={"state": state.model_copy(update={"told": digest})})

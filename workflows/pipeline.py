@@ -305,13 +305,18 @@ class PipelineWorkflow:
             self._opened(told)
             return
         still = tuple(p for p in self._state.open if p.workflow_id != told.workflow_id)
+        # What it has taken is not answered anew, should somebody tell of it only now.
+        passed = {comment.id for comment in report.comments}
+        heard = (*self._state.heard, *(one for one in report.taken if one not in passed))
         cancelled = self._state.cancelled
         if told.rolls_back:
             self._rolling[told.environment] = ""
         elif report.cancelled:
             # By a person: this source commit is not tried again by itself.
             cancelled = (*cancelled, f"{told.environment}/{told.source}")[-_REMEMBERED:]
-        self._state = self._state.model_copy(update={"open": still, "cancelled": cancelled})
+        self._state = self._state.model_copy(
+            update={"open": still, "cancelled": cancelled, "heard": heard[-_REMEMBERED:]}
+        )
         self._look = self._stir = True
 
     async def _tell(self, slot: str, news: News) -> None:

@@ -303,13 +303,14 @@ class Report(_Value):
     """What a promotion tells its pipeline.
 
     It has `ended`; `cancelled` where a person did not want it. `comments` ask for
-    something that is not the promotion's.
+    something that is not the promotion's. At its end it tells which comments it has `taken`.
     """
 
     promotion: OpenPromotion
     ended: bool = False
     cancelled: bool = False
     comments: tuple[Comment, ...] = ()
+    taken: tuple[int, ...] = ()
 
 
 class Remembered(_Value):

@@ -19,6 +19,7 @@ from pathlib import Path
 from tests.chaos import faulty, matrix
 from tests.chaos.installation import Installation
 from tests.chaos.story import PATIENCE
+from tests.faults import processes
 
 PARTS = ("matrix", "faults", "gitlab", "pairs")
 VICTIMS = (
@@ -69,7 +70,7 @@ class Report:
             usual = faulty.undisturbed(here, len(faulty.CALLS[dialect]))
             rounds, most = {}, 0.0
             for fault in faults:
-                with _timed(f"{dialect}: {fault}"):
+                with _timed(f"{dialect}: {fault}"), _patient(is_so=fault == faulty.ALONE):
                     rounds[fault] = faulty.each(dialect, fault)
                     most = max(most, self._bounded(here, rounds[fault], usual, fault))
         self.say("", f"## Faults of {dialect}", "", *faulty.table(rounds))
@@ -113,6 +114,17 @@ def _installation(
             yield here
         finally:
             here.close()
+
+
+@contextmanager
+def _patient(*, is_so: bool) -> Iterator[None]:
+    """Wait longer for everything, where the forge has asked for minutes of silence."""
+    before = processes.PATIENCE_SECONDS
+    processes.PATIENCE_SECONDS = faulty.ALONE_PATIENCE_SECONDS if is_so else before
+    try:
+        yield
+    finally:
+        processes.PATIENCE_SECONDS = before
 
 
 @contextmanager

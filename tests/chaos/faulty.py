@@ -12,6 +12,7 @@ from tests.chaos.story import Story
 LIMITED = "You have exceeded a secondary rate limit. Please wait a few minutes."
 # Longer than the worker's patience, which these runs make shorter than its 30 s.
 PATIENCE_SECONDS, STALL_SECONDS = 2.0, 3.5
+ALONE, ALONE_AT, ALONE_PATIENCE_SECONDS = "429", ("open", "merge"), 300.0
 FAULTS: Mapping[str, Mapping[str, object]] = {
     "401": {"status": 401, "message": "Bad credentials"},
     "403": {"status": 403, "message": "Resource not accessible by integration"},
@@ -30,15 +31,15 @@ FAULTS: Mapping[str, Mapping[str, object]] = {
     "answer lost": {"lose": True},
     "answer is 502": {"lose": True, "status": 502},
     "three in a row": {"cut": True, "times": 3},
-    # Last, since nothing at all is asked for a minute after it.
-    "429": {"status": 429},
+    # Last, since nothing at all is asked for a minute after it, by any of the stories.
+    ALONE: {"status": 429},
 }
 # A conversation that was locked or deleted gets no answer; what was asked for is done all the same.
 REFUSED = ("403", "404", "405", "409", "422")
 # That somebody is no collaborator: they are told so, and may say it again.
 MEANT = {("permission", "404")}
 # Of these two in one story would take minutes of waiting, as they should.
-_PAIRED = [name for name in FAULTS if name != "429"]
+_PAIRED = [name for name in FAULTS if name != ALONE]
 # What follows a fault is asked for afresh, as nobody knows what came of it.
 MOST_TIMES_AS_MANY = 3
 _log = logging.getLogger(__name__)
@@ -106,8 +107,9 @@ class Ill:
 
 
 def each(dialect: str, fault: str) -> list[Ill]:
-    """Return a story for every call of the hop, all with the same fault."""
-    return [Ill({call: fault}) for call in CALLS[dialect] if (call, fault) not in MEANT]
+    """Return a story for every call of the hop, for `ALONE` of few, all with the same fault."""
+    calls = ALONE_AT if fault == ALONE else CALLS[dialect]
+    return [Ill({call: fault}) for call in calls if (call, fault) not in MEANT]
 
 
 def pairs(dialect: str, seed: int, count: int) -> list[Ill]:

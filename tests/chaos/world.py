@@ -480,6 +480,7 @@ class World:
             ended=bool(step.outcome),
             cancelled="`/cancel`" in step.outcome,
             comments=tuple(pass_on),
+            taken=state.taken if step.outcome else (),
         )
         self.server.signal(KEY.pipeline_id, "report", report)
         return step.model_copy(update={"state": state.model_copy(update={"told": digest})})

@@ -27,9 +27,9 @@ def free_port() -> int:
         return port
 
 
-def eventually(look: Callable[[], T | None], what: str, patience: float = PATIENCE_SECONDS) -> T:
+def eventually(look: Callable[[], T | None], what: str, patience: float | None = None) -> T:
     """Return the first thing found; fails with `what` was waited for after `patience` seconds."""
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + (patience or PATIENCE_SECONDS)
     while time.monotonic() < deadline:
         if found := look():
             return found
