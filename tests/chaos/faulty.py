@@ -36,8 +36,9 @@ FAULTS: Mapping[str, Mapping[str, object]] = {
 }
 # A conversation that was locked or deleted gets no answer; what was asked for is done all the same.
 REFUSED = ("403", "404", "405", "409", "422")
-# That somebody is no collaborator: they are told so, and may say it again.
-MEANT = {("permission", "404")}
+# That somebody is no collaborator: they are told so, and may say it again. And a sign on a
+# comment is a courtesy that is not tried again, so nothing meets the second fault.
+MEANT = {("permission", "404"), ("acknowledge", "three in a row")}
 # Of these two in one story would take minutes of waiting, as they should.
 _PAIRED = [name for name in FAULTS if name != ALONE]
 # What follows a fault is asked for afresh, as nobody knows what came of it.
