@@ -22,20 +22,20 @@ _PEAK = 10
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What one of each costs, as measured (docs/performance.md); sizes in bytes, times in seconds.
+    """What one of each costs; sizes in bytes, times in seconds. docs/scaling.md says where from.
 
     A look is a re-observe of a repository in which nothing happened: two steps of its pipeline
     (the timer and the activity), one request to the forge and one to git.
     """
 
     hop_actions: int = 8
-    hop_history: int = 8_300
+    hop_history: int = 7_600
     hop_calls: int = 10
-    hop_worker_seconds: float = 0.35
+    hop_worker_seconds: float = 0.28
     look_actions: int = 2
     look_calls: int = 1
-    look_worker_seconds: float = 0.02
-    open_workflow_history: int = 4_000
+    look_worker_seconds: float = 0.03
+    open_workflow_history: int = 19_000
     mirror: int = 6_500_000
     content_per_hour: int = 480
     calls_per_hour: int = 5_000
