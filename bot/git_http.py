@@ -6,12 +6,12 @@ one question and the one wish need. Whatever is no plain answer to them is left 
 errors are the ones that people read.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from threading import Lock
+from collections.abc import Mapping, Sequence
 
 import requests
 from requests.auth import HTTPBasicAuth
+
+from bot.pool import Pool
 
 # The name that goes with a token over HTTP, as forges want it.
 USER = "x-access-token"
@@ -25,8 +25,7 @@ class Lines:
     """Open connections to remotes, for all threads; close it when no more is asked."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
-        self._idle: list[requests.Session] = []
+        self._sessions = Pool(requests.Session, requests.Session.close)
 
     def heads(
         self, url: str, branches: Sequence[str], token: str | None = None, user: str = USER
@@ -75,7 +74,7 @@ class Lines:
             "User-Agent": "git/lockstep-bot",
         }
         try:
-            with self._lent() as session:
+            with self._sessions.lend() as session:
                 answer = session.post(
                     f"{url}/{service}",
                     data=question,
@@ -85,29 +84,16 @@ class Lines:
                     # A token goes where it was given for, and git follows a rename.
                     allow_redirects=False,
                 )
+                # Servers set cookies to tell one caller from another: here are many.
+                session.cookies.clear()
         except (requests.RequestException, UnicodeError):
             return None
         is_plain = answer.headers.get("Content-Type") == headers["Accept"]
         return answer.content if answer.status_code == 200 and is_plain else None
 
     def close(self) -> None:
-        """Close the connections that nobody uses."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for session in idle:
-            session.close()
-
-    @contextmanager
-    def _lent(self) -> Iterator[requests.Session]:
-        with self._lock:
-            session = self._idle.pop() if self._idle else requests.Session()
-        try:
-            yield session
-        finally:
-            # Servers set cookies to tell one caller from another: here are many.
-            session.cookies.clear()
-            with self._lock:
-                self._idle.append(session)
+        """Close the connections: at once those that nobody uses."""
+        self._sessions.close()
 
 
 def _question(branches: Sequence[str]) -> bytes:

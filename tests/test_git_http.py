@@ -110,7 +110,7 @@ def test_a_line_stays_open_between_two_looks(served: Served, lines: Lines) -> No
     for _ in range(3):
         lines.heads(served.url, ["main"])
 
-    assert len(lines._idle) == 1
+    assert len(lines._sessions._idle) == 1
 
 
 def new_commit(remote: World) -> tuple[NewObjects, str]:

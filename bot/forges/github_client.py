@@ -7,9 +7,7 @@ query, takes a 307 for success, and writes whole answers into its debug log.
 import json
 import logging
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from threading import Lock
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -17,6 +15,7 @@ import requests
 from github import Auth, GithubException
 from github.Requester import HTTPRequestsConnectionClass, Requester, RequestsResponse
 
+from bot.forges import clients
 from bot.forges.budget import Budget, Kind
 from bot.forges.forge import ForgeError, RateLimited
 from bot.forges.github_errors import translate
@@ -167,8 +166,8 @@ class Client(Requester):
         self._line.close()
 
 
-class Clients:
-    """The clients of one way to authenticate, which has one budget."""
+class Clients(clients.Clients[Client]):
+    """The clients of one way to authenticate on GitHub."""
 
     def __init__(
         self,
@@ -179,34 +178,5 @@ class Clients:
         timeout: float,
         clock: Callable[[], float],
     ) -> None:
-        self._api_url, self._auth, self._timeout, self._clock = api_url, auth, timeout, clock
-        self.budget = budget
-        self._answers = Answers()
-        self._lock = Lock()
-        self._idle: list[Client] = []
-
-    @contextmanager
-    def lend(self, doing: str) -> Iterator[Client]:
-        """Lend a client to one thread; `doing` completes "GitHub would not …".
-
-        Its calls raise `RateLimited`, without asking, while the budget lets none through.
-        """
-        with self._lock:
-            client = self._idle.pop() if self._idle else None
-        if client is None:
-            client = Client(
-                self._api_url, self._auth, self._timeout, self._answers, self.budget, self._clock
-            )
-        client.doing = doing
-        try:
-            yield client
-        finally:
-            with self._lock:
-                self._idle.append(client)
-
-    def close(self) -> None:
-        """Close the connections of the clients that are not lent."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for client in idle:
-            client.close()
+        answers = Answers()
+        super().__init__(lambda: Client(api_url, auth, timeout, answers, budget, clock), budget)

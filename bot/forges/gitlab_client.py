@@ -9,7 +9,6 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from threading import Lock
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -17,6 +16,7 @@ import gitlab
 import requests
 from gitlab._backends.requests_backend import RequestsBackend, RequestsResponse
 
+from bot.forges import clients
 from bot.forges.budget import Budget, Kind
 from bot.forges.forge import ForgeError, RateLimited
 from bot.forges.gitlab_errors import answered, failed
@@ -186,8 +186,8 @@ class Client:
         self._gitlab.session.close()
 
 
-class Clients:
-    """The clients of one token, which has one budget."""
+class Clients(clients.Clients[Client]):
+    """The clients of one token of GitLab."""
 
     def __init__(
         self,
@@ -198,31 +198,5 @@ class Clients:
         timeout: float,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._url, self._token, self._timeout, self._clock = url, token, timeout, clock
-        self.budget = budget
-        self._answers = Answers()
-        self._lock = Lock()
-        self._idle: list[Client] = []
-
-    @contextmanager
-    def lend(self, doing: str) -> Iterator[Client]:
-        """Lend a client to one thread; `doing` completes "GitLab would not …"."""
-        with self._lock:
-            client = self._idle.pop() if self._idle else None
-        if client is None:
-            client = Client(
-                self._url, self._token, self._timeout, self._answers, self.budget, self._clock
-            )
-        client.doing = doing
-        try:
-            yield client
-        finally:
-            with self._lock:
-                self._idle.append(client)
-
-    def close(self) -> None:
-        """Close the connections of the clients that are not lent."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for client in idle:
-            client.close()
+        answers = Answers()
+        super().__init__(lambda: Client(url, token, timeout, answers, budget, clock), budget)

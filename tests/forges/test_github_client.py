@@ -9,9 +9,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from github import Auth
 
+from bot.forges.budget import Budget
 from bot.forges.forge import Refused, Unavailable
 from bot.forges.github import GitHub
+from bot.forges.github_client import Clients
 
 OLD, NEW = "/api/v3/repos/acme/config", "/api/v3/repositories/7"
 
@@ -141,3 +144,26 @@ def test_names_that_people_made_up_stay_one_segment_of_the_address() -> None:
         "/api/v3/repos/acme/..%2F..%2Fuser%3F/pulls",
         "/api/v3/orgs/acme/teams/..%2Fx/members",
     ]
+
+
+class Renewable(Auth.Auth):
+    """A token that is another one after a while, as an installation's is."""
+
+    token_type = "token"
+    token = "old"
+
+
+def test_a_client_that_was_lent_before_shows_the_token_that_is_in_force_now() -> None:
+    moved, auth = Moved(), Renewable()
+    with serving(moved):
+        budget = Budget("GitHub", clock=lambda: 0.0)
+        clients = Clients(moved.url, auth, budget, timeout=5, clock=lambda: 0.0)
+        with clients.lend("ask with the old token") as first:
+            first.requestJsonAndCheck("GET", "/user")
+        auth.token = "new"
+        with clients.lend("ask with the new token") as second:
+            second.requestJsonAndCheck("GET", "/user")
+        clients.close()
+
+    assert first is second
+    assert [token for *_, token in moved.seen] == ["token old", "token new"]
