@@ -85,6 +85,7 @@ class Settings(BaseModel):
     git_webhook_secret: SecretStr | None = None
     writes_per_minute: Annotated[int, BeforeValidator(addresses.some)] = 75
     content_per_hour: Annotated[int, BeforeValidator(addresses.some)] = 480
+    rest_after_limit: Annotated[timedelta, BeforeValidator(duration)] = timedelta(minutes=1)
     allowed_addresses: Annotated[reach.Reach, BeforeValidator(reach.reach)] = reach.Reach()
     gate_secrets: Annotated[SecretStr, BeforeValidator(reach.gate_secrets)] | None = None
     repositories: Annotated[tuple[str, ...], BeforeValidator(addresses.patterns)] = ()

@@ -82,6 +82,7 @@ def _gitlab_limits(settings: Settings) -> Limits:
         writes_per_minute=min(settings.writes_per_minute, _GITLAB_NOTES_PER_MINUTE),
         content_per_hour=settings.content_per_hour,
         points_per_minute=None,
+        rest_seconds=settings.rest_after_limit.total_seconds(),
     )
 
 
@@ -104,14 +105,21 @@ def _git(settings: Settings) -> PlainGit:
     )
 
 
-def _github(settings: Settings) -> GitHub:
-    url = settings.github_api_url
+def _github_limits(settings: Settings) -> Limits:
+    """Return what is asked of GitHub at most."""
     limits = Limits(
-        writes_per_minute=settings.writes_per_minute, content_per_hour=settings.content_per_hour
+        writes_per_minute=settings.writes_per_minute,
+        content_per_hour=settings.content_per_hour,
+        rest_seconds=settings.rest_after_limit.total_seconds(),
     )
     if settings.writes_per_minute > _GITHUB_WRITES_PER_MINUTE:
         # An Enterprise server with limits of its own, or none.
         limits = replace(limits, points_per_minute=None)
+    return limits
+
+
+def _github(settings: Settings) -> GitHub:
+    url, limits = settings.github_api_url, _github_limits(settings)
     if settings.github_token is not None:
         token = settings.github_token.get_secret_value()
         return GitHub.with_token(token, api_url=url, limits=limits)

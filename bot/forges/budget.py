@@ -30,8 +30,6 @@ _LITTLE = 0.05
 _PLACE_KEPT = 30.0
 _MINUTE, _HOUR = 60.0, 3600.0
 _WRITE_POINTS = 5
-# Where a forge says that it is enough for now, and not until when: GitHub's own advice.
-_UNTOLD_WAIT = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +41,16 @@ class Limits:
     API"). Which writes create content it does not say, so all of them count by the minute;
     by the hour those that people are told of. The defaults stay below, for calls are counted
     where they begin, not where they arrive.
+
+    `rest_seconds` is how long nothing at all is asked where a forge says that it is enough
+    for now, and not until when; a minute is GitHub's own advice (the same page).
     """
 
     writes_per_minute: int | None = 75
     content_per_hour: int | None = 480
     points_per_minute: int | None = 850
     concurrent: int | None = 60
+    rest_seconds: float = 60.0
 
 
 UNLIMITED = Limits(None, None, None, None)
@@ -70,7 +72,7 @@ class Budget:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         limits = limits or Limits()
-        self.name = name
+        self.name, self.rest_seconds = name, limits.rest_seconds
         self._clock, self._sleep = clock, sleep
         self._changed = threading.Condition()
         self._concurrent, self._under_way = limits.concurrent, 0
@@ -353,8 +355,8 @@ def _account(headers: Mapping[str, str]) -> tuple[int, int, float] | None:
     return None
 
 
-def retry_after(value: str, now: float) -> float:
-    """Return the moment, from seconds or a date: HTTP allows both."""
+def retry_after(value: str, now: float, rest_seconds: float) -> float:
+    """Return the moment, from seconds or a date: HTTP allows both; of neither, after a rest."""
     try:
         return now + float(value)
     except ValueError:
@@ -362,7 +364,7 @@ def retry_after(value: str, now: float) -> float:
     try:
         return parsedate_to_datetime(value).timestamp()
     except ValueError:
-        return now + _UNTOLD_WAIT
+        return now + rest_seconds
 
 
 def _moment(seconds: float) -> datetime:

@@ -153,7 +153,8 @@ class Client(Requester):
             NoJson,
             json.JSONDecodeError,
         ) as error:
-            raise self._noted(translate(error, self.doing, self._clock())) from error
+            rest = self._budget.rest_seconds
+            raise self._noted(translate(error, self.doing, self._clock(), rest)) from error
 
     def _noted(self, error: ForgeError) -> ForgeError:
         if isinstance(error, RateLimited):

@@ -5,6 +5,7 @@ The line says what we wanted, what GitHub said to it and what a person can do.
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,8 +24,6 @@ from bot.forges.forge import (
 )
 from bot.forges.line import Elsewhere, NoJson
 
-# GitHub's advice where a secondary limit comes without `Retry-After`.
-_SECONDARY_WAIT = 60.0
 _LONGEST_WORDS = 500
 # By these words a 403 is about who asks, and not about what is asked.
 _NOT_ALLOWED = re.compile(
@@ -37,11 +36,14 @@ _LIMIT = re.compile(r"rate limit|abuse detection", re.IGNORECASE)
 _MOVED = re.compile(r"(?:base|head) branch was modified", re.IGNORECASE)
 
 
-def translate(error: Exception, doing: str, now: float) -> ForgeError:
-    """Return the kind of error that this is; `now` is in seconds since 1970."""
+def translate(error: Exception, doing: str, now: float, rest_seconds: float) -> ForgeError:
+    """Return the kind of error that this is; `now` is in seconds since 1970.
+
+    A limit of which is not said until when is one for `rest_seconds`.
+    """
     match error:
         case GithubException():
-            return _answered(error, doing, now)
+            return _answered(error, doing, now, rest_seconds)
         case requests.Timeout():
             return Unavailable(f"GitHub did not answer in time when asked to {doing}")
         case requests.RequestException():
@@ -61,11 +63,12 @@ def status_of(error: ForgeError) -> int | None:
 
 
 def _answered(  # noqa: PLR0911 - one line for each kind
-    error: GithubException, doing: str, now: float
+    error: GithubException, doing: str, now: float, rest_seconds: float
 ) -> ForgeError:
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     said = f"GitHub would not {doing}: {_words(error.data) or f'status {error.status}'}"
-    until = _limited_until(error.status, headers, _words(error.data), now)
+    limited = _is_limit(error.status, headers, _words(error.data))
+    until = _limited_until(headers, now, rest_seconds) if limited else None
     if until is not None:
         when = f"{until:%H:%M:%S} UTC"
         return RateLimited(f"GitHub's rate limit is used up; it may be asked from {when} on", until)
@@ -104,21 +107,20 @@ def _words(data: Any) -> str:
     return "; ".join(part for part in said if part)[:_LONGEST_WORDS]
 
 
-def _limited_until(
-    status: int, headers: Mapping[str, str], words: str, now: float
-) -> datetime | None:
+def _is_limit(status: int, headers: Mapping[str, str], words: str) -> bool:
     if status not in {403, 429}:
-        return None
+        return False
+    used_up = headers.get("x-ratelimit-remaining") == "0" and "x-ratelimit-reset" in headers
+    return status == 429 or used_up or "retry-after" in headers or bool(_LIMIT.search(words))
+
+
+def _limited_until(headers: Mapping[str, str], now: float, rest_seconds: float) -> datetime:
     if "retry-after" in headers:
-        return _moment(retry_after(headers["retry-after"], now))
-    if headers.get("x-ratelimit-remaining") == "0" and "x-ratelimit-reset" in headers:
-        try:
+        return _moment(retry_after(headers["retry-after"], now, rest_seconds))
+    if headers.get("x-ratelimit-remaining") == "0":
+        with suppress(KeyError, ValueError):
             return _moment(float(headers["x-ratelimit-reset"]))
-        except ValueError:
-            return _moment(now + _SECONDARY_WAIT)
-    if status == 429 or _LIMIT.search(words):
-        return _moment(now + _SECONDARY_WAIT)
-    return None
+    return _moment(now + rest_seconds)
 
 
 def _moment(seconds: float) -> datetime:

@@ -67,7 +67,8 @@ class _Backend(RequestsBackend):
                 return RequestsResponse(answer)
         except (requests.RequestException, Elsewhere, NoJson) as error:
             raise failed(error, self._of.doing) from error
-        raise self._noted(answered(answer, self._of.doing, self._of.secret, self._of.clock()))
+        doing, secret, now = self._of.doing, self._of.secret, self._of.clock()
+        raise self._noted(answered(answer, doing, secret, now, self._budget.rest_seconds))
 
     def _answer(self, method: str, url: str, given: dict[str, Any]) -> requests.Response:
         if method != "GET":

@@ -22,8 +22,6 @@ from bot.forges.forge import (
 from bot.forges.line import Elsewhere
 
 _LONGEST_WORDS = 500
-# Where GitLab says that it is enough, and not until when; its limits are for a minute.
-_UNTOLD_WAIT = 60.0
 
 
 class Answered(Exception):
@@ -34,13 +32,19 @@ class Answered(Exception):
         self.status, self.words = status, words
 
 
-def answered(answer: requests.Response, doing: str, secret: str, now: float) -> ForgeError:
-    """Return the error that an answer is; `secret` may have been sent back, and is not shown."""
+def answered(
+    answer: requests.Response, doing: str, secret: str, now: float, rest_seconds: float
+) -> ForgeError:
+    """Return the error that an answer is; `secret` may have been sent back, and is not shown.
+
+    A limit of which is not said until when is one for `rest_seconds` after `now`, which is in
+    seconds since 1970.
+    """
     data = _read(answer)
     # A proxy may answer with what it was sent; errors are shown to people.
     words = _words(data).replace(secret, "(token)")[:_LONGEST_WORDS]
     said = f"GitLab would not {doing}: {words or f'status {answer.status_code}'}"
-    error = _kind(answer, data, said, now)
+    error = _kind(answer, data, said, now, rest_seconds)
     error.__cause__ = Answered(answer.status_code, words)
     return error
 
@@ -72,7 +76,7 @@ def words_of(error: ForgeError) -> str:
 
 
 def _kind(  # noqa: PLR0911 - one line for each kind
-    answer: requests.Response, data: Any, said: str, now: float
+    answer: requests.Response, data: Any, said: str, now: float, rest_seconds: float
 ) -> ForgeError:
     match answer.status_code:
         case 401:
@@ -86,7 +90,7 @@ def _kind(  # noqa: PLR0911 - one line for each kind
         case 409:
             return Conflict(said)
         case 429:
-            until = _until(answer, now)
+            until = _until(answer, now, rest_seconds)
             when = f"{until:%H:%M:%S} UTC"
             return RateLimited(
                 f"GitLab's rate limit is used up; it may be asked from {when} on", until
@@ -107,11 +111,11 @@ def _lacking(data: Any) -> str:
     return ". The token's account needs a higher role there, as a rule Developer or Maintainer"
 
 
-def _until(answer: requests.Response, now: float) -> datetime:
+def _until(answer: requests.Response, now: float, rest_seconds: float) -> datetime:
     headers = answer.headers
-    moment = now + _UNTOLD_WAIT
+    moment = now + rest_seconds
     if "Retry-After" in headers:
-        moment = retry_after(headers["Retry-After"], now)
+        moment = retry_after(headers["Retry-After"], now, rest_seconds)
     elif headers.get("RateLimit-Reset", "").isdigit():
         moment = float(headers["RateLimit-Reset"])
     return datetime.fromtimestamp(moment, UTC)

@@ -6,7 +6,14 @@ import pytest
 from temporalio.client import TLSConfig
 
 from bot.cli.main import Failure
-from bot.cli.serving import _readers, _tls, forges, running_temporal
+from bot.cli.serving import (
+    _github_limits,
+    _gitlab_limits,
+    _readers,
+    _tls,
+    forges,
+    running_temporal,
+)
 from config.settings import Settings, read_settings
 
 
@@ -65,6 +72,16 @@ def test_github_and_gitlab_are_served_at_once(tmp_path: Path) -> None:
             "github": "github",
             "gitlab": "gitlab",
         }
+
+
+def test_a_token_rests_for_as_long_as_the_settings_say_a_minute_by_default(
+    tmp_path: Path,
+) -> None:
+    usual, longer = _settings(tmp_path), _settings(tmp_path, LOCKSTEP_REST_AFTER_LIMIT="5m")
+
+    for limits in (_github_limits, _gitlab_limits):
+        assert limits(usual).rest_seconds == 60
+        assert limits(longer).rest_seconds == 300
 
 
 @pytest.mark.parametrize(

@@ -302,4 +302,4 @@ def test_threads_together_take_no_more_than_one_would() -> None:
     [("30", 30.0), ("Fri, 15 Jan 2027 08:00:30 GMT", 30.0), ("soon", 60.0)],
 )
 def test_retry_after_is_read_in_both_spellings(text: str, seconds: float) -> None:
-    assert retry_after(text, START) == START + seconds
+    assert retry_after(text, START, 60) == START + seconds

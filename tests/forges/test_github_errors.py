@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from github import GithubException
 
+from bot.forges.budget import Limits
 from bot.forges.forge import (
     Conflict,
     ForgeError,
@@ -27,6 +28,7 @@ from tests.forges.world import CONFIG, ME, merged, opened
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+REST = MINUTE.total_seconds()
 SHOW = "GitHub would not show it: "
 
 
@@ -44,7 +46,7 @@ def answered(status: int, message: str | None = None, **headers: str) -> ForgeEr
     """Translate an answer; `_` stands for `-` in headers."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     data = None if message is None else {"message": message}
-    return translate(GithubException(status, data, named), "show it", NOW.timestamp())
+    return translate(GithubException(status, data, named), "show it", NOW.timestamp(), REST)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +146,7 @@ def test_the_errors_of_a_validation_are_told() -> None:
         ],
     }
 
-    error = translate(GithubException(422, data, {}), "show it", NOW.timestamp())
+    error = translate(GithubException(422, data, {}), "show it", NOW.timestamp(), REST)
 
     assert str(error) == (
         f"{SHOW}Validation Failed; head invalid; No commits between main and topic; And this"
@@ -200,6 +202,30 @@ def test_a_used_up_limit_is_not_asked_again_until_it_is_over(world: SandboxedGit
     with pytest.raises(RateLimited) as still:
         forge.checks(CONFIG, pull.head_sha)
     assert still.value.until == limited.value.until
+    assert world.calls() == {}
+
+    now += 2
+    assert forge.pull_request(CONFIG, pull.number) == pull
+    forge.close()
+
+
+@pytest.mark.parametrize(("limits", "seconds"), [(None, 60), (Limits(rest_seconds=3), 3)])
+def test_where_github_says_not_until_when_nothing_is_asked_for_a_rest(
+    world: SandboxedGitHub, limits: Limits | None, seconds: float
+) -> None:
+    now = time.time()
+    forge = by_token(world.sandbox, limits=limits, clock=lambda: now)
+    pull = opened(world)
+    world.fail("pull_request", status=429)
+
+    with pytest.raises(RateLimited) as limited:
+        forge.pull_request(CONFIG, pull.number)
+    assert limited.value.until.timestamp() == pytest.approx(now + seconds)
+    world.calls()
+
+    now += seconds - 1.5
+    with pytest.raises(RateLimited):
+        forge.pull_request(CONFIG, pull.number)
     assert world.calls() == {}
 
     now += 2

@@ -10,10 +10,12 @@ import pytest
 import requests
 
 from bot.decisions.facts import CheckState
+from bot.forges.budget import Limits
 from bot.forges.forge import (
     Conflict,
     Forge,
     NotFound,
+    RateLimited,
     Refused,
     ReviewInfo,
     Unauthorized,
@@ -48,6 +50,25 @@ def world(sandbox: Sandbox) -> Iterator[SandboxedGitLab]:
 
 
 # Tokens
+
+
+@pytest.mark.parametrize(("limits", "seconds"), [(None, 60), (Limits(rest_seconds=3), 3)])
+def test_where_gitlab_says_not_until_when_nothing_is_asked_for_a_rest(
+    sandbox: Sandbox, world: SandboxedGitLab, limits: Limits | None, seconds: float
+) -> None:
+    pull = opened(world)
+    forge = by_token(sandbox, limits=limits, clock=NOON.timestamp)
+    world.fail("pull_request", status=429)
+
+    with pytest.raises(RateLimited) as limited:
+        forge.pull_request(CONFIG, pull.number)
+    assert (limited.value.until - NOON).total_seconds() == seconds
+    world.calls()
+
+    with pytest.raises(RateLimited):
+        forge.pull_request(CONFIG, pull.number)
+    assert world.calls() == {}
+    forge.close()
 
 
 def test_a_token_of_the_wrong_scope_is_told_which_it_needs(
