@@ -16,7 +16,8 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
 from bench.measure import Goal, Row, shown
-from bench.server import apart, connected, temporal
+from bench.server import apart, temporal
+from tests.temporal_server import connected
 from webhook.dispatch import Dispatcher, TemporalSignals, pipeline_id
 from webhook.events import Delivery, Push, RepositoryRef
 from workflows.drift_watch import DriftWatchWorkflow

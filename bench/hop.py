@@ -19,18 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.measure import Goal, Row, shown, size
-from bench.server import TUNED, apart, connected, temporal
+from bench.server import apart, temporal
 from bot.forges.budget import UNLIMITED
 from bot.forges.github import GitHub
-from tests.workflows.town import (
-    APP,
-    PIPELINE,
-    Town,
-    actions_of,
-    reports_of,
-    size_of,
-    town,
-)
+from tests.shop import APP
+from tests.temporal_server import TUNED, connected
+from tests.workflows.town import PIPELINE, Town, actions_of, reports_of, size_of, town
 from workflows.worker import run_worker
 
 NAME = "hop"

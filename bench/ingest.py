@@ -21,7 +21,8 @@ from typing import Any
 from aiohttp import web
 
 from bench.measure import Goal, Row
-from bench.server import connected, temporal
+from bench.server import temporal
+from tests.temporal_server import connected
 from webhook.app import app
 from webhook.dispatch import Dispatcher, Signals, TemporalSignals, pipeline_id
 from webhook.events import Ignored

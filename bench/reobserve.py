@@ -20,11 +20,13 @@ from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 
 from bench.measure import Goal, Row, shown
-from bench.server import TUNED, apart, connected, temporal
+from bench.server import apart, temporal
 from bot.forges.budget import Budget, Kind, Limits
 from bot.sandbox import records
 from bot.sandbox.controls import Controls
-from tests.workflows.town import APP, CONFIGURATION, Town, eventually, town
+from tests.shop import APP
+from tests.temporal_server import TUNED, connected
+from tests.workflows.town import CONFIGURATION, Town, eventually, town
 from webhook.events import RepositoryRef
 from workflows.values import TASK_QUEUE
 from workflows.worker import worker

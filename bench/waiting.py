@@ -22,8 +22,9 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from bench.measure import Goal, Row, shown, size
-from bench.server import apart, connected, temporal
+from bench.server import apart, temporal
 from bot.decisions.facts import Candidate
+from tests.temporal_server import connected
 from workflows.memory import tidied
 from workflows.promotion import PromotionWorkflow
 from workflows.values import TASK_QUEUE, Advanced, News, PromotionState, RepositoryKey

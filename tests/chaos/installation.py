@@ -10,8 +10,8 @@ from pathlib import Path
 import requests
 
 from tests.faults.place import BOT, populate
-from tests.faults.processes import HOOK_SECRET, LOCKSTEP, Forge, Process, eventually, free_port
-from tests.workflows.town import TEMPORAL, TUNED, connected
+from tests.faults.processes import HOOK_SECRET, LOCKSTEP, Forge, Process, eventually
+from tests.temporal_server import TUNED, command, connected, free_port
 
 # As `lockstep worker` is, but for how long it is missed when it is dead, how long it waits for
 # an answer, and how long until it tries again what it was not allowed to do; and it does not
@@ -48,15 +48,8 @@ class Installation:
         self.receiver_url = f"http://127.0.0.1:{free_port()}"
         self.hook = f"{self.receiver_url}/webhooks/{dialect}"
         self._address = f"127.0.0.1:{free_port()}"
-        port = self._address.partition(":")[2]
-        database = ("--db-filename", str(root / "temporal.db"))
-        self.temporal = Process(
-            [
-                *(str(TEMPORAL), "server", "start-dev", "--headless", "--log-level", "error"),
-                *("--port", port, *database, *TUNED),
-            ],
-            root / "temporal.log",
-        )
+        port = int(self._address.partition(":")[2])
+        self.temporal = Process(command(port, root / "temporal.db", *TUNED), root / "temporal.log")
         self.dialect, self._root = dialect, root
         self._command = [sys.executable, "-c", IMPATIENT.replace("= 20.0", f"= {timeout}")]
         self.receiver = self.worker = self.temporal  # until there is a token

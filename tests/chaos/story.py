@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.faults.place import BOT, V2, Place
+from tests.faults.place import BOT, Place
 from tests.faults.processes import Forge, eventually
+from tests.shop import V2
 
 CONFIGURATION = """\
 version: 1

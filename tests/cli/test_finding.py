@@ -10,7 +10,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from bot.cli.finding import _Finder, _managed
 from config.settings import Settings
-from tests.workflows.town import CONFIGURATION, REPOSITORY, Town, connected, temporal, town
+from tests.temporal_server import connected, temporal
+from tests.workflows.town import CONFIGURATION, REPOSITORY, Town, town
 from workflows.values import PipelineState
 from workflows.worker import worker
 

@@ -12,7 +12,7 @@ import requests
 from tests.cli.servers import REPOSITORY, SECRET, eventually, forge, settings_for, started
 from tests.forges.world import ME
 from tests.sandbox.conftest import Forge as Sandbox
-from tests.workflows.town import free_port
+from tests.temporal_server import free_port
 
 # As the guide for installing lists them.
 PERMISSIONS = {

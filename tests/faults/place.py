@@ -7,31 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.faults.processes import HOOK_SECRET, Forge, eventually
+from tests.shop import APP, CONFIGURATION, V2
 
 BOT = "lockstep-bot"
 PEOPLE = {"ada": "write", "bob": "write", "quinn": "read", "mia": "maintain", "eve": "read"}
-APP = "image: shop:1.0\nreplicas: 1\nlog: info\n"
-V2 = APP.replace("1.0", "1.1")
-V3 = APP.replace("1.0", "1.2")
-CONFIGURATION = """\
-version: 1
-environments:
-  - name: development
-    branch: development
-  - name: staging
-    branch: staging
-    promote: automatic
-    gates:
-      checks: [ci/test]
-  - name: production
-    branch: main
-    promote: manual
-    gates:
-      checks: [ci/test]
-      sign_offs: [qa]
-roles:
-  qa: [quinn]
-"""
 _NUMBERS = itertools.count(1)
 
 

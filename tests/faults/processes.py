@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,18 +12,12 @@ from typing import Any, TypeVar
 
 import requests
 
+from tests.temporal_server import free_port
+
 T = TypeVar("T")
 LOCKSTEP = Path(sys.executable).with_name("lockstep")
 HOOK_SECRET = "webhook-secret-canary-91c4"
 PATIENCE_SECONDS = 40.0
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on, so that a restart comes back at the same address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def eventually(look: Callable[[], T | None], what: str, patience: float | None = None) -> T:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.faults.place import APP, BOT, CONFIGURATION, V2, V3, Place, staged, to_production
+from tests.faults.place import BOT, Place, staged, to_production
 from tests.faults.processes import HOOK_SECRET, Forge, Server, eventually
+from tests.shop import APP, CONFIGURATION, V2, V3
 
 # Through the receiver
 

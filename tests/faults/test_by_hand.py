@@ -1,7 +1,8 @@
 """What people do by hand to the bot's pull requests, and to the environments beneath them."""
 
-from tests.faults.place import APP, V2, V3, Place, staged, to_production
+from tests.faults.place import Place, staged, to_production
 from tests.faults.processes import eventually
+from tests.shop import APP, V2, V3
 
 # What people do to a pull request
 

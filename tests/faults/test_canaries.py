@@ -8,8 +8,9 @@ import pytest
 import requests
 
 from tests.faults.canaries import leaks
-from tests.faults.place import APP, BOT, V2, Place, to_production
+from tests.faults.place import BOT, Place, to_production
 from tests.faults.processes import HOOK_SECRET, LOCKSTEP, Forge, Server
+from tests.shop import APP, V2
 
 # What people must not, and do, write into configuration.
 VALUE = "hunter2-canary-5f3a9"

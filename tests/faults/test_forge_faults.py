@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.faults.place import BOT, V2, Place
+from tests.faults.place import BOT, Place
 from tests.faults.processes import Forge, Server, eventually
+from tests.shop import V2
 
 # As `lockstep serve` is, but for the patience, which is 30 s.
 IMPATIENT = """

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.place import APP, BOT, CONFIGURATION, V2, V3, Place
+from tests.faults.place import BOT, Place
 from tests.faults.processes import Forge, Server, eventually
+from tests.shop import APP, CONFIGURATION, V2, V3
 
 # The repository
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.faults.place import BOT, V2, Place, populate
+from tests.faults.place import BOT, Place, populate
 from tests.faults.processes import Forge, Server, eventually
+from tests.shop import V2
 
 V3 = V2.replace("info", "debug")
 # Long enough for a kill to fall into it, and short enough to wait for.

@@ -27,18 +27,12 @@ from temporalio.api.common.v1 import Payloads
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from bench.server import connected, temporal
-from tests.faults.place import BOT, V2, Place, populate
-from tests.faults.processes import (
-    HOOK_SECRET,
-    LOCKSTEP,
-    Forge,
-    Process,
-    Server,
-    eventually,
-    free_port,
-)
+from bench.server import temporal
+from tests.faults.place import BOT, Place, populate
+from tests.faults.processes import HOOK_SECRET, LOCKSTEP, Forge, Process, Server, eventually
 from tests.load.deliveries import Opened, Sent, pushed, success, traffic
+from tests.shop import V2
+from tests.temporal_server import connected, free_port
 from workflows.payloads import data_converter
 
 _KILLED_EVERY = 20.0

@@ -15,25 +15,16 @@ import pytest
 from aiohttp import ClientError, ClientSession, web
 from aiohttp.test_utils import TestClient, TestServer
 from temporalio.api.enums.v1 import EventType
-from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.service import RPCError
 
+from tests.temporal_server import command, connected, free_port
 from tests.webhook.builders import SECRET, encode, headers, numbered_push, push_hook
 from webhook import app as receiver
 from webhook.dispatch import Dispatcher, TemporalSignals
 from webhook.events import Delivery, RepositoryRef
 
 ROOT = Path(__file__).parents[2]
-TEMPORAL = Path(sys.executable).with_name("temporal")
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 class Server:
@@ -42,11 +33,7 @@ class Server:
     def __init__(self, database: Path) -> None:
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
-        self._command = [
-            *(str(TEMPORAL), "server", "start-dev", "--headless", "--log-level", "error"),
-            *("--port", str(self.port), "--db-filename", str(database)),
-            *("--sqlite-pragma", "journal_mode=WAL"),
-        ]
+        self._command = command(self.port, database, "--sqlite-pragma", "journal_mode=WAL")
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -78,24 +65,13 @@ def server(tmp_path: Path) -> Iterator[Server]:
         made.kill()
 
 
-async def connected(server: Server) -> Client:
-    """Return a client; the port of a server opens before its namespace is there."""
-    for _ in range(100):
-        try:
-            client = await Client.connect(server.address, data_converter=pydantic_data_converter)
-            await client.workflow_service.describe_namespace(
-                DescribeNamespaceRequest(namespace=client.namespace)
-            )
-        except (RPCError, RuntimeError):
-            await asyncio.sleep(0.1)
-        else:
-            return client
-    raise TimeoutError("the Temporal server did not become healthy")
+async def client_of(server: Server) -> Client:
+    return await connected(server.address, pydantic_data_converter)
 
 
 @pytest.fixture
 async def github(server: Server) -> AsyncIterator[TestClient[web.Request, web.Application]]:
-    signals = TemporalSignals(await connected(server))
+    signals = TemporalSignals(await client_of(server))
     made = receiver.app(Dispatcher(signals), github_secrets=[SECRET], ready=signals.missing)
     async with TestClient(TestServer(made)) as client:
         yield client
@@ -143,7 +119,7 @@ async def test_temporal_has_each_delivery_exactly_once_without_a_worker_and_its_
     answers = await asyncio.gather(*(deliver(github, name) for name in names))
 
     assert answers == [(202, {})] * 60
-    repository, deliveries, signals = await history(await connected(server))
+    repository, deliveries, signals = await history(await client_of(server))
     assert (repository.owner, repository.name, repository.id) == ("acme", "shop", 7)
     assert sorted(d.id for d in deliveries) == sorted(names)
     assert {d.id: d.event for d in deliveries} == {name: numbered_push(name) for name in names}
@@ -164,9 +140,9 @@ async def test_temporal_has_each_delivery_exactly_once_without_a_worker_and_its_
     )
 
     server.start()
-    await connected(server)
+    await client_of(server)
     assert (await deliver(github, "d-60"))[0] == 202
-    _, deliveries, _ = await history(await connected(server))
+    _, deliveries, _ = await history(await client_of(server))
     assert {d.id for d in deliveries} >= {*names, "d-60"}
 
 
@@ -187,7 +163,7 @@ async def test_a_client_that_connects_later_refuses_until_it_can() -> None:
 async def test_what_was_answered_202_is_kept_whatever_becomes_of_the_receiver(
     server: Server, how: signal.Signals, code: int
 ) -> None:
-    client = await connected(server)
+    client = await client_of(server)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.webhook.receiver_process", server.address),
         stdout=asyncio.subprocess.PIPE,

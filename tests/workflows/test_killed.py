@@ -4,7 +4,9 @@ import asyncio
 import sys
 from pathlib import Path
 
-from tests.workflows.town import APP, Town, connected, temporal, town
+from tests.shop import APP
+from tests.temporal_server import connected, temporal
+from tests.workflows.town import Town, town
 
 ROOT = Path(__file__).parents[2]
 V2 = APP.replace("1.0", "1.1")

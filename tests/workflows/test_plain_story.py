@@ -12,7 +12,8 @@ from bot.forges.plain_ledger import Request
 from bot.pushes import CONVERSATION
 from tests.forges.plain_world import SECRET, PlainWorld, plain_world
 from tests.forges.world import CONFIG, ME
-from tests.workflows.town import connected, eventually, temporal
+from tests.temporal_server import connected, temporal
+from tests.workflows.town import eventually
 from webhook import app as receiver
 from webhook.dispatch import Dispatcher, TemporalSignals
 from webhook.git import GitReader

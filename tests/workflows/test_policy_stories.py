@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from bot.sandbox.controls import Controls
-from tests.workflows.town import Pull, Town, connected, eventually, temporal, town
+from tests.temporal_server import connected, temporal
+from tests.workflows.town import Pull, Town, eventually, town
 from workflows.worker import worker
 
 EXAMPLES = Path(__file__).parents[2] / "config" / "examples"

@@ -7,7 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from bot.forges.forge import PullRequestInfo
-from tests.workflows.town import PIPELINE, Town, connected, temporal, town
+from tests.temporal_server import connected, temporal
+from tests.workflows.town import PIPELINE, Town, town
 from tests.workflows.village import APP, CONFIGURATION, KEY, REPOSITORY, Village, village
 from webhook.events import Comment
 from workflows.worker import worker

@@ -6,17 +6,16 @@ from typing import Literal
 
 import pytest
 
+from tests.shop import APP
+from tests.temporal_server import connected, temporal
 from tests.workflows.town import (
-    APP,
     PIPELINE,
     Town,
     actions_of,
-    connected,
     events_of,
     eventually,
     reports_of,
     size_of,
-    temporal,
     town,
 )
 from workflows.worker import worker

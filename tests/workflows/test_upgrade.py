@@ -11,7 +11,9 @@ from temporalio.client import Client, WorkflowHistory
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
-from tests.workflows.town import APP, REPOSITORY, Town, connected, eventually, temporal, town
+from tests.shop import APP
+from tests.temporal_server import connected, temporal
+from tests.workflows.town import REPOSITORY, Town, eventually, town
 from workflows.worker import DEPLOYMENT, Build, worker
 
 

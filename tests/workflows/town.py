@@ -2,12 +2,9 @@
 
 import asyncio
 import re
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +12,7 @@ from typing import Literal, TypeVar
 
 from aiohttp import web
 from temporalio.api.enums.v1 import EventType
-from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, WorkflowHistory
-from temporalio.service import RPCError
 
 from bot.forges.budget import UNLIMITED, Limits
 from bot.forges.forge import Forge
@@ -27,85 +22,20 @@ from bot.sandbox import records
 from bot.sandbox.controls import Controls
 from bot.sandbox.server import Sandbox, start
 from bot.words import words_for
+from tests import shop
+from tests.shop import APP
 from webhook import app as receiver
 from webhook.dispatch import Dispatcher, TemporalSignals
 from webhook.gitlab import GitLabReader
-from workflows.payloads import data_converter
 
 T = TypeVar("T")
-TEMPORAL = Path(sys.executable).with_name("temporal")
 SECRET = "webhook secret"
 REPOSITORY = "acme/config"
 PIPELINE = "pipeline/github/acme/config"
-# The server paces itself otherwise; performance.md has the measurements.
-TUNED = (
-    *("--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL"),
-    *("--dynamic-config-value", "history.transferProcessorMaxPollRPS=2000"),
-    *("--dynamic-config-value", "history.timerProcessorMaxPollRPS=2000"),
-    *("--dynamic-config-value", "history.visibilityProcessorMaxPollRPS=2000"),
-)
-CONFIGURATION = """\
-version: 1
-environments:
-  - name: development
-    branch: development
-  - name: staging
-    branch: staging
-    promote: automatic
-    gates:
-      checks: [ci/test]
-  - name: production
-    branch: main
-    promote: manual
-    gates:
-      checks: [ci/test]
-      sign_offs: [qa]
-roles:
-  qa: [quinn]
-keep:
-  - {path: "app.yaml", keys: [replicas]}
+CONFIGURATION = f"""\
+{shop.CONFIGURATION}keep:
+  - {{path: "app.yaml", keys: [replicas]}}
 """
-APP = "image: shop:1.0\nreplicas: 1\nlog: info\n"
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
-
-
-@contextmanager
-def temporal(directory: Path, *settings: str) -> Iterator[str]:
-    """Run a Temporal server, with dynamic settings `KEY=VALUE`, and yield its address."""
-    address = f"127.0.0.1:{free_port()}"
-    command = [
-        *(str(TEMPORAL), "server", "start-dev", "--headless", "--log-level", "error"),
-        *("--port", address.partition(":")[2], "--db-filename", str(directory / "temporal.db")),
-        *TUNED,
-        *(word for setting in settings for word in ("--dynamic-config-value", setting)),
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield address
-    finally:
-        process.kill()
-        process.wait()
-
-
-async def connected(address: str) -> Client:
-    """Return a client; the port of a server opens before its namespace is there."""
-    for _ in range(300):
-        try:
-            client = await Client.connect(address, data_converter=data_converter())
-            await client.workflow_service.describe_namespace(
-                DescribeNamespaceRequest(namespace=client.namespace)
-            )
-        except (RPCError, RuntimeError):
-            await asyncio.sleep(0.05)
-        else:
-            return client
-    raise TimeoutError("the Temporal server did not become healthy")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from temporalio.testing import WorkflowEnvironment
 from bot.decisions.facts import CheckState
 from bot.forges.forge import IssueInfo, PullRequestInfo
 from bot.probes import Outside
+from tests import shop
 from tests.forges.memory import MemoryForge
 from tests.forges.memory_world import Merged, Place
 from tests.workflows.town import eventually
@@ -39,25 +40,7 @@ REPOSITORY = "acme/config"
 KEY = RepositoryKey(forge="github", owner="acme", name="config")
 TEST_SERVER = Path(sys.executable).with_name("temporal-test-server")
 APP = "image: v1\nreplicas: 1\nlog: info\n"
-CONFIGURATION = """\
-version: 1
-environments:
-  - name: development
-    branch: develop
-  - name: staging
-    branch: staging
-    promote: automatic
-    gates:
-      checks: [ci/test]
-  - name: production
-    branch: main
-    promote: manual
-    gates:
-      checks: [ci/test]
-      sign_offs: [qa]
-roles:
-  qa: [quinn]
-"""
+CONFIGURATION = shop.CONFIGURATION.replace("branch: development", "branch: develop")
 
 
 class GitForge(MemoryForge):
