@@ -1,46 +1,41 @@
 """The contract's world on GitLab: the adapter, through real python-gitlab, against the sandbox."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from gitlab.v4.objects import Project
 
 from bot.decisions.facts import CheckState, MergeMethod, Permission, ReviewState
 from bot.forges.gitlab import GitLab
 from bot.sandbox.pulls import conversation, pulls
-from tests.forges.world import CONFIG, ME
+from tests.forges.sandboxed import Sandboxed, founded
+from tests.forges.world import ME
 from tests.sandbox.conftest import Forge as Sandbox
-from tests.sandbox.conftest import running
 
-# Where the effect of a method of `Forge` is made, as the sandbox's faults are told.
-_ROUTES = {
-    "open_pull_request": ("POST", "/merge_requests$"),
-    "pull_request": ("GET", r"/merge_requests/\d+$"),
-    "merge": ("PUT", "/merge$"),
-    "comment": ("POST", "/notes$"),
-    "write_issue": ("POST", "/issues$"),
-    "checks": ("GET", "/statuses$"),
-}
 # The sandbox's own words for a Guest and a Reporter.
 _ROLES: dict[Permission, str] = {"read": "guest", "triage": "read"}
 _WORDS: dict[CheckState, str] = {"failure": "failed", "cancelled": "canceled"}
 _METHODS = {"merge": "merge", "squash": "merge", "rebase": "ff"}
 
 
-class SandboxedGitLab:
-    """The sandbox with everybody in it, and the bot's adapter."""
+class SandboxedGitLab(Sandboxed[GitLab]):
+    """The sandbox as GitLab, with everybody in it, and the bot's adapter."""
+
+    routes: ClassVar = {
+        "open_pull_request": ("POST", "/merge_requests$"),
+        "pull_request": ("GET", r"/merge_requests/\d+$"),
+        "merge": ("PUT", "/merge$"),
+        "comment": ("POST", "/notes$"),
+        "write_issue": ("POST", "/issues$"),
+        "checks": ("GET", "/statuses$"),
+    }
+    limited: ClassVar = {"status": 429, "message": "Retry later"}
 
     def __init__(self, sandbox: Sandbox, forge: GitLab) -> None:
-        self.sandbox = sandbox
-        self.forge = forge
-        self.repository = CONFIG
+        super().__init__(sandbox, forge)
         self._pipelines: dict[str, int] = {}
-
-    @property
-    def do(self) -> Any:
-        return self.sandbox.do
 
     def _as(self, person: str) -> Project:
         self.sandbox.token(person)
@@ -51,11 +46,6 @@ class SandboxedGitLab:
             self._as("alice").branches.create({"branch": branch, "ref": "main"})
         files = {f"{branch}.txt": text}
         sha: str = self.do.commit(self.repository, branch, files, "bob", f"Change {branch}")
-        return sha
-
-    def write_as(self, login: str, message: str) -> str:
-        text = {"written.txt": message}
-        sha: str = self.do.commit(self.repository, "development", text, login, message)
         return sha
 
     def write_by_address(self, address: str) -> str:
@@ -216,35 +206,10 @@ class SandboxedGitLab:
     def head(self, branch: str) -> str:
         return str(self._as("alice").branches.get(branch).commit["id"])
 
-    def lose(self, method: str) -> None:
-        verb, path = _ROUTES[method]
-        self.do.inject(method=verb, path=path, lose=True)
 
-    def limit(self, method: str) -> None:
-        self.fail(method, status=429, headers={"Retry-After": "60"}, message="Retry later")
-
-    def fail(self, method: str, **fault: Any) -> None:
-        verb, path = _ROUTES[method]
-        self.do.inject(method=verb, path=path, **fault)
-
-    def calls(self) -> dict[str, int]:
-        """Return how often each route was called since this was asked last."""
-        found = {f"{row['method']} {row['route']}": row["count"] for row in self.do.calls()}
-        self.do.reset_calls()
-        return found
-
-
-@contextmanager
-def sandboxed_gitlab(root: Path) -> Iterator[Sandbox]:
+def sandboxed_gitlab(root: Path) -> AbstractContextManager[Sandbox]:
     """Run a sandbox with acme/config on main and development."""
-    with running(root, "gitlab") as sandbox:
-        sandbox.token("alice")
-        sandbox.do.add_group("acme", {"alice": "admin"})
-        sandbox.do.add_repository(CONFIG, {"app.yaml": "a: 1\n"}, ["development"])
-        for login in ("bob", ME):
-            sandbox.token(login)
-            sandbox.do.set_role(CONFIG, login, "write")
-        yield sandbox
+    return founded(root, "gitlab", lambda sandbox: sandbox.do.add_group("acme", {"alice": "admin"}))
 
 
 def by_token(sandbox: Sandbox, token: str | None = None, **options: Any) -> GitLab:

@@ -18,7 +18,7 @@ from bot.forges.github_client import PUBLIC_API
 from bot.forges.github_shapes import of_run, permission_of, pull_request_info
 from bot.forges.reports import newest
 from tests.forges.contract import ForgeContract
-from tests.forges.sandboxed import SandboxedGitHub, by_token, sandboxed
+from tests.forges.sandboxed_github import SandboxedGitHub, by_token, sandboxed_github
 from tests.forges.world import CONFIG, merged, opened
 
 R = "/repos/{owner}/{repo}"
@@ -26,7 +26,7 @@ R = "/repos/{owner}/{repo}"
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[SandboxedGitHub]:
-    with sandboxed(tmp_path / "sandbox") as sandbox:
+    with sandboxed_github(tmp_path / "sandbox") as sandbox:
         forge = by_token(sandbox)
         try:
             yield SandboxedGitHub(sandbox, forge)

@@ -11,7 +11,7 @@ import pytest
 
 from bot.forges.forge import NotFound, RepositoryInfo, Unauthorized
 from bot.forges.github import GitHub
-from tests.forges.sandboxed import SandboxedGitHub, sandboxed
+from tests.forges.sandboxed_github import SandboxedGitHub, sandboxed_github
 from tests.forges.world import CONFIG, merged, opened
 
 PERMISSIONS = {
@@ -54,7 +54,7 @@ class AsApp:
 
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[AsApp]:
-    with sandboxed(tmp_path / "sandbox") as sandbox:
+    with sandboxed_github(tmp_path / "sandbox") as sandbox:
         made = sandbox.do.add_app("lockstep-app", PERMISSIONS)
         sandbox.do.install_app("lockstep-app", "acme")
         key, clock = tmp_path / "key.pem", Clock()

@@ -23,7 +23,7 @@ from bot.forges.forge import (
 )
 from bot.forges.github import GitHub
 from bot.forges.github_errors import translate
-from tests.forges.sandboxed import SandboxedGitHub, by_token, sandboxed
+from tests.forges.sandboxed_github import SandboxedGitHub, by_token, sandboxed_github
 from tests.forges.world import CONFIG, ME, merged, opened
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -34,7 +34,7 @@ SHOW = "GitHub would not show it: "
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[SandboxedGitHub]:
-    with sandboxed(tmp_path / "sandbox") as sandbox:
+    with sandboxed_github(tmp_path / "sandbox") as sandbox:
         forge = by_token(sandbox, timeout=0.5)
         try:
             yield SandboxedGitHub(sandbox, forge)

@@ -9,8 +9,8 @@ import pytest
 from bot.decisions.facts import RunState
 from bot.forges.forge import Forge, NotFound, Refused, RunInfo
 from tests.forges.memory import MemoryForge
-from tests.forges.sandboxed import SandboxedGitHub, sandboxed
-from tests.forges.sandboxed import by_token as github_by_token
+from tests.forges.sandboxed_github import SandboxedGitHub, sandboxed_github
+from tests.forges.sandboxed_github import by_token as github_by_token
 from tests.forges.sandboxed_gitlab import SandboxedGitLab, sandboxed_gitlab
 from tests.forges.sandboxed_gitlab import by_token as gitlab_by_token
 from tests.forges.world import CONFIG
@@ -31,7 +31,7 @@ class GitHubRuns:
     workflow = "qa.yml"
 
     def __init__(self, directory: Path) -> None:
-        self._opened = sandboxed(directory)
+        self._opened = sandboxed_github(directory)
         self.sandbox = self._opened.__enter__()
         self.forge = github_by_token(self.sandbox)
         self._world = SandboxedGitHub(self.sandbox, self.forge)
