@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Literal, TextIO
@@ -39,10 +40,12 @@ def set_up(
     Runtime.set_default(runtime, error_if_already_set=False)
 
 
-class _Formatter(logging.Formatter):
+class _Formatter(logging.Formatter, ABC):
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         super().__init__()
-        self._secrets = [secret for secret in secrets if secret]
+        # As they are, and as they stand within a JSON string; a part of another comes after it.
+        shown = {form for secret in secrets for form in (secret, json.dumps(secret)[1:-1]) if form}
+        self._secrets = sorted(shown, key=len, reverse=True)
 
     def format(self, record: logging.LogRecord) -> str:
         line = self.line(record)
@@ -50,8 +53,9 @@ class _Formatter(logging.Formatter):
             line = line.replace(secret, HIDDEN)
         return line
 
+    @abstractmethod
     def line(self, record: logging.LogRecord) -> str:
-        raise NotImplementedError
+        """Return the line of a record, which may still hold secrets."""
 
     def details(self, record: logging.LogRecord) -> str:
         """Return the traceback, empty where there is none or nothing in it would help."""

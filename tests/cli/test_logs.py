@@ -5,6 +5,7 @@ import logging
 from types import TracebackType
 from typing import Any
 
+import pytest
 from temporalio.exceptions import ApplicationError
 
 from bot.cli.logs import HIDDEN, Json, Text
@@ -55,6 +56,17 @@ def test_a_secret_is_hidden_in_messages_and_in_tracebacks() -> None:
         line = formatter.format(record)
         assert "ghp_1" not in line
         assert line.count(HIDDEN) >= 2
+
+
+@pytest.mark.parametrize("secret", ['quo"ted', "back\\slash", "schlüssel", "two\nlines", "\ttab"])
+def test_a_secret_is_hidden_however_it_is_spelled_in_json(secret: str) -> None:
+    line = Json([secret]).format(_record(f"token {secret}."))
+
+    assert json.loads(line)["message"] == f"token {HIDDEN}."
+
+
+def test_of_a_secret_that_holds_another_nothing_is_left() -> None:
+    assert Text(["abc", "abc-def"]).format(_record("token abc-def"))[9:] == f"token {HIDDEN}"
 
 
 def test_a_step_that_a_forge_refused_is_one_line_and_a_mistake_of_ours_a_traceback() -> None:
