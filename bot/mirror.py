@@ -15,8 +15,9 @@ from bot.engine.objects import MissingObject
 from bot.engine.trees import NewObjects, TreeReader
 from bot.git_formats import packed
 from bot.git_http import USER, Lines
+from bot.git_process import run_git
 from bot.remote import authorization, begin, locked
-from bot.repository import Repository, RepositoryError, run_git
+from bot.repository import Repository, RepositoryError
 
 # What a push adds is soon compared, so its files come along, up to this size: a round trip less.
 _SMALL_FILES = "blob:limit=16k"

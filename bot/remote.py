@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.git_http import USER
-from bot.repository import run_git
+from bot.git_process import run_git
 
 
 def authorization(token: str | None, user: str = USER) -> Mapping[str, str]:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from bot import mirror as mirror_module
-from bot import repository as repository_module
 from bot.engine.drift import compare
 from bot.engine.keep import Keep
+from bot.git_process import run_git
 from bot.mirror import Mirror, MirroredRepository
 from bot.model import Head
 from bot.repository import RepositoryError
@@ -43,7 +43,7 @@ def mirror(remote: World, tmp_path: Path) -> Mirror:
 def commands(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The git commands that mirrors run, by name."""
     run: list[str] = []
-    original = repository_module.run_git
+    original = run_git
 
     def noted(*arguments: str, **options: object) -> bytes:
         names = ("fetch", "ls-remote", "push", "init", "config")

@@ -11,8 +11,9 @@ from bot.cli.main import Failure
 from bot.engine.trees import TreeReader
 from bot.forges.plain_ledger import Ledger, Request
 from bot.forges.plain_store import TreeFiles
+from bot.git_process import run_git_aloud
 from bot.pushes import BRANCHES, MOST_SAID, REQUESTS, SAID
-from bot.repository import Repository, RepositoryError, run_git_aloud
+from bot.repository import Repository, RepositoryError
 
 _WHOLE_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _PROMOTIONS = "lockstep/promote/"

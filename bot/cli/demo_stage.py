@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import aiohttp
 
-from bot.repository import run_git
+from bot.git_process import run_git
 from bot.sandbox.server import Sandbox
 from bot.words import GITHUB, Words
 

@@ -15,7 +15,8 @@ from bot.engine.drift import CONFIGURATION
 from bot.engine.flows import find_flow, merge_habit, read_pasts
 from bot.engine.keep_rules import Learned, learn_keep
 from bot.engine.learning import Study, leads, study_hop
-from bot.repository import Repository, RepositoryError, run_git
+from bot.git_process import run_git
+from bot.repository import Repository, RepositoryError
 from config.suggest import named
 
 # Fewer promotions the other way round may be back-merges.

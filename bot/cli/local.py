@@ -10,8 +10,9 @@ import click
 from bot.cli.main import Failure
 from bot.engine.drift import CONFIGURATION
 from bot.engine.objects import MissingObject
+from bot.git_process import leave_hook
 from bot.model import Head
-from bot.repository import Repository, RepositoryError, leave_hook
+from bot.repository import Repository, RepositoryError
 from config.load import ConfigErrors, load, load_organisation
 from config.organisation import Organisation
 from config.schema import Config, Environment

@@ -27,8 +27,8 @@ from bot.cli.demo_stage import (
 )
 from bot.cli.hook import post_receive_script, update_script
 from bot.forges.plain_ledger import Request
+from bot.git_process import run_git
 from bot.pushes import REQUESTS
-from bot.repository import run_git
 from bot.sandbox.plain import PlainServer
 
 PEOPLE = ("alice", "carol", "dan", "ci")

@@ -11,7 +11,8 @@ from bot.engine.candidate import MergeMethod, plan_promotion
 from bot.engine.drift import compare
 from bot.engine.objects import Merge
 from bot.engine.trees import NewObjects
-from bot.repository import Repository, run_git
+from bot.git_process import run_git
+from bot.repository import Repository
 from tests.engine.histories import KEEPS, Timeline, play, random_steps
 from tests.engine.merge3 import merge3
 
