@@ -10,13 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from bot.engine import layout
 from bot.engine.commits import committed_at
 from bot.engine.drift import CONFIGURATION, Comparison, FileComparison
-from bot.engine.keep import Keep, KeptKeys
+from bot.engine.keep import Keep
+from bot.engine.making import Making, keeping, making_of
 from bot.engine.nodes import Unreadable, is_order
 from bot.engine.objects import Merge, Objects
-from bot.engine.splice import CannotSplice, Expected, splice
+from bot.engine.splice import CannotSplice, Expected
 from bot.engine.trees import NewObjects, TreeReader, rewrite
 from bot.engine.values import Text, decode, format_of, read_values
 from bot.model import ABSENT, Change, Commit, Entry, State, Value
@@ -125,36 +125,6 @@ def promotion_id(environment: str, source_sha: str) -> str:
     return f"{environment}/{source_sha[:12]}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Making:
-    """One file whose text is to be made: what it is made from, and what it must say."""
-
-    file: FileComparison
-    source: Text
-    target: Text
-    expected: Expected
-    kept: KeptKeys
-
-    @property
-    def is_layout(self) -> bool:
-        """Whether no value changes, only comments and layout."""
-        return all(c.key is None for c in self.file.changes if c.state is State.PENDING)
-
-    def spliced(self) -> bytes:
-        """Return the target's text with what is pending, or the source's with what is kept.
-
-        The source's, comments and all, where nothing but kept values, and what stands
-        behind them, is the target's own.
-        """
-        path, source, target = self.file.path, self.source, self.target
-        if self.is_layout:
-            return _keeping(path, source, target, self.expected, self.kept)
-        if self.file.source_laid_out:
-            with suppress(CannotSplice):
-                return _keeping(path, source, target, self.expected, self.kept)
-        return _spliced(path, target, source, self.expected)
-
-
 class _Builder:
     def __init__(self, objects: Objects, comparison: Comparison, keep: Keep) -> None:
         self.objects, self.comparison, self.keep = objects, comparison, keep
@@ -256,26 +226,20 @@ class _Builder:
         texts = dict(zip(merges, self.objects.merge_texts(list(merges.values())), strict=True))
         return [texts.get(file.path) for file in files]
 
-    def _makings(self, files: Sequence[FileComparison]) -> list[_Making]:
+    def _makings(self, files: Sequence[FileComparison]) -> list[Making]:
         entries = [entry for file in files for entry in (file.source, file.target) if entry]
         texts = iter(self.objects.read([entry.oid for entry in entries]))
         return [
-            _making(file, decode(next(texts)), decode(next(texts)), self.keep.keys(file.path))
+            making_of(file, decode(next(texts)), decode(next(texts)), self.keep.keys(file.path))
             for file in files
         ]
 
-    def _make_text(self, making: _Making, merged: bytes | None) -> None:
-        file, expected = making.file, making.expected
+    def _make_text(self, making: Making, merged: bytes | None) -> None:
+        file = making.file
         if file.source is None or file.target is None:
             return
         try:
-            unchanged = making.target.encode()
-            if making.is_layout and file.source.mode != file.target.mode:
-                data = unchanged  # the mode alone moves
-            elif merged is not None and merged != unchanged and _says(file.path, merged, expected):
-                data = merged
-            else:
-                data = making.spliced()
+            data = making.text(merged)
         except (CannotSplice, Unreadable) as error:
             self.refused[file.path] = (
                 "comments or layout could not be merged; the target's stay"
@@ -307,7 +271,7 @@ class _Builder:
             carried = {key: old_values[key] for key in own if key in old_values}
             expected = Expected({**values, **carried}, {})
             try:
-                made = _keeping(path, text, old_text, expected, kept)
+                made = keeping(path, text, old_text, expected, kept)
             except (CannotSplice, Unreadable) as error:
                 self.notes[path] = f"renamed from {old}: kept values could not be carried: {error}"
                 continue
@@ -395,48 +359,6 @@ def _has(file: FileComparison, state: State) -> bool:
 def _moves_mode(file: FileComparison) -> bool:
     """Whether the file's mode is among what is pending."""
     return any(c.key is None and c.state is State.PENDING for c in file.changes)
-
-
-def _making(file: FileComparison, source: Text, target: Text, kept: KeptKeys) -> _Making:
-    """Return what the candidate's text must say: the target's values, the pending ones set."""
-    theirs = read_values(file.path, source.encode())
-    mine = read_values(file.path, target.encode())
-    values = {key: value for key, value in mine.items() if not is_order(key)}
-    moved = {c.key: c.state for c in file.changes if c.key is not None}
-    for change in file.changes:
-        if change.state is State.PENDING and change.key is not None and not is_order(change.key):
-            if change.source.exists:
-                values[change.key] = change.source
-            else:
-                values.pop(change.key, None)
-    orders: dict[str, list[Value]] = {}
-    for key in filter(is_order, theirs.keys() | mine.keys()):
-        # What is not in dispute holds for both; a pending order is the source's alone.
-        if moved.get(key) in (None, State.PENDING) and key in theirs:
-            orders.setdefault(key, []).append(theirs[key])
-        if moved.get(key) is not State.PENDING and key in mine:
-            orders.setdefault(key, []).append(mine[key])
-    return _Making(file, source, target, Expected(values, orders), kept)
-
-
-def _says(path: str, data: bytes, expected: Expected) -> bool:
-    """Whether a text parses to exactly what is expected."""
-    try:
-        return not expected.wrong(read_values(path, data))
-    except Unreadable:
-        return False
-
-
-def _spliced(path: str, onto: Text, source: Text, expected: Expected) -> bytes:
-    text = splice(path, onto.characters, source.characters, expected)
-    return Text(text, onto.marked).encode()
-
-
-def _keeping(path: str, onto: Text, target: Text, expected: Expected, kept: KeptKeys) -> bytes:
-    """Return the text of `onto` with the target's kept values, and the comments behind them."""
-    text = splice(path, onto.characters, target.characters, expected)
-    text = layout.with_remarks(path, text, target.characters, kept)
-    return Text(text, onto.marked).encode()
 
 
 def _likeness(one: Mapping[str, Value], other: Mapping[str, Value]) -> float:
