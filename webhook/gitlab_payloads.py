@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from webhook.events import (
+    OUR_BRANCHES,
     BranchDeleted,
     ChecksChanged,
     Comment,
@@ -28,10 +29,10 @@ from webhook.events import (
     RepositoryRef,
     ReviewChanged,
     Sha,
+    is_work,
     whole_lines,
 )
 
-OUR_BRANCHES = "lockstep/"
 MOST_BRANCHES = 50
 """Most branches of one push of which each is passed on; the re-observe finds the rest."""
 
@@ -126,7 +127,7 @@ def _moved(ref: str, before: str, after: str, by: str | None) -> Event | Ignored
     branch = ref.removeprefix("refs/heads/")
     if branch == ref:
         return Ignored("not a branch: tags promote nothing")
-    if branch.startswith(OUR_BRANCHES):
+    if is_work(branch):
         return Ignored(_SAID_TWICE)
     if not after.strip("0"):
         return BranchDeleted(branch=branch, by=by)

@@ -135,6 +135,15 @@ def test_a_push_moves_makes_or_deletes_a_branch() -> None:
     assert read("Push Hook", push(after=NONE)) == BranchDeleted(branch="main", by="alice")
 
 
+def test_a_freeze_that_comes_or_goes_is_told_though_its_branch_is_ours() -> None:
+    ref, branch = "refs/heads/lockstep/freeze", "lockstep/freeze"
+
+    assert read("Push Hook", push(ref=ref)) == Push(
+        branch=branch, before=OLD, after=SHA, by="alice"
+    )
+    assert read("Push Hook", push(ref=ref, after=NONE)) == BranchDeleted(branch=branch, by="alice")
+
+
 def test_a_push_of_an_older_gitlab_names_nobody_and_its_project_beside() -> None:
     old = push(project={"path_with_namespace": PATH, "default_branch": "main"}, project_id=7)
     del old["user_username"]
