@@ -1,107 +1,40 @@
 """What each of GitHub's payloads says, and which of them cannot matter.
 
-Only the fields that are used are asked for, so deliveries of 2018 and of today both pass. What
-cannot matter ends here, with its reason, and costs Temporal nothing.
+Deliveries of 2018 and of today both pass. What cannot matter ends here, with its reason, and
+costs Temporal nothing.
 """
 
-import re
-from abc import abstractmethod
-from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime
 
 from webhook.events import (
     OUR_BRANCHES,
     BranchDeleted,
     ChecksChanged,
     Comment,
-    Delivery,
     Event,
     ForgeId,
     Ignored,
-    InstallationChanged,
     Name,
     PullRequestChanged,
-    Push,
-    RepositoryChanged,
-    RepositoryRef,
     ReviewChanged,
     Sha,
     is_work,
-    whole_lines,
 )
+from webhook.github_parts import Account, AtRepository, Repository
+from webhook.github_repositories import Installation, InstallationRepositories, RepositoryHook
+from webhook.payloads import NO_BRANCH, NO_CANDIDATE, UNDECIDED, Part, Payload, command_text, moved
 
 OUR_STATUS = "lockstep"
-MAX_REPOSITORIES = 100
-"""Most repositories that one installation event is passed on for; the re-observe finds the rest."""
-
+_TOLD_BY = "its pull request"
 # GitHub names at most this many branches with a status: a full list may have left ours out.
 _BRANCHES_LISTED = 10
-_COMMAND = re.compile(r"^[ \t]*/\S", re.MULTILINE)
 # Conclusions that satisfy a required check.
 _GREEN = {"success", "neutral", "skipped"}
 
 
-class _Part(BaseModel):
-    # Strict: a number is no text. Extra fields are skipped, which is what makes this fast.
-    model_config = ConfigDict(strict=True, frozen=True)
-
-
-class _Account(_Part):
-    login: Name
-    type: str = "User"
-
-
-class _Repository(_Part):
-    id: ForgeId
-    full_name: Name
-    default_branch: Name | None = None
-
-    def ref(self, full_name: str | None = None) -> RepositoryRef:
-        return _ref(self.id, full_name or self.full_name, self.default_branch)
-
-
-# The same few repositories speak again and again.
-@lru_cache(maxsize=1024)
-def _ref(number: int, full_name: str, default_branch: str | None) -> RepositoryRef:
-    owner, _, name = full_name.rpartition("/")
-    return RepositoryRef(
-        forge="github", owner=owner, name=name, id=number, default_branch=default_branch
-    )
-
-
-class Payload(_Part):
-    """What every delivery may hold."""
-
-    sender: _Account | None = None
-
-    @property
-    def by(self) -> str | None:
-        """Return the login of who did it, where GitHub says so."""
-        return self.sender.login if self.sender else None
-
-    @abstractmethod
-    def deliveries(self, delivery: str) -> tuple[Delivery, ...] | Ignored:
-        """Return what this says, to each repository that it concerns."""
-
-
-class _AtRepository(Payload):
-    repository: _Repository
-
-    @abstractmethod
-    def event(self) -> Event | Ignored:
-        """Return what this says about its repository."""
-
-    def deliveries(self, delivery: str) -> tuple[Delivery, ...] | Ignored:
-        event = self.event()
-        if isinstance(event, Ignored):
-            return event
-        return (Delivery(id=delivery, repository=self.repository.ref(), event=event),)
-
-
-class PushHook(_AtRepository):
+class PushHook(AtRepository):
     """A branch or a tag was moved, made or deleted."""
 
     ref: Name
@@ -110,63 +43,55 @@ class PushHook(_AtRepository):
 
     def event(self) -> Event | Ignored:
         """Return what this says about its branch."""
-        branch = self.ref.removeprefix("refs/heads/")
-        if branch == self.ref:
-            return Ignored("not a branch: tags promote nothing")
-        if is_work(branch):
-            return Ignored("a branch of Lockstep's own: its pull request tells the same")
-        if not self.after.strip("0"):
-            return BranchDeleted(branch=branch, by=self.by)
-        before = self.before if self.before.strip("0") else None
-        return Push(branch=branch, before=before, after=self.after, by=self.by)
+        return moved(self.ref, self.before, self.after, self.by, _TOLD_BY)
 
 
-class _Create(_AtRepository):
+class _Create(AtRepository):
     def event(self) -> Event | Ignored:
         return Ignored("the push that made it tells the same, with its commit")
 
 
-class _Delete(_AtRepository):
+class _Delete(AtRepository):
     ref: Name
     ref_type: str
 
     def event(self) -> Event | Ignored:
         if self.ref_type != "branch":
-            return Ignored("not a branch: tags promote nothing")
+            return NO_BRANCH
         if is_work(self.ref):
-            return Ignored("a branch of Lockstep's own: its pull request tells the same")
+            return Ignored(f"a branch of Lockstep's own: {_TOLD_BY} tells the same")
         return BranchDeleted(branch=self.ref, by=self.by)
 
 
-class _HeadRepository(_Part):
+class _HeadRepository(Part):
     id: ForgeId
 
 
-class _Head(_Part):
+class _Head(Part):
     ref: Name
     sha: Sha
     repo: _HeadRepository | None = None
 
 
-class _Base(_Part):
+class _Base(Part):
     ref: Name
 
 
-class _PullRequest(_Part):
+class _PullRequest(Part):
     number: ForgeId
     head: _Head
     base: _Base
     # Absent in a review's delivery, and null where GitHub has not looked yet.
     merged: bool | None = None
 
-    def from_fork(self, repository: _Repository) -> bool:
+    def from_fork(self, repository: Repository) -> bool:
         return self.head.repo is None or self.head.repo.id != repository.id
 
-    def is_ours(self, repository: _Repository) -> bool:
+    def is_ours(self, repository: Repository) -> bool:
         return self.head.ref.startswith(OUR_BRANCHES) and not self.from_fork(repository)
 
 
-class _Changes(_Part):
+class _Changes(Part):
     base: dict[str, Any] | None = None
 
 
@@ -183,7 +108,7 @@ _PULL_REQUEST_ACTIONS: dict[str, _Action] = {
 }
 
 
-class _PullRequestHook(_AtRepository):
+class _PullRequestHook(AtRepository):
     action: str
     pull_request: _PullRequest
     changes: _Changes = _Changes()
@@ -212,11 +137,11 @@ class _PullRequestHook(_AtRepository):
         )
 
 
-class _Review(_Part):
+class _Review(Part):
     state: str
 
 
-class _ReviewHook(_AtRepository):
+class _ReviewHook(AtRepository):
     action: str
     pull_request: _PullRequest
     review: _Review
@@ -231,19 +156,19 @@ class _ReviewHook(_AtRepository):
         return ReviewChanged(number=self.pull_request.number, by=self.by)
 
 
-class _CommentBody(_Part):
+class _CommentBody(Part):
     id: ForgeId
-    user: _Account | None = None
+    user: Account | None = None
     created_at: AwareDatetime
     body: str | None = None
 
 
-class _Issue(_Part):
+class _Issue(Part):
     number: ForgeId
     pull_request: dict[str, Any] | None = None
 
 
-class _CommentHook(_AtRepository):
+class _CommentHook(AtRepository):
     action: str
     issue: _Issue
     comment: _CommentBody
@@ -254,9 +179,9 @@ class _CommentHook(_AtRepository):
             return Ignored("only a new comment can hold a command")
         if comment.user is None or comment.user.type == "Bot":
             return Ignored("not said by a person")
-        text = whole_lines(comment.body or "")
-        if not _COMMAND.search(text):
-            return Ignored("no line of it starts with a slash")
+        text = command_text(comment.body)
+        if isinstance(text, Ignored):
+            return text
         return Comment(
             number=self.issue.number,
             id=comment.id,
@@ -267,11 +192,11 @@ class _CommentHook(_AtRepository):
         )
 
 
-class _Branch(_Part):
+class _Branch(Part):
     name: Name
 
 
-class _Status(_AtRepository):
+class _Status(AtRepository):
     sha: Sha
     state: str
     context: str
@@ -281,27 +206,27 @@ class _Status(_AtRepository):
         if self.context == OUR_STATUS:
             return Ignored("Lockstep's own status")
         if self.state == "pending":
-            return Ignored("nothing is decided yet")
+            return UNDECIDED
         if 0 < len(self.branches) < _BRANCHES_LISTED and not any(
             branch.name.startswith(OUR_BRANCHES) for branch in self.branches
         ):
-            return Ignored("no candidate: not on a branch of Lockstep's")
+            return NO_CANDIDATE
         failed = self.state != "success"
         return ChecksChanged(sha=self.sha, name=self.context, failed=failed, by="status")
 
 
-class _CheckSuite(_Part):
+class _CheckSuite(Part):
     head_branch: Name | None = None
 
 
-class _CheckRun(_Part):
+class _CheckRun(Part):
     name: Name
     head_sha: Sha
     conclusion: str | None = None
     check_suite: _CheckSuite | None = None
 
 
-class _CheckRunHook(_AtRepository):
+class _CheckRunHook(AtRepository):
     action: str
     check_run: _CheckRun
 
@@ -316,7 +241,7 @@ class _CheckedSuite(_CheckSuite):
     conclusion: str | None = None
 
 
-class _CheckSuiteHook(_AtRepository):
+class _CheckSuiteHook(AtRepository):
     action: str
     check_suite: _CheckedSuite
 
@@ -329,122 +254,10 @@ def _checks(
     action: str, sha: str, branch: str | None, name: str | None, conclusion: str | None
 ) -> Event | Ignored:
     if action != "completed":
-        return Ignored("nothing is decided yet")
+        return UNDECIDED
     if branch is not None and not branch.startswith(OUR_BRANCHES):
-        return Ignored("no candidate: not on a branch of Lockstep's")
+        return NO_CANDIDATE
     return ChecksChanged(sha=sha, name=name, failed=conclusion not in _GREEN, by="run")
-
-
-class _Was(_Part):
-    from_: Name = Field(alias="from")
-
-
-class _FormerName(_Part):
-    name: _Was
-
-
-class _FormerAccounts(_Part):
-    user: _Account | None = None
-    organization: _Account | None = None
-
-
-class _FormerOwner(_Part):
-    from_: _FormerAccounts = Field(alias="from")
-
-
-class _RepositoryChanges(_Part):
-    repository: _FormerName | None = None
-    owner: _FormerOwner | None = None
-    default_branch: dict[str, Any] | None = None
-
-
-class _RepositoryHook(_AtRepository):
-    action: str
-    changes: _RepositoryChanges = _RepositoryChanges()
-
-    def event(self) -> Event | Ignored:
-        before = self._former_name()
-        if before:
-            return RepositoryChanged(
-                change="moved", before=before, after=self.repository.full_name, by=self.by
-            )
-        match self.action:
-            case "archived" | "unarchived" | "deleted":
-                return RepositoryChanged(change=self.action, by=self.by)
-            case "edited" if self.changes.default_branch is not None:
-                return RepositoryChanged(change="default_branch", by=self.by)
-            case _:
-                return Ignored("neither its name nor its default branch nor its state changed")
-
-    def deliveries(self, delivery: str) -> tuple[Delivery, ...] | Ignored:
-        found = super().deliveries(delivery)
-        before = self._former_name()
-        if isinstance(found, Ignored) or not before:
-            return found
-        # The pipeline under the former name has to hear that it ends.
-        former = found[0].model_copy(update={"repository": self.repository.ref(before)})
-        return (former, *found)
-
-    def _former_name(self) -> str | None:
-        owner, _, name = self.repository.full_name.rpartition("/")
-        if self.action == "renamed" and self.changes.repository:
-            return f"{owner}/{self.changes.repository.name.from_}"
-        if self.action == "transferred" and self.changes.owner:
-            accounts = self.changes.owner.from_
-            account = accounts.user or accounts.organization
-            return f"{account.login}/{name}" if account else None
-        return None
-
-
-class _Installation(Payload):
-    action: str
-    repositories: tuple[_Repository, ...] | None = None
-
-    def deliveries(self, delivery: str) -> tuple[Delivery, ...] | Ignored:
-        repositories = self.repositories or ()
-        match self.action:
-            case "created" | "unsuspend" | "new_permissions_accepted":
-                return _access(delivery, granted=repositories, by=self.by)
-            case "deleted" | "suspend":
-                return _access(delivery, withdrawn=repositories, by=self.by)
-            case _:
-                return Ignored("our access stays as it is")
-
-
-class _InstallationRepositories(Payload):
-    repositories_added: tuple[_Repository, ...] = ()
-    repositories_removed: tuple[_Repository, ...] = ()
-
-    def deliveries(self, delivery: str) -> tuple[Delivery, ...] | Ignored:
-        return _access(
-            delivery,
-            granted=self.repositories_added,
-            withdrawn=self.repositories_removed,
-            by=self.by,
-        )
-
-
-def _access(
-    delivery: str,
-    *,
-    granted: Sequence[_Repository] = (),
-    withdrawn: Sequence[_Repository] = (),
-    by: str | None,
-) -> tuple[Delivery, ...] | Ignored:
-    named = len(granted) + len(withdrawn)
-    if not named:
-        return Ignored("names no repository: the next re-observe finds what changed")
-    if named > MAX_REPOSITORIES:
-        return Ignored("names too many repositories at once: the next re-observe finds them")
-    return tuple(
-        Delivery(
-            id=delivery,
-            repository=repository.ref(),
-            event=InstallationChanged(access=access, by=by),
-        )
-        for access, repositories in (("granted", granted), ("withdrawn", withdrawn))
-        for repository in repositories
-    )
 
 
 PAYLOADS: dict[str, type[Payload]] = {
@@ -452,13 +265,13 @@ PAYLOADS: dict[str, type[Payload]] = {
     "check_suite": _CheckSuiteHook,
     "create": _Create,
     "delete": _Delete,
-    "installation": _Installation,
-    "installation_repositories": _InstallationRepositories,
+    "installation": Installation,
+    "installation_repositories": InstallationRepositories,
     "issue_comment": _CommentHook,
     "pull_request": _PullRequestHook,
     "pull_request_review": _ReviewHook,
     "push": PushHook,
-    "repository": _RepositoryHook,
+    "repository": RepositoryHook,
     "status": _Status,
 }
 """By the name of the event."""

@@ -1,21 +1,20 @@
 """What each of GitLab's payloads says, and which of them cannot matter.
 
-Only the fields that are used are asked for, so deliveries of 2017 and of today both pass, those
-of a project and those of the whole server. What cannot matter ends here, with its reason.
+Deliveries of 2017 and of today both pass, those of a project and those of the whole server. What
+cannot matter ends here, with its reason.
 """
 
 import re
 from abc import abstractmethod
 from datetime import datetime
-from functools import lru_cache
+from functools import partial
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AwareDatetime, BeforeValidator, Field
 
 from webhook.events import (
     OUR_BRANCHES,
-    BranchDeleted,
     ChecksChanged,
     Comment,
     Delivery,
@@ -24,24 +23,30 @@ from webhook.events import (
     Ignored,
     Name,
     PullRequestChanged,
-    Push,
     RepositoryChanged,
     RepositoryRef,
     ReviewChanged,
     Sha,
-    is_work,
-    whole_lines,
+)
+from webhook.payloads import (
+    NO_CANDIDATE,
+    UNDECIDED,
+    Part,
+    Payload,
+    command_text,
+    moved,
+    repository_ref,
 )
 
 MOST_BRANCHES = 50
 """Most branches of one push of which each is passed on; the re-observe finds the rest."""
 
-_COMMAND = re.compile(r"^[ \t]*/\S", re.MULTILINE)
 _BOT = re.compile(r"(?:project|group)_[0-9]+_bot(?:_?[0-9a-f]+)?|(?:alert|support|security)-bot")
 # What a pipeline or a job comes to; a manual one waits for a person, which is news.
 _DECIDED = {"success", "failed", "canceled", "skipped", "manual"}
 _RED = {"failed", "canceled"}
-_SAID_TWICE = "a branch of Lockstep's own: its merge request tells the same"
+_TOLD_BY = "its merge request"
+_ref = partial(repository_ref, "gitlab")
 
 
 def _moment(value: object) -> object:
@@ -58,37 +63,15 @@ def _moment(value: object) -> object:
 Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
 
 
-class _Part(BaseModel):
-    # Strict: a number is no text. Extra fields are skipped, which is what makes this fast.
-    model_config = ConfigDict(strict=True, frozen=True)
-
-
-class _User(_Part):
+class _User(Part):
     username: Name | None = None
 
 
-class _Project(_Part):
+class _Project(Part):
     # Older deliveries and those of the server have the id beside the project alone.
     id: ForgeId | None = None
     path_with_namespace: Name
     default_branch: Name | None = None
-
-
-# The same few projects speak again and again.
-@lru_cache(maxsize=1024)
-def _ref(number: int, path: str, default_branch: str | None) -> RepositoryRef:
-    owner, _, name = path.rpartition("/")
-    return RepositoryRef(
-        forge="gitlab", owner=owner, name=name, id=number, default_branch=default_branch
-    )
-
-
-class Payload(_Part):
-    """What every delivery may hold."""
-
-    @abstractmethod
-    def deliveries(self, delivery: str) -> tuple[Delivery, ...] | Ignored:
-        """Return what this says, to each project that it concerns."""
 
 
 class _AtProject(Payload):
@@ -107,7 +90,9 @@ class _AtProject(Payload):
         number = self.project.id or self.project_id
         if number is None:
             return None
-        return _ref(number, self.project.path_with_namespace, self.project.default_branch)
+        return repository_ref(
+            "gitlab", number, self.project.path_with_namespace, self.project.default_branch
+        )
 
     @abstractmethod
     def event(self) -> Event | Ignored:
@@ -122,18 +107,6 @@ class _AtProject(Payload):
         return (Delivery(id=delivery, repository=repository, event=event),)
 
 
-def _moved(ref: str, before: str, after: str, by: str | None) -> Event | Ignored:
-    """Return what a moved ref means."""
-    branch = ref.removeprefix("refs/heads/")
-    if branch == ref:
-        return Ignored("not a branch: tags promote nothing")
-    if is_work(branch):
-        return Ignored(_SAID_TWICE)
-    if not after.strip("0"):
-        return BranchDeleted(branch=branch, by=by)
-    return Push(branch=branch, before=before if before.strip("0") else None, after=after, by=by)
-
-
 class _PushHook(_AtProject):
     ref: Name
     before: Sha
@@ -142,10 +115,10 @@ class _PushHook(_AtProject):
     user_username: Name | None = None
 
     def event(self) -> Event | Ignored:
-        return _moved(self.ref, self.before, self.after, self.user_username)
+        return moved(self.ref, self.before, self.after, self.user_username, _TOLD_BY)
 
 
-class _RefChange(_Part):
+class _RefChange(Part):
     before: Sha
     after: Sha
     ref: Name
@@ -161,7 +134,7 @@ class _RepositoryUpdate(_AtProject):
 
     def deliveries(self, delivery: str) -> tuple[Delivery, ...] | Ignored:
         repository = self.ref_
-        events = [_moved(one.ref, one.before, one.after, None) for one in self.changes]
+        events = [moved(one.ref, one.before, one.after, None, _TOLD_BY) for one in self.changes]
         telling = [event for event in events if not isinstance(event, Ignored)]
         if repository is None or not telling:
             return self.event()
@@ -171,7 +144,7 @@ class _RepositoryUpdate(_AtProject):
         )
 
 
-class _LastCommit(_Part):
+class _LastCommit(Part):
     id: Sha
 
 
@@ -179,7 +152,7 @@ _Action = Literal["closed", "reopened", "head_moved", "retargeted", "draft", "re
 _REVIEWS = {"approved", "approval", "unapproved", "unapproval"}
 
 
-class _MergeRequest(_Part):
+class _MergeRequest(Part):
     iid: ForgeId
     source_branch: Name
     target_branch: Name
@@ -245,7 +218,7 @@ class _MergeRequestHook(_AtProject):
         return Ignored("neither its head nor its base nor its state changed")
 
 
-class _Note(_Part):
+class _Note(Part):
     id: ForgeId
     note: str | None = None
     noteable_type: str
@@ -256,7 +229,7 @@ class _Note(_Part):
     action: str | None = None
 
 
-class _Numbered(_Part):
+class _Numbered(Part):
     iid: ForgeId
     confidential: bool = False
 
@@ -280,9 +253,9 @@ class _NoteHook(_AtProject):
             return Ignored("only a new comment can hold a command")
         if self.by is None or _BOT.fullmatch(self.by):
             return Ignored("not said by a person")
-        text = whole_lines(note.note or "")
-        if not _COMMAND.search(text):
-            return Ignored("no line of it starts with a slash")
+        text = command_text(note.note)
+        if isinstance(text, Ignored):
+            return text
         return Comment(
             number=on.iid,
             id=note.id,
@@ -293,23 +266,20 @@ class _NoteHook(_AtProject):
         )
 
 
-_UNDECIDED = Ignored("nothing is decided yet")
-
-
 def _checked(
     sha: str, branches: tuple[str | None, ...], name: str | None, *, failed: bool
 ) -> Event | Ignored:
     known = [branch for branch in branches if branch and not branch.startswith("refs/")]
     if known and not any(branch.startswith(OUR_BRANCHES) for branch in known):
-        return Ignored("no candidate: not on a branch of Lockstep's")
+        return NO_CANDIDATE
     return ChecksChanged(sha=sha, name=name, failed=failed)
 
 
-class _Named(_Part):
+class _Named(Part):
     name: Name
 
 
-class _Pipeline(_Part):
+class _Pipeline(Part):
     ref: Name | None = None
     sha: Sha
     status: str
@@ -322,7 +292,7 @@ class _Pipeline(_Part):
         return self.status in _DECIDED or (self.source, self.status) == ("external", "running")
 
 
-class _OfPipeline(_Part):
+class _OfPipeline(Part):
     source_branch: Name
 
 
@@ -334,14 +304,14 @@ class _PipelineHook(_AtProject):
     def event(self) -> Event | Ignored:
         found, asked = self.object_attributes, self.merge_request
         if not found.is_news:
-            return _UNDECIDED
+            return UNDECIDED
         if self.builds:
             return Ignored("its jobs have told it already, one by one")
         branches = (found.ref, asked.source_branch if asked else None)
         return _checked(found.sha, branches, None, failed=found.status in _RED)
 
 
-class _Homepage(_Part):
+class _Homepage(Part):
     homepage: Name
 
 
@@ -359,7 +329,7 @@ class _JobHook(Payload):
 
     def deliveries(self, delivery: str) -> tuple[Delivery, ...] | Ignored:
         if self.build_status not in _DECIDED:
-            return _UNDECIDED
+            return UNDECIDED
         failed = self.build_status in _RED and not self.build_allow_failure
         event = _checked(self.sha, (self.ref,), self.build_name, failed=failed)
         if isinstance(event, Ignored):
@@ -367,7 +337,9 @@ class _JobHook(Payload):
         project = self.project or _Project(path_with_namespace=self._path() or "?")
         if "/" not in project.path_with_namespace:
             return Ignored("it does not say of which project")
-        place = _ref(self.project_id, project.path_with_namespace, project.default_branch)
+        place = repository_ref(
+            "gitlab", self.project_id, project.path_with_namespace, project.default_branch
+        )
         return (Delivery(id=delivery, repository=place, event=event),)
 
     def _path(self) -> str:
@@ -388,7 +360,11 @@ class _ProjectHook(Payload):
             moved = RepositoryChanged(change="moved", before=before, after=now, by=None)
             # The pipeline under the former name has to hear that it ends.
             return tuple(
-                Delivery(id=delivery, repository=_ref(self.project_id, path, None), event=moved)
+                Delivery(
+                    id=delivery,
+                    repository=_ref(self.project_id, path, None),
+                    event=moved,
+                )
                 for path in (before, now)
             )
         changes: dict[str, Literal["deleted", "default_branch"]] = {
@@ -400,7 +376,13 @@ class _ProjectHook(Payload):
         if change is None:
             return Ignored("a new project is known by its first push")
         event = RepositoryChanged(change=change, by=None)
-        return (Delivery(id=delivery, repository=_ref(self.project_id, now, None), event=event),)
+        return (
+            Delivery(
+                id=delivery,
+                repository=_ref(self.project_id, now, None),
+                event=event,
+            ),
+        )
 
 
 PAYLOADS: dict[str, type[Payload]] = {

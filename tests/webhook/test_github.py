@@ -48,7 +48,7 @@ from webhook.github import (
     form_payload,
     translate,
 )
-from webhook.github_payloads import MAX_REPOSITORIES
+from webhook.github_repositories import MAX_REPOSITORIES
 
 CLOSED = PullRequestChanged(
     number=12,
