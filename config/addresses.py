@@ -58,6 +58,16 @@ def switch(text: str) -> bool:
     return _SWITCH[text.casefold()]
 
 
+def password(text: str) -> SecretStr:
+    """Return `text` where nobody guesses it, and a header can hold it."""
+    if not re.fullmatch(r"[!-~]{20,500}", text):
+        raise ValueError(
+            "the token has to be 20 letters, digits and signs or more, without spaces; "
+            "`openssl rand -hex 24` makes one"
+        )
+    return SecretStr(text)
+
+
 def build_id(text: str) -> str:
     """Return `text` where it may name a build, as a tag or a commit does."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}", text):
@@ -89,7 +99,7 @@ def url(text: str) -> str:
     # Not quoted: what is too much in it may be a token.
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("the URL has more than a host and a path; a token has its own setting")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise ValueError(
             f"{named(text)} would send the token in the clear; write `https://`, or put a proxy "
             "on this machine that does"
@@ -106,7 +116,8 @@ def _split(text: str) -> SplitResult | None:
     return parts if complete and not re.search(r"\s", text) else None
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine, by its address or the one name that it always has."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -49,6 +49,8 @@ class Settings(BaseModel):
 
     host: str = "127.0.0.1"
     port: Annotated[int, BeforeValidator(addresses.port)] = 8080
+    dashboard_token: Annotated[SecretStr, BeforeValidator(addresses.password)] | None = None
+    dashboard_open: Annotated[bool, BeforeValidator(addresses.switch)] = False
     metrics_port: Annotated[int, BeforeValidator(addresses.port)] | None = None
     state_dir: Path
     temporal_address: Annotated[str, BeforeValidator(addresses.address)] | None = None
@@ -109,6 +111,11 @@ class Settings(BaseModel):
         )
 
     @property
+    def shows_dashboard(self) -> bool:
+        """Whether somebody may see the dashboard."""
+        return self.dashboard_open or self.dashboard_token is not None
+
+    @property
     def hears_gitlab(self) -> bool:
         """Whether there is something to know GitLab's webhooks by."""
         return bool(self.gitlab_webhook_secret or self.gitlab_signing_token)
@@ -131,6 +138,7 @@ class Settings(BaseModel):
 
 
 SECRETS = (
+    "dashboard_token",
     "temporal_api_key",
     "temporal_encryption_keys",
     "github_token",
@@ -170,6 +178,8 @@ def read_settings(
     reading.take_state_dir(environ)
     settings = reading.validated()
     errors = [*reading.errors, *_together(reading.fields(), part)]
+    if settings is not None and part != "worker":
+        errors += _dashboard(settings)
     if settings is None or errors:
         raise SettingsErrors(tuple(errors))
     return settings
@@ -298,6 +308,19 @@ def _together(fields: set[str], part: Part) -> Iterator[str]:
     """Yield what is wrong with the settings taken together: what is missing, or one too many."""
     yield from _temporal(fields)
     yield from _forges(fields, part)
+
+
+def _dashboard(settings: Settings) -> Iterator[str]:
+    if not settings.dashboard_open:
+        return
+    opened, token = _names("dashboard_open"), _names("dashboard_token")
+    if settings.dashboard_token is not None:
+        yield f"{opened} and {token} are both set; keep one of them"
+    elif not addresses.is_loopback(settings.host):
+        yield (
+            f"{opened} would show the dashboard to whoever reaches {named(settings.host)}; set "
+            f"{token} instead, or {_names('host')} to `127.0.0.1`"
+        )
 
 
 def _names(*fields: str) -> str:

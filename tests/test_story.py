@@ -45,6 +45,8 @@ def test_a_promotion_s_page_shows_in_a_browser_what_a_reviewer_needs(
 ) -> None:
     # The second that the story names is the promotion to production.
     url = demo.says(r"into main:\n +(http://127\.0\.0\.1:\d+/acme/shop/\S+/2)\n")[1]
+    # What the page says of the sign-off it says once that was given.
+    demo.says("The story is over")
 
     text = shown(url, tmp_path)
 
@@ -55,6 +57,19 @@ def test_a_promotion_s_page_shows_in_a_browser_what_a_reviewer_needs(
         "needs a member of the role",
         "what is tested here is what lands in",
     ):
+        assert wanted in text
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
+def test_the_dashboard_shows_in_a_browser_what_is_open_and_what_it_waits_for(
+    demo: Process, tmp_path: Path
+) -> None:
+    url = demo.says(r"the dashboard +(http://127\.0\.0\.1:\d+/)\n")[1]
+    demo.says("The story is over")
+
+    text = shown(url, tmp_path)
+
+    for wanted in ("1 repository, ", "acme/shop", "development", "production", "1 worker"):
         assert wanted in text
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from typing import Protocol
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -40,6 +41,13 @@ _log = logging.getLogger(__name__)
 
 Ready = Callable[[], Awaitable[Sequence[str]]]
 """Returns what is missing, as sentences; nothing when ready."""
+
+
+class Pages(Protocol):
+    """What has pages to show beside the webhooks: the dashboard, where there is one."""
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        """Add its routes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +212,19 @@ async def _read(request: web.Request) -> bytes | _Answer:
         return _TOO_SLOW
 
 
+# Webhooks come from the Internet, and what the dashboard shows is not for it.
+_NO_DASHBOARD = _refusal(
+    404,
+    "no_dashboard",
+    "There is no dashboard here",
+    "Set LOCKSTEP_DASHBOARD_TOKEN to have one, for whoever knows the token",
+)
+
+
+async def _no_dashboard(_request: web.Request) -> web.Response:
+    return _NO_DASHBOARD.response()
+
+
 async def _alive(_request: web.Request) -> web.Response:
     return web.Response(body=_line(status="alive"), headers=_JSON)
 
@@ -246,11 +267,12 @@ def app(
     readers: Sequence[Reader] = (),
     ready: Ready,
     registry: CollectorRegistry | None = None,
+    dashboard: Pages | None = None,
 ) -> web.Application:
     """Return the receiver's application; it closes `dispatcher` after its last request.
 
-    `readers` are those of the forges beside GitHub. Raises ValueError where there is no
-    secret: an unsigned delivery is never accepted.
+    `readers` are those of the forges beside GitHub; without `dashboard` there is none. Raises
+    ValueError where there is no secret: an unsigned delivery is never accepted.
     """
     registry = registry or CollectorRegistry()
     metrics = _Metrics(registry, dispatcher)
@@ -267,5 +289,9 @@ def app(
     made.router.add_get("/healthz", _alive)
     made.router.add_get("/readyz", _readiness(ready))
     made.router.add_get("/metrics", partial(_shown, registry))
+    if dashboard is not None:
+        dashboard.add_to(made.router)
+    else:
+        made.router.add_get("/", _no_dashboard)
     made.on_cleanup.append(close)
     return made

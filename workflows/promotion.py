@@ -10,7 +10,7 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.values import HEARTBEAT_LIMIT, Advanced, News, PromotionState
+    from workflows.values import HEARTBEAT_LIMIT, Advanced, News, Outline, PromotionState
 
 # A forge that is away, a full disk, a token that expired: a normal day, so it never gives up.
 _RETRY = RetryPolicy(
@@ -31,6 +31,7 @@ class PromotionWorkflow:
     def __init__(self, state: PromotionState, news: list[News]) -> None:
         self._state = state
         self._news = list(news)
+        self._opened = self._since = workflow.now()
         self._waits_for = "building the candidate"
 
     @workflow.run
@@ -48,7 +49,8 @@ class PromotionWorkflow:
                 heartbeat_timeout=HEARTBEAT_LIMIT,
                 retry_policy=_RETRY,
             )
-            self._state, self._waits_for = step.state, step.outcome or step.reason
+            self._state = step.state
+            self._say(step.outcome or step.reason)
             if step.outcome and not any(news.comments for news in self._news):
                 return step.outcome
             # What somebody said while it ended is answered, or passed on, all the same.
@@ -56,6 +58,10 @@ class PromotionWorkflow:
                 await self._wait(step)
             if workflow.info().is_continue_as_new_suggested():
                 workflow.continue_as_new(args=[self._state, self._news])
+
+    def _say(self, reason: str) -> None:
+        if reason != self._waits_for:
+            self._waits_for, self._since = reason, workflow.now()
 
     async def _wait(self, step: Advanced) -> None:
         timeout = None if step.until is None else max(step.until - workflow.now(), _SHORTEST)
@@ -79,3 +85,8 @@ class PromotionWorkflow:
     def waits_for(self) -> str:
         """Return the sentence that says what the promotion waits for."""
         return self._waits_for
+
+    @workflow.query
+    def outline(self) -> Outline:
+        """Return what it waits for, since when, and what people said that counts."""
+        return Outline.of(self._state, self._waits_for, self._since, self._opened)

@@ -229,6 +229,48 @@ class PromotionState(_Value):
         return f"lockstep/{kind}/{self.environment}/{self.first[:12]}"
 
 
+class Person(_Value):
+    """Somebody, and the role, the gate or the reason that they said."""
+
+    person: str
+    what: str = ""
+
+
+class Outline(_Value):
+    """What people want to know of a promotion that waits; see `dashboard.document.Waiting`."""
+
+    waits_for: str
+    since: datetime
+    opened: datetime
+    sign_offs: tuple[Person, ...] = ()
+    overrides: tuple[Person, ...] = ()
+    hold: Person | None = None
+
+    @classmethod
+    def of(
+        cls, state: PromotionState, waits_for: str, since: datetime, opened: datetime
+    ) -> "Outline":
+        """Return the outline of a promotion; of what was said, what counts for its content."""
+        digest = state.candidate.digest if state.candidate else None
+        hold = state.hold
+        return cls(
+            waits_for=waits_for,
+            since=since,
+            opened=opened,
+            sign_offs=tuple(
+                Person(person=one.person, what=one.role)
+                for one in state.sign_offs
+                if one.digest == digest
+            ),
+            overrides=tuple(
+                Person(person=one.person, what=one.gate)
+                for one in state.overrides
+                if one.digest == digest
+            ),
+            hold=Person(person=hold.person, what=hold.reason) if hold else None,
+        )
+
+
 class News(_Value):
     """Why a promotion should look again: what happened, or what a person said.
 
@@ -477,16 +519,30 @@ class BackMerge(_Value):
     number: int
 
 
+class HopCounts(_Value):
+    """How many places differ in a hop, by what they are."""
+
+    source: str
+    target: str
+    pending: int = 0
+    drift: int = 0
+    conflict: int = 0
+    held: int = 0
+
+
 class DriftState(_Value):
     """What the drift watch last said; `issue` is its digest, None where it is not known.
 
-    `declined` are digests of back-merges that a person closed.
+    `declined` are digests of back-merges that a person closed. `hops` are in promotion order;
+    `problem` is what is wrong with the configuration.
     """
 
     repository: RepositoryKey
     issue: str | None = None
     back_merges: tuple[BackMerge, ...] | None = None
     declined: tuple[str, ...] = ()
+    hops: tuple[HopCounts, ...] = ()
+    problem: str = ""
 
 
 class Watched(_Value):

@@ -14,7 +14,7 @@ from bot.model import Change, Head, State
 from config.schema import Config
 from workflows.proposing import Proposal, propose
 from workflows.sites import Site, Sites
-from workflows.values import BackMerge, DriftState, Watched
+from workflows.values import BackMerge, DriftState, HopCounts, Watched
 
 ISSUE = "drift"
 _PREFIX = "lockstep/back-merge/"
@@ -32,6 +32,8 @@ def watch(sites: Sites, state: DriftState) -> Watched:
             return Watched(state=state, managed=False)
         config = site.in_force.config
         found = comparisons(site, config) if config else []
+        seen = {"hops": tuple(map(_counts, found)), "problem": site.in_force.problem}
+        state = state.model_copy(update=seen)
         if config is not None and config.back_merge == "off":
             found = []
         home: list[str] = []
@@ -49,6 +51,18 @@ def comparisons(site: Site, config: Config) -> list[Comparison]:
         if heads[0] is not None and heads[1] is not None:
             found.append(compare(site.git, heads[0], heads[1], site.keep))
     return found
+
+
+def _counts(comparison: Comparison) -> HopCounts:
+    counts = comparison.counts
+    return HopCounts(
+        source=comparison.source.environment,
+        target=comparison.target.environment,
+        pending=counts[State.PENDING],
+        drift=counts[State.DRIFT],
+        conflict=counts[State.CONFLICT],
+        held=counts[State.HELD],
+    )
 
 
 def _said(

@@ -4,7 +4,7 @@ Only the process that makes the calls knows it, so `lockstep status` asks that p
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from http.client import HTTPException
 from typing import Any
@@ -14,11 +14,11 @@ from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
-from pydantic import BaseModel, ConfigDict
 from rich.text import Text
 
 from bot.forges.forge import Forge
 from config.settings import Settings
+from webhook.dashboard.document import Budget
 
 _PREFIX = "lockstep_forge_"
 _SECONDS = 2.0
@@ -62,22 +62,20 @@ def registry_of(forges: Iterable[Forge]) -> CollectorRegistry:
     return registry
 
 
-class Shown(BaseModel):
-    """What one token has left; see `Left`. Times are UTC."""
-
-    model_config = ConfigDict(frozen=True)
-
-    forge: str
-    token: str
-    calls: int | None = None
-    calls_limit: int | None = None
-    resets_at: datetime | None = None
-    writes_this_minute: int | None = None
-    content_this_hour: int | None = None
-    resting_until: datetime | None = None
+def known(forges: Iterable[Forge]) -> list[Budget]:
+    """Return what the tokens of these forges have left, as this process knows it."""
+    return [
+        Budget(
+            forge=forge.name,
+            token=left.name,
+            **{field: getattr(left, field) for field, _, _ in _FIGURES},
+        )
+        for forge in forges
+        for left in forge.budgets()
+    ]
 
 
-async def asked(settings: Settings) -> list[Shown] | None:
+async def asked(settings: Settings) -> list[Budget] | None:
     """Return what a worker of these settings tells, None where none answers."""
     port = settings.metrics_port or settings.port
     # A worker that listens everywhere is asked on this machine.
@@ -94,7 +92,7 @@ def _fetched(url: str) -> str:
     return data.decode()
 
 
-def read(metrics: str) -> list[Shown] | None:
+def read(metrics: str) -> list[Budget] | None:
     """Return the budgets in a page of metrics, None where it has none. Raises `ValueError`."""
     fields = {name: field for field, name, _ in _FIGURES}
     found: dict[tuple[str, str], dict[str, Any]] = {}
@@ -107,7 +105,7 @@ def read(metrics: str) -> list[Shown] | None:
             if field is not None:
                 of_token = found.setdefault((labels["forge"], labels["token"]), {})
                 of_token[field] = _value(field, sample.value)
-    return [Shown(forge=forge, token=token, **of) for (forge, token), of in found.items()] or None
+    return [Budget(forge=forge, token=token, **of) for (forge, token), of in found.items()] or None
 
 
 def _value(field: str, value: float) -> int | datetime:
@@ -115,15 +113,15 @@ def _value(field: str, value: float) -> int | datetime:
     return datetime.fromtimestamp(value, UTC) if is_time else int(value)
 
 
-def lines(found: list[Shown] | None) -> list[Text]:
+def lines(found: Sequence[Budget]) -> list[Text]:
     """Return a line for each token, as people read it."""
-    if found is None:
+    if not found:
         said = "calls left: not known, no worker answers (LOCKSTEP_METRICS_PORT, or LOCKSTEP_PORT)"
         return [Text(said, style="bright_black")]
     return [Text.assemble((one.token, "bold"), f"  {_line(one)}") for one in found]
 
 
-def _line(one: Shown) -> str:
+def _line(one: Budget) -> str:
     parts = []
     if one.resting_until is not None:
         parts.append(f"asked to rest until {one.resting_until:%H:%M:%S} UTC")

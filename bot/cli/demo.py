@@ -28,6 +28,7 @@ from bot.model import ForgeName
 from bot.repository import RepositoryError
 from bot.sandbox.server import LOOPBACK, Sandbox, start
 from config.settings import DEFAULT_FILE, read_settings
+from webhook.dashboard.view import REFRESH_SECONDS
 
 _LOG = "lockstep.log"
 # A proxy knows nothing of what listens on loopback, and what somebody has told git about
@@ -43,6 +44,7 @@ Everything is still running, for you to play with:
 
    {pages}
    {pulls}
+   {dashboard}  (what is open, and what it waits for)
 
 At the top of each page you choose whom to act as: alice develops, carol is QA, dan
 maintains. Change a file in development (open the branch, then the file), pass the check
@@ -62,6 +64,8 @@ Everything is still running, for you to play with. Clone it, and push as alice, 
 
    git clone {url} shop && cd shop && git fetch
 
+What is open, and what it waits for: {dashboard}
+
 Push to development, report ci/test for the branch that follows, say /promote production,
 merge something by hand. In the clone (as anybody: git asks who you are):
 
@@ -77,6 +81,7 @@ In another terminal:
    tail -f {log}
 
 Ctrl-C ends it all, and leaves nothing behind."""
+_DASHBOARD = "   the dashboard       {}/"
 _OVER = "\nThe story is over, and every step of it was seen to happen."
 
 
@@ -127,7 +132,7 @@ async def _run(place: Path, *, once: bool, forge: ForgeName = "github") -> None:
         client = await opened.enter_async_context(temporal(settings))
         known = opened.enter_context(forges(settings))
         await opened.enter_async_context(worker(settings, client, known))
-        url = await opened.enter_async_context(receiver(settings, client))
+        url = await opened.enter_async_context(receiver(settings, client, known))
         hook = f"{url}/webhooks/{forge}"
         await sandbox.call(sandbox.controls.add_hook, REPOSITORY, hook, tokens.hook_secret)
         finding = asyncio.create_task(keep_finding(client, settings, known.values()))
@@ -142,6 +147,7 @@ async def _run(place: Path, *, once: bool, forge: ForgeName = "github") -> None:
             click.echo(
                 _PLAY.format(
                     pages=stage.url(),
+                    dashboard=f"{url}/?refresh={REFRESH_SECONDS}",
                     pulls=stage.url("/-/merge_requests" if forge == "gitlab" else "/pulls"),
                     noun=stage.words.pull_request,
                     promote=stage.words.command("promote production"),
@@ -164,18 +170,20 @@ async def _run_plain(place: Path, *, once: bool) -> None:
         client = await opened.enter_async_context(temporal(settings))
         known = opened.enter_context(forges(settings))
         await opened.enter_async_context(worker(settings, client, known))
-        url = await opened.enter_async_context(receiver(settings, client))
+        url = await opened.enter_async_context(receiver(settings, client, known))
         await stage.fill(url)
         finding = asyncio.create_task(keep_finding(client, settings, known.values()))
         opened.callback(finding.cancel)
         click.echo(f"\n   the repository      {stage.url}  (a plain git server)")
         click.echo(f"   the bot's receiver  {url}, which the server's post-receive hook tells")
+        click.echo(_DASHBOARD.format(url))
         await PlainStory(stage).play()
         click.echo(_OVER)
         if not once:
             click.echo(
                 _PLAY_PLAIN.format(
                     url=stage.url,
+                    dashboard=f"{url}/?refresh={REFRESH_SECONDS}",
                     password=PASSWORD,
                     settings=place / DEFAULT_FILE,
                     lockstep=Path(sys.executable).with_name("lockstep"),
@@ -230,7 +238,10 @@ LOCKSTEP_GITHUB_WEBHOOK_SECRET={tokens.hook_secret}
 def _written(place: Path, settings: str) -> Path:
     file = place / DEFAULT_FILE
     file.touch(mode=0o600)
-    file.write_text(f"LOCKSTEP_PORT=0\nLOCKSTEP_STATE_DIR={place / 'state'}\n{settings}")
+    file.write_text(
+        "LOCKSTEP_PORT=0\nLOCKSTEP_DASHBOARD_OPEN=true\n"
+        f"LOCKSTEP_STATE_DIR={place / 'state'}\n{settings}"
+    )
     return place
 
 
@@ -238,4 +249,5 @@ def _say_where(forge: str, stage: Stage, receiver_url: str) -> None:
     click.echo(f"\n   the forge           {forge}  (a stand-in for {stage.words.forge})")
     click.echo(f"   the repository      {stage.url()}")
     click.echo(f"   the bot's receiver  {receiver_url}")
+    click.echo(_DASHBOARD.format(receiver_url))
     logging.getLogger(__name__).info("the story begins")

@@ -2,66 +2,40 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import timedelta
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
 from temporalio.client import Client, WorkflowQueryFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from bot.cli.main import Failure
-from bot.model import ForgeName
+from bot.cli.pages import Pages
+from webhook.dashboard.document import BroughtHome, ForLater, Hop, OpenWork, Said, Waiting
 from workflows.values import (
-    BackMerge,
     DriftState,
     OpenPromotion,
+    Outline,
+    Person,
     PipelineState,
     Planned,
     RepositoryKey,
 )
 
 RUNNING = 'WorkflowType = "pipeline" AND ExecutionStatus = "Running"'
+# A worker answers within milliseconds, and after a restart once it has read the history again.
+_PATIENCE = timedelta(seconds=10)
+_AT_ONCE = 16
 
 
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True)
+class NotAnswered(Failure):
+    """No worker has answered for a workflow."""
 
 
-class Waiting(_Value):
-    """An open promotion, and the sentence that says what it waits for."""
-
-    environment: str
-    source: str
-    pull_request: int | None
-    waits_for: str
-    rolls_back: bool = False
-
-
-class BroughtHome(_Value):
-    """An open back-merge: what drifted in an environment, on its way home."""
-
-    environment: str
-    pull_request: int
-
-
-class ForLater(_Value):
-    """A promotion that is planned, in UTC and as people say it."""
-
-    environment: str
-    at: datetime
-    wall: str
-    by: str
-
-
-class OpenWork(_Value):
-    """One repository's open work."""
-
-    forge: ForgeName
-    repository: str
-    promotions: tuple[Waiting, ...]
-    back_merges: tuple[BroughtHome, ...]
-    planned: tuple[ForLater, ...] = ()
-    frozen: str = ""
+def repository_of(pipeline: str) -> RepositoryKey:
+    """Return the repository whose pipeline has this id."""
+    _, forge, path = pipeline.split("/", 2)
+    owner, _, name = path.rpartition("/")
+    return RepositoryKey.model_validate({"forge": forge, "owner": owner, "name": name})
 
 
 async def pipelines(client: Client, full_name: str | None) -> list[RepositoryKey]:
@@ -69,11 +43,7 @@ async def pipelines(client: Client, full_name: str | None) -> list[RepositoryKey
 
     Raises `Failure` where there is none of that name.
     """
-    found = []
-    async for run in client.list_workflows(RUNNING):
-        _, forge, path = run.id.split("/", 2)
-        owner, _, name = path.rpartition("/")
-        found.append(RepositoryKey.model_validate({"forge": forge, "owner": owner, "name": name}))
+    found = [repository_of(run.id) async for run in client.list_workflows(RUNNING)]
     found.sort(key=lambda key: key.path)
     if full_name is None:
         return found
@@ -82,11 +52,6 @@ async def pipelines(client: Client, full_name: str | None) -> list[RepositoryKey
         known = ", ".join(key.full_name for key in found) or "none"
         raise Failure(f"there is no pipeline of `{full_name}`; repositories with one: {known}")
     return chosen
-
-
-async def open_work(client: Client, keys: Sequence[RepositoryKey]) -> list[OpenWork]:
-    """Return the open work of these repositories. Raises `Failure` where no worker answers."""
-    return list(await asyncio.gather(*(_of_one(client, key) for key in keys)))
 
 
 async def open_promotions(client: Client, key: RepositoryKey) -> Sequence[OpenPromotion]:
@@ -101,54 +66,104 @@ async def planned(client: Client, key: RepositoryKey) -> Sequence[Planned]:
     return state.planned if state is not None else ()
 
 
+class Asking:
+    """Asks the workflows of repositories, so many at once and no more."""
+
+    def __init__(self, client: Client, pages: Pages) -> None:
+        self._client, self._pages = client, pages
+        self._turn = asyncio.Semaphore(_AT_ONCE)
+
+    async def work(self, key: RepositoryKey, most: int | None = None) -> OpenWork:
+        """Return a repository's open work, at most so many of its promotions.
+
+        Raises `NotAnswered`.
+        """
+        pipeline, drift = await asyncio.gather(
+            self._asked(key.pipeline_id, "state", PipelineState),
+            self._asked(key.drift_watch_id, "state", DriftState),
+        )
+        promotions = pipeline.open if pipeline else ()
+        shown = promotions[:most]
+        home = (drift.back_merges if drift else None) or ()
+        return OpenWork(
+            forge=key.forge,
+            repository=key.full_name,
+            url=self._pages.repository(key),
+            promotions=tuple(
+                await asyncio.gather(*(self._waiting(key, one) for one in shown)),
+            ),
+            left_out=len(promotions) - len(shown),
+            back_merges=tuple(
+                BroughtHome(
+                    environment=one.environment,
+                    pull_request=one.number,
+                    url=self._pages.pull_request(key, one.number),
+                )
+                for one in home
+            ),
+            planned=tuple(
+                ForLater(environment=one.environment, at=one.at, wall=one.wall, by=one.person)
+                for one in (pipeline.planned if pipeline else ())
+            ),
+            frozen=pipeline.frozen if pipeline else "",
+            hops=tuple(Hop(**dict(hop)) for hop in (drift.hops if drift else ())),
+            problem=drift.problem if drift else "",
+        )
+
+    async def _waiting(self, key: RepositoryKey, promotion: OpenPromotion) -> Waiting:
+        said = await self._outline(promotion.workflow_id)
+        return Waiting(
+            environment=promotion.environment,
+            source=promotion.source,
+            pull_request=promotion.number,
+            rolls_back=bool(promotion.rolls_back),
+            url=self._pages.pull_request(key, promotion.number),
+            **said,
+        )
+
+    async def _outline(self, workflow: str) -> dict[str, Any]:
+        try:
+            found = await self._asked(workflow, "outline", Outline)
+        except NotAnswered as error:
+            if not isinstance(error.__cause__, WorkflowQueryFailedError):
+                raise
+            # A worker of an older release, which knows of no outline.
+            return {"waits_for": await self._asked(workflow, "waits_for", str) or ""}
+        if found is None:
+            return {"waits_for": ""}
+        return {
+            "waits_for": found.waits_for,
+            "since": found.since,
+            "opened": found.opened,
+            "sign_offs": _said(found.sign_offs),
+            "overrides": _said(found.overrides),
+            "hold": Said(**dict(found.hold)) if found.hold else None,
+        }
+
+    async def _asked(self, workflow: str, query: str, type_: type[Any]) -> Any:
+        async with self._turn:
+            return await _asked(self._client, workflow, query, type_)
+
+
+def _said(people: Sequence[Person]) -> tuple[Said, ...]:
+    return tuple(Said(**dict(one)) for one in people)
+
+
 async def _pipeline(client: Client, key: RepositoryKey) -> PipelineState | None:
     state: PipelineState | None = await _asked(client, key.pipeline_id, "state", PipelineState)
     return state
 
 
-async def _of_one(client: Client, key: RepositoryKey) -> OpenWork:
-    pipeline, drift = await asyncio.gather(
-        _pipeline(client, key),
-        _asked(client, key.drift_watch_id, "state", DriftState),
-    )
-    promotions = pipeline.open if pipeline else ()
-    waiting = await asyncio.gather(*(_waiting(client, one) for one in promotions))
-    home: Sequence[BackMerge] = (drift.back_merges if drift else None) or ()
-    return OpenWork(
-        forge=key.forge,
-        repository=key.full_name,
-        promotions=tuple(waiting),
-        back_merges=tuple(
-            BroughtHome(environment=one.environment, pull_request=one.number) for one in home
-        ),
-        planned=tuple(
-            ForLater(environment=one.environment, at=one.at, wall=one.wall, by=one.person)
-            for one in (pipeline.planned if pipeline else ())
-        ),
-        frozen=pipeline.frozen if pipeline else "",
-    )
-
-
-async def _waiting(client: Client, promotion: OpenPromotion) -> Waiting:
-    reason = await _asked(client, promotion.workflow_id, "waits_for", str)
-    return Waiting(
-        environment=promotion.environment,
-        source=promotion.source,
-        pull_request=promotion.number,
-        waits_for=reason or "",
-        rolls_back=bool(promotion.rolls_back),
-    )
-
-
 async def _asked(client: Client, workflow: str, query: str, type_: type[Any]) -> Any:
     """Return what a workflow answers, None where there is no such workflow."""
     try:
-        return await client.get_workflow_handle(workflow).query(query, result_type=type_)
+        handle = client.get_workflow_handle(workflow)
+        return await handle.query(query, result_type=type_, rpc_timeout=_PATIENCE)
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             return None
-        raise Failure(
+        raise NotAnswered(
             f"no worker has answered for {workflow} ({error.message}); is one running?"
         ) from error
     except WorkflowQueryFailedError as error:
-        raise Failure(f"{workflow} could not answer: {error}") from error
+        raise NotAnswered(f"{workflow} could not answer: {error}") from error

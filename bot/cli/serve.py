@@ -53,7 +53,7 @@ async def _serve(settings: Settings) -> None:
             tidied(),
             temporal(settings) as client,
             working(settings, client, known),
-            receiver(settings, client, registry_of(known.values())) as url,
+            receiver(settings, client, known) as url,
         ):
             _say_where(url, settings)
             await keep_finding(client, settings, known.values())
@@ -93,4 +93,7 @@ def _say_where(url: str, settings: Settings) -> None:
         )
     if settings.serves_git:
         _log.info("the hooks of git servers are heard at %s/webhooks/git", url)
+    if settings.shows_dashboard:
+        who = "on this machine" if settings.dashboard_open else "in possession of its token"
+        _log.info("the dashboard is at %s/, for whoever is %s", url, who)
     _log.info(_WATCH_AT, url, url, url)

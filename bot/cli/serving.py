@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
@@ -19,7 +20,11 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from temporalio.client import Client, TLSConfig
 
+from bot.cli.budgets import known as known_budgets
+from bot.cli.budgets import registry_of
+from bot.cli.looking import Looking
 from bot.cli.main import Failure
+from bot.cli.pages import Pages
 from bot.forges.budget import Limits
 from bot.forges.forge import Forge, Unauthorized
 from bot.forges.github import GitHub
@@ -31,6 +36,10 @@ from bot.probes import Outside
 from config.reach import secrets_by_name
 from config.settings import Settings
 from webhook.app import app, monitoring
+from webhook.dashboard.access import ByToken, OnThisMachine
+from webhook.dashboard.cache import Cached
+from webhook.dashboard.document import Budget
+from webhook.dashboard.routes import Dashboard
 from webhook.dispatch import Dispatcher, Signals, TemporalSignals
 from webhook.events import Delivery, RepositoryRef
 from webhook.git import GitReader
@@ -39,6 +48,7 @@ from webhook.reading import Reader
 from workflows import worker as workers
 from workflows.embedded import embedded_server, running_server
 from workflows.payloads import data_converter
+from workflows.sites import now
 
 _AGAIN_SECONDS = 2.0
 # What GitHub itself lets through (docs: "Rate limits for the REST API").
@@ -231,11 +241,12 @@ class _Narrowed:
 
 @asynccontextmanager
 async def receiver(
-    settings: Settings, client: Client, registry: CollectorRegistry | None = None
+    settings: Settings, client: Client, known: Mapping[str, Forge] | None = None
 ) -> AsyncIterator[str]:
-    """Receive webhooks, and give the URL; `registry` has what else `/metrics` is to show.
+    """Receive webhooks and show the dashboard, and give the URL.
 
-    Raises `Failure` where it cannot listen there.
+    The forges that are `known`, as to a worker in this process, have their budgets shown. Raises
+    `Failure` where it cannot listen there.
     """
     secret, readers = settings.github_webhook_secret, _readers(settings)
     if secret is None and not readers:
@@ -246,10 +257,25 @@ async def receiver(
         github_secrets=None if secret is None else [secret.get_secret_value()],
         readers=readers,
         ready=signals.missing,
-        registry=registry,
+        registry=registry_of((known or {}).values()),
+        dashboard=_dashboard(settings, client, (known or {}).values()),
     )
     async with _listening(made, settings.host, settings.port, "LOCKSTEP_PORT") as url:
         yield url
+
+
+def _dashboard(settings: Settings, client: Client, known: Iterable[Forge]) -> Dashboard | None:
+    """Return the dashboard, for whoever may see it; None where nobody may."""
+    if not settings.shows_dashboard:
+        return None
+    token = settings.dashboard_token
+
+    async def budgets() -> list[Budget]:
+        return known_budgets(known)
+
+    looking = Looking(client, Pages.of(settings), budgets, now)
+    access = ByToken(token.get_secret_value()) if token is not None else OnThisMachine()
+    return Dashboard(Cached(looking, time.monotonic), access, now)
 
 
 def _readers(settings: Settings) -> list[Reader]:

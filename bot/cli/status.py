@@ -1,30 +1,30 @@
 """`lockstep status`: the open promotions, and what each waits for."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, nullcontext
+from functools import partial
 
 import click
 from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
-from temporalio.client import Client
 
-from bot.cli.budgets import Shown, asked, lines
+from bot.cli.budgets import asked, lines
 from bot.cli.local import json_option, printable
+from bot.cli.looking import Looking
 from bot.cli.main import Failure
-from bot.cli.open_work import OpenWork, open_work, pipelines
+from bot.cli.pages import Pages
 from bot.cli.running import settings_for, until_stopped
 from bot.cli.serving import running_temporal
 from bot.cli.tables import console
 from bot.words import words_for
 from config.settings import Settings
+from webhook.dashboard.document import OpenWork
+from workflows.sites import now
 
-VERSION = 1
 _EVERY_SECONDS = 2.0
-Seen = tuple[list[OpenWork], list[Shown] | None]
 
 repository_option = click.option(
     "--repo", "repository", metavar="OWNER/NAME", help="This repository alone."
@@ -50,46 +50,30 @@ def status(repository: str | None, *, watch: bool, as_json: bool) -> None:
 
 
 @asynccontextmanager
-async def _looking(settings: Settings, repository: str | None) -> AsyncIterator["_Look"]:
+async def _looking(settings: Settings) -> AsyncIterator[Looking]:
     async with running_temporal(settings) as client:
-        yield _Look(client, settings, repository)
-
-
-class _Look:
-    def __init__(self, client: Client, settings: Settings, repository: str | None) -> None:
-        self._client, self._settings, self._repository = client, settings, repository
-
-    async def now(self) -> Seen:
-        work, budgets = await asyncio.gather(self._work(), asked(self._settings))
-        return work, budgets
-
-    async def _work(self) -> list[OpenWork]:
-        return await open_work(self._client, await pipelines(self._client, self._repository))
+        yield Looking(client, Pages.of(settings), partial(asked, settings), now)
 
 
 async def _shown(settings: Settings, repository: str | None, *, as_json: bool) -> None:
-    async with _looking(settings, repository) as look:
-        found, budgets = await look.now()
+    async with _looking(settings) as looking:
+        found = await looking.everything(repository)
     if as_json:
-        document = {
-            "version": VERSION,
-            "repositories": [one.model_dump(mode="json") for one in found],
-            "budgets": [one.model_dump(mode="json") for one in budgets or ()],
-        }
-        click.echo(json.dumps(document, indent=2))
+        click.echo(found.model_dump_json(indent=2))
     else:
-        console().print(report(found), *lines(budgets), sep="\n")
+        console().print(report(found.repositories), *lines(found.budgets), sep="\n")
 
 
 async def _watched(settings: Settings, repository: str | None) -> None:
     out, shown = console(), None
-    async with _looking(settings, repository) as look:
+    async with _looking(settings) as looking:
         # In a pipe nothing can be drawn over, so there only what has changed is printed.
         with Live(console=out, auto_refresh=False) if out.is_terminal else nullcontext() as live:
             while True:
-                found, budgets = await look.now()
+                status = await looking.everything(repository)
+                found = status.repositories
                 if live is not None:
-                    live.update(Group(report(found), *lines(budgets)), refresh=True)
+                    live.update(Group(report(found), *lines(status.budgets)), refresh=True)
                 elif found != shown:
                     out.print(report(found))
                 shown = found

@@ -7,8 +7,9 @@ from typing import Any, cast
 
 from prometheus_client.exposition import generate_latest
 
-from bot.cli.budgets import Shown, lines, read, registry_of
+from bot.cli.budgets import lines, read, registry_of
 from bot.forges.forge import Left
+from webhook.dashboard.document import Budget
 
 RESET = datetime(2026, 11, 3, 14, tzinfo=UTC)
 USED = Left("GitHub", 4812, 5000, RESET, 74, 461, None)
@@ -33,7 +34,7 @@ def metrics(*left: Left) -> str:
 
 def test_what_metrics_tell_is_read_back_as_it_was() -> None:
     assert read(metrics(USED, RESTING)) == [
-        Shown(
+        Budget(
             forge="github",
             token="GitHub",
             calls=4812,
@@ -42,7 +43,7 @@ def test_what_metrics_tell_is_read_back_as_it_was() -> None:
             writes_this_minute=74,
             content_this_hour=461,
         ),
-        Shown(
+        Budget(
             forge="github",
             token="GitHub, for acme",
             writes_this_minute=75,
@@ -60,7 +61,7 @@ def test_a_limit_that_is_not_known_is_no_metric() -> None:
 def test_people_read_a_line_for_each_token() -> None:
     found = read(metrics(USED, RESTING))
 
-    assert [line.plain for line in lines(found)] == [
+    assert [line.plain for line in lines(found or [])] == [
         (
             "GitHub  4812 of 5000 calls left until 14:00 UTC;"
             " writes: 74 this minute; content: 461 this hour"
@@ -73,7 +74,7 @@ def test_people_read_a_line_for_each_token() -> None:
 
 
 def test_where_no_worker_answers_the_settings_to_look_at_are_named() -> None:
-    (line,) = lines(read("# nothing of ours\n"))
+    (line,) = lines(read("# nothing of ours\n") or [])
 
     assert line.plain == (
         "calls left: not known, no worker answers (LOCKSTEP_METRICS_PORT, or LOCKSTEP_PORT)"

@@ -5,6 +5,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -95,6 +96,47 @@ def test_status_and_promote_speak_with_the_server_that_runs(
     (shown,) = json.loads(as_json.output)["repositories"]
     assert [(one["environment"], one["pull_request"]) for one in shown["promotions"]] == [
         ("staging", 1)
+    ]
+
+
+def test_the_dashboard_is_for_whoever_has_its_token_and_says_what_status_says(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    token = "the-token-of-the-dashboard"
+    settings = settings_for(sandbox, tmp_path / "state", LOCKSTEP_DASHBOARD_TOKEN=token)
+    bearer = {"Authorization": f"Bearer {token}"}
+    with started("serve", settings=settings) as server:
+        url = server.says(r"the dashboard is at (\S+)/, for whoever")[1]
+        server.says("ci/test has not reported yet")
+        strangers = requests.get(url, timeout=20)
+        page = requests.get(url, headers=bearer, timeout=20)
+
+        def told() -> dict[str, Any] | None:
+            found = requests.get(f"{url}/api/v1/status", headers=bearer, timeout=20).json()
+            # The drift watch looks beside the promotion.
+            return found if found["repositories"][0]["hops"] else None
+
+        api = eventually(told, lambda: server.output)
+        with started("status", "--json", settings=settings) as as_json:
+            as_json.says(r"(?s)\n}$")
+        assert server.end() == 0
+        assert token not in server.output
+
+    assert (strangers.status_code, page.status_code) == (401, 200)
+    assert "ci/test has not reported yet" in page.text
+    status = json.loads(as_json.output)
+    assert (api["repositories"], len(api["workers"])) == (status["repositories"], 1)
+    (promotion,) = api["repositories"][0]["promotions"]
+    assert promotion["url"] == f"{sandbox.sandbox.url}/{REPOSITORY}/pull/1"
+    assert api["repositories"][0]["hops"] == [
+        {
+            "source": "development",
+            "target": "staging",
+            "pending": 1,
+            "drift": 0,
+            "conflict": 0,
+            "held": 0,
+        }
     ]
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from config.settings import SECRETS, Part, Settings, SettingsErrors, read_settings, variable
 
+DASHBOARD = "only-for-the-people-of-the-platform"
 GITHUB = {"LOCKSTEP_GITHUB_TOKEN": "t0ken", "LOCKSTEP_GITHUB_WEBHOOK_SECRET": "s3cret"}
 HOME = {"HOME": "/home/lockstep"}
 KEY = "-----BEGIN RSA PRIVATE KEY-----\nc2VjcmV0\n-----END RSA PRIVATE KEY-----"
@@ -62,6 +63,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "LOCKSTEP_HOST": "0.0.0.0",  # noqa: S104 - somebody asks for it
             "LOCKSTEP_PORT": "0",
             "LOCKSTEP_METRICS_PORT": "9464",
+            "LOCKSTEP_DASHBOARD_TOKEN": DASHBOARD,
             "LOCKSTEP_STATE_DIR": "/var/lib/lockstep",
             "LOCKSTEP_TEMPORAL_ADDRESS": "[::1]:7233",
             "LOCKSTEP_TEMPORAL_NAMESPACE": "promotions",
@@ -102,6 +104,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
 
     secrets = {name: getattr(settings, name) for name in SECRETS}
     assert {name: secret.get_secret_value() for name, secret in secrets.items() if secret} == {
+        "dashboard_token": DASHBOARD,
         "temporal_api_key": "k3y",
         "temporal_encryption_keys": f"{FERNET},{FERNET}",
         "github_private_key": KEY,
@@ -118,6 +121,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         "host": "0.0.0.0",  # noqa: S104 - as asked for above
         "port": 0,
         "metrics_port": 9464,
+        "dashboard_open": False,
         "state_dir": Path("/var/lib/lockstep"),
         "temporal_address": "[::1]:7233",
         "temporal_namespace": "promotions",
@@ -257,9 +261,11 @@ def test_each_secret_may_stand_in_a_file_of_its_own(secret: str, tmp_path: Path)
         "temporal_encryption_keys": FERNET,
         "gate_secrets": "capacity api.example.com c4p",
         "gitlab_signing_token": SIGNING,
+        "dashboard_token": DASHBOARD,
     }
     path.write_text(shapes.get(secret, "s3cret") + "\n")
     around = {
+        "dashboard_token": GITHUB,
         "temporal_api_key": GITHUB | {"LOCKSTEP_TEMPORAL_ADDRESS": "temporal:7233"},
         "temporal_encryption_keys": GITHUB,
         "gate_secrets": GITHUB,
@@ -406,6 +412,15 @@ def test_a_secret_is_set_in_one_way(tmp_path: Path) -> None:
                 "where only one forge has it"
             ),
         ),
+        (
+            "DASHBOARD_TOKEN",
+            "hunter2",
+            (
+                "the token has to be 20 letters, digits and signs or more, without spaces; "
+                "`openssl rand -hex 24` makes one"
+            ),
+        ),
+        ("DASHBOARD_OPEN", "maybe", "`maybe` is neither `true` nor `false`"),
         ("RECONCILE_INTERVAL", "0m", "`0m` is no time at all; leave the key out instead"),
         ("LOG_FORMAT", "xml", "`xml` is neither `text` nor `json`"),
     ],
@@ -418,6 +433,40 @@ def test_a_value_that_cannot_be_is_said_by_its_variable(name: str, value: str, r
     }
 
     assert errors(around | {f"LOCKSTEP_{name}": value}) == [f"`LOCKSTEP_{name}`: {reason}"]
+
+
+def test_nobody_may_see_the_dashboard_unless_that_is_said() -> None:
+    shown = {
+        more: read(GITHUB | dict([more])).shows_dashboard
+        for more in (
+            ("LOCKSTEP_HOST", "127.0.0.1"),
+            ("LOCKSTEP_DASHBOARD_TOKEN", DASHBOARD),
+            ("LOCKSTEP_DASHBOARD_OPEN", "true"),
+        )
+    }
+
+    assert list(shown.values()) == [False, True, True]
+
+
+@pytest.mark.parametrize("part", ["serve", "webhook"])
+def test_an_open_dashboard_is_for_this_machine_alone(part: Part) -> None:
+    opened = GITHUB | {"LOCKSTEP_DASHBOARD_OPEN": "true"}
+
+    assert errors(opened | {"LOCKSTEP_HOST": "0.0.0.0"}, part) == [  # noqa: S104 -- is refused
+        (
+            "`LOCKSTEP_DASHBOARD_OPEN` would show the dashboard to whoever reaches `0.0.0.0`; set "
+            "`LOCKSTEP_DASHBOARD_TOKEN` instead, or `LOCKSTEP_HOST` to `127.0.0.1`"
+        )
+    ]
+    assert errors(opened | {"LOCKSTEP_DASHBOARD_TOKEN": DASHBOARD}, part) == [
+        "`LOCKSTEP_DASHBOARD_OPEN` and `LOCKSTEP_DASHBOARD_TOKEN` are both set; keep one of them"
+    ]
+
+
+def test_a_worker_shows_no_dashboard_and_has_no_opinion_on_it() -> None:
+    shared = {"LOCKSTEP_DASHBOARD_OPEN": "true", "LOCKSTEP_HOST": "0.0.0.0"}  # noqa: S104 -- for its metrics
+
+    assert errors(GITHUB | shared, "worker") == []
 
 
 def test_a_limit_that_lets_nothing_through_is_refused() -> None:
