@@ -1,5 +1,7 @@
 # One image for all commands: `serve` (the default), `webhook`, `worker`, `status` and the rest.
-FROM python:3.12-slim AS build
+# `--build-arg BASE=…`: any image of Debian with Python 3.11 or later as `python`, its pip and venv.
+ARG BASE=python:3.12-slim
+FROM ${BASE} AS build
 WORKDIR /src
 COPY requirements.lock ./
 # Every wheel is checked against the lock file; those of the tools for development stay here.
@@ -14,7 +16,7 @@ RUN pip install --quiet --no-index --find-links=/wheels setuptools \
  && python -m venv --without-pip /opt/lockstep \
  && pip --python /opt/lockstep/bin/python install --quiet --no-index --find-links=/wheels lockstep-bot
 
-FROM python:3.12-slim
+FROM ${BASE}
 # `--build-arg BUILD_ID=$(git describe --tags --always)`: histories then name the image.
 ARG BUILD_ID=
 RUN apt-get update \
