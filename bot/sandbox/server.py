@@ -172,38 +172,22 @@ async def start(
         raise
     store = Store(root / "sandbox.db", clock)
     thread = StoreThread(store)
-    ways = WAYS[forge]
-    world = World(root, store, ways)
+    world = World(root, store, WAYS[forge])
     faults, limits = Faults(), Limits(clock)
     courier = Courier(store, faults, thread.call)
     thread.after = courier.wake
     controls = Controls(world, faults, limits, lambda held: courier.hold(held=held))
     token = _control_token(root)
-
-    app = web.Application(client_max_size=_LARGEST_BODY, middlewares=[_guard])
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     url = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
-    shapes = GitHubShapes(world, url)
-    gitlab_shapes = GitLabShapes(world, url)
-    world.listeners += [
-        Webhooks(world, shapes).listen,
-        GitLabWebhooks(world, gitlab_shapes).listen,
-        lambda event: merge_what_waited(world, event),
-        lambda event: gitlab_history.keep(world, event),
-        lambda event: gitlab_label_events.remember(world, event),
-    ]
-    dialects: list[Dialect] = [
-        GitHub(world, shapes, ROUTES),
-        GitLab(world, gitlab_shapes, GITLAB_ROUTES),
-        gitlab_graphql.GitLabQueries(world, gitlab_shapes, gitlab_graphql.ROUTES),
-    ]
-    git = GitHttp(world, faults, thread)
-    for dialect in dialects:
+    app = web.Application(client_max_size=_LARGEST_BODY, middlewares=[_guard])
+    for dialect in _dialects(world, url):
         api = Api(dialect, faults, limits, thread, url, observe)
         app.router.add_route("*", dialect.prefix + "{rest:(?:/.*)?}", api.handle)
+    git = GitHttp(world, faults, thread)
     app.router.add_route("*", r"/{path:.+?}.git/{service:.+}", git.handle)
     Pages(world, controls, thread, url).add_to(app.router)
     app.router.add_route("*", "/_sandbox/{name}", _control_handler(controls, thread, token))
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await thread.call(lambda: _begin(world))
     await runner.setup()
     await web.SockSite(runner, listener).start()
@@ -217,7 +201,24 @@ async def start(
         store.close()
         lock.close()
 
-    return Sandbox(url, ways, token, controls, thread, courier, close)
+    return Sandbox(url, world.ways, token, controls, thread, courier, close)
+
+
+def _dialects(world: World, url: str) -> list[Dialect]:
+    """Return how the world is asked, and let it tell what happens there in each of the ways."""
+    shapes, gitlab_shapes = GitHubShapes(world, url), GitLabShapes(world, url)
+    world.listeners += [
+        Webhooks(world, shapes).listen,
+        GitLabWebhooks(world, gitlab_shapes).listen,
+        lambda event: merge_what_waited(world, event),
+        lambda event: gitlab_history.keep(world, event),
+        lambda event: gitlab_label_events.remember(world, event),
+    ]
+    return [
+        GitHub(world, shapes, ROUTES),
+        GitLab(world, gitlab_shapes, GITLAB_ROUTES),
+        gitlab_graphql.GitLabQueries(world, gitlab_shapes, gitlab_graphql.ROUTES),
+    ]
 
 
 def _lock(root: Path) -> IO[bytes]:
