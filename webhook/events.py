@@ -34,6 +34,9 @@ RepositoryName = Annotated[str, StringConstraints(pattern=rf"^{_SEGMENT}$", max_
 Sha = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$")]
 ForgeId = Annotated[int, Field(ge=1, lt=2**63)]
 DeliveryId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:/-]{1,200}$")]
+PullRequestAction = Literal[
+    "closed", "reopened", "head_moved", "retargeted", "draft", "ready", "labelled"
+]
 
 
 class _Value(BaseModel):
@@ -77,7 +80,7 @@ class PullRequestChanged(_Value):
 
     kind: Literal["pull_request_changed"] = "pull_request_changed"
     number: ForgeId
-    action: Literal["closed", "reopened", "head_moved", "retargeted", "draft", "ready", "labelled"]
+    action: PullRequestAction
     head_branch: Name
     head_sha: Sha
     base_branch: Name

@@ -4,7 +4,7 @@ Deliveries of 2018 and of today both pass. What cannot matter ends here, with it
 costs Temporal nothing.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import AwareDatetime
 
@@ -17,6 +17,7 @@ from webhook.events import (
     ForgeId,
     Ignored,
     Name,
+    PullRequestAction,
     PullRequestChanged,
     ReviewChanged,
     Sha,
@@ -95,8 +96,7 @@ class _Changes(Part):
     base: dict[str, Any] | None = None
 
 
-_Action = Literal["closed", "reopened", "head_moved", "retargeted", "draft", "ready", "labelled"]
-_PULL_REQUEST_ACTIONS: dict[str, _Action] = {
+_PULL_REQUEST_ACTIONS: dict[str, PullRequestAction] = {
     "closed": "closed",
     "reopened": "reopened",
     "synchronize": "head_moved",

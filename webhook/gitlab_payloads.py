@@ -22,6 +22,7 @@ from webhook.events import (
     ForgeId,
     Ignored,
     Name,
+    PullRequestAction,
     PullRequestChanged,
     RepositoryChanged,
     RepositoryRef,
@@ -148,7 +149,6 @@ class _LastCommit(Part):
     id: Sha
 
 
-_Action = Literal["closed", "reopened", "head_moved", "retargeted", "draft", "ready", "labelled"]
 _REVIEWS = {"approved", "approval", "unapproved", "unapproval"}
 
 
@@ -198,7 +198,7 @@ class _MergeRequestHook(_AtProject):
             by=self.by,
         )
 
-    def _action(self) -> _Action | Ignored:  # noqa: PLR0911 - one line for each
+    def _action(self) -> PullRequestAction | Ignored:  # noqa: PLR0911 - one line for each
         found = self.object_attributes
         if found.action in {"close", "merge"}:
             return "closed"
