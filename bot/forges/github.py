@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
@@ -17,13 +16,12 @@ from github.CheckRun import CheckRun
 from github.Commit import Commit
 from github.CommitStatus import CommitStatus
 from github.GithubObject import NotSet
-from github.Issue import Issue
 from github.NamedUser import NamedUser
 from github.PaginatedList import PaginatedList
 from github.Repository import Repository
 
 from bot.decisions.facts import Check, MergeMethod, Permission
-from bot.forges import github_looks, github_runs
+from bot.forges import github_conversation, github_looks, github_runs
 from bot.forges.budget import Limits
 from bot.forges.forge import (
     STATUS_CONTEXT,
@@ -48,7 +46,6 @@ from bot.forges.github_client import PUBLIC_API, Client
 from bot.forges.github_errors import status_of
 from bot.forges.github_shapes import (
     issue_info,
-    login_of,
     of_run,
     of_status,
     permission_of,
@@ -56,14 +53,9 @@ from bot.forges.github_shapes import (
     repository_info,
     review_info,
 )
-from bot.forges.markers import carries, marked
-from bot.forges.own_issue import OwnIssues, Seen
 from bot.forges.reports import newest
 from bot.model import ForgeName, ReportedBy
 from bot.together import together
-
-# The reaction that says that a comment was read.
-_SEEN = "eyes"
 
 
 class GitHub:
@@ -78,7 +70,7 @@ class GitHub:
         self._account = account
         self._noreply = noreply_pattern(api_url)
         self._clock = clock
-        self._own = OwnIssues(self._seen)
+        self._own = github_conversation.OwnIssue(self.login)
 
     @classmethod
     def with_token(
@@ -215,7 +207,7 @@ class GitHub:
             found.get_issue(number).edit(
                 title=NotSet if title is None else title,
                 body=NotSet if body is None else body,
-                state=NotSet if closed is None else _state(open_=not closed),
+                state=NotSet if closed is None else github_conversation.state(open_=not closed),
                 labels=NotSet if labels is None else sorted(labels),
             )
 
@@ -364,7 +356,7 @@ class GitHub:
     ) -> Sequence[CommentInfo]:
         """See `Forge.comments`; 1 call per 100."""
         with self._asking(repository, f"list the comments on {number} of {repository}") as found:
-            return github_looks.comments(found, number, since)
+            return github_conversation.comments(found, number, since)
 
     def comment(
         self,
@@ -377,11 +369,7 @@ class GitHub:
     ) -> None:
         """See `Forge.comment`; 1 call per 100 comments that are there, and 1 to write."""
         with self._asking(repository, f"comment on {number} of {repository}") as found:
-            issue = found.get_issue(number)
-            for comment in issue.get_comments():
-                if carries(comment.body or "", marker) and self._is_me(login_of(comment.user)):
-                    return
-            issue.create_comment(marked(body, marker))
+            github_conversation.comment(found, number, marker, body, self._is_me)
 
     def acknowledge(
         self,
@@ -393,13 +381,12 @@ class GitHub:
     ) -> None:
         """See `Forge.acknowledge`; 1 call. GitHub answers a second one with the first."""
         with self._asking(repository, f"react under {number} of {repository}") as found:
-            place = f"{found.url}/issues/comments/{comment}/reactions"
-            found.requester.requestJsonAndCheck("POST", place, input={"content": _SEEN})
+            github_conversation.acknowledge(found, comment)
 
     def issue(self, repository: str, marker: str) -> IssueInfo | None:
         """See `Forge.issue`; 1 call, the first time 1 per 100 that we ever opened there."""
         with self._asking(repository, f"find our issue in {repository}") as found:
-            issue = self._own_issue(found, repository, marker)
+            issue = self._own.find(found, repository, marker)
             return None if issue is None else issue_info(issue, marker)
 
     def write_issue(
@@ -407,35 +394,8 @@ class GitHub:
     ) -> IssueInfo | None:
         """See `Forge.write_issue`; the calls of `issue`, and 1 where something is to change."""
         with self._asking(repository, f"write our issue in {repository}") as found:
-            issue = self._own_issue(found, repository, marker)
-            if issue is None and not open_:
-                return None
-            if issue is None:
-                issue = found.create_issue(title, marked(body, marker))
-                self._own.made(repository, marker, issue.number)
-            wanted = (title, body.rstrip(), open_)
-            current = issue_info(issue, marker)
-            if (current.title, current.body, current.open) != wanted:
-                issue.edit(title=title, body=marked(body, marker), state=_state(open_=open_))
-            return issue_info(issue, marker)
-
-    def _own_issue(self, found: Repository, repository: str, marker: str) -> Issue | None:
-        def mine() -> Iterable[Issue]:
-            return found.get_issues(
-                state="all",
-                creator=NamedUser(found.requester, {}, {"login": self.login()}),
-                sort="created",
-                direction="desc",
-            )
-
-        return self._own.find(
-            repository, marker, again=partial(_still_there, found), newest_first=mine
-        )
-
-    def _seen(self, issue: Issue) -> Seen:
-        # Of pull requests, which are listed too, there may be thousands.
-        ours = "/pull/" not in issue.html_url and self._is_me(login_of(issue.user))
-        return Seen(issue.number, issue.body or "", ours)
+            wanted = (title, body, open_)
+            return self._own.write(found, repository, marker, wanted)
 
     # How it is asked
 
@@ -460,21 +420,6 @@ class GitHub:
             raise
 
 
-def _still_there(found: Repository, number: int) -> Issue | None:
-    """Return an issue, None where it was deleted or moved to another repository."""
-    try:
-        issue = found.get_issue(number).complete()
-    except (NotFound, Refused) as gone:
-        if status_of(gone) not in {404, 410}:
-            raise
-        return None
-    return issue if issue.number == number else None
-
-
 def _who(user: NamedUser | None) -> str:
     """Return who did it, empty where GitHub does not say."""
     return "" if user is None else user.login
-
-
-def _state(*, open_: bool) -> str:
-    return "open" if open_ else "closed"

@@ -24,7 +24,6 @@ from bot.forges.budget import Budget, Limits
 from bot.forges.forge import (
     CommentInfo,
     Conflict,
-    ForgeError,
     IssueInfo,
     Left,
     NotFound,
@@ -42,7 +41,7 @@ from bot.forges.gitlab_authors import Writers
 from bot.forges.gitlab_client import PUBLIC_URL, Client, Clients
 from bot.forges.gitlab_conversation import state_event
 from bot.forges.gitlab_errors import status_of
-from bot.forges.gitlab_merging import refusal, way_of
+from bot.forges.gitlab_merging import made_already, way_of
 from bot.forges.gitlab_projects import Projects, is_active, level_in, show
 from bot.forges.gitlab_shapes import (
     DEVELOPER,
@@ -246,10 +245,10 @@ class GitLab:
         message: str,
     ) -> str:
         """See `Forge.merge`; 1 call; 1 more where GitLab refuses, for it may be merged."""
-        doing = f"merge merge request !{number} of {repository}"
+        what = f"merge request !{number} of {repository}"
         text = f"{title}\n\n{message}"
         try:
-            with self._asking(repository, doing) as (client, project, place):
+            with self._asking(repository, f"merge {what}") as (client, project, place):
                 way = way_of(method, project)
                 given = {
                     "sha": sha,
@@ -263,28 +262,9 @@ class GitLab:
         except (Conflict, Refused) as error:
             if status_of(error) not in {401, 405, 406, 409, 422}:
                 raise
-            return self._merged_already(repository, number, sha, doing, error)
-
-    def _merged_already(
-        self, repository: str, number: int, sha: str, doing: str, error: ForgeError
-    ) -> str:
-        """Return the commit of a merge that is made already; raise why there is none."""
-        # With a token that is not valid any more, this raises the same once more.
-        data = self._merge_request(repository, number)
-        current = pull_request_info(data)
-        if current.head_sha != sha:
-            raise Conflict(
-                f"merge request !{number} of {repository} is at {current.head_sha[:12]} now, "
-                f"which is not {sha[:12]}"
-            ) from error
-        if current.merged_sha is not None:
-            return current.merged_sha
-        if status_of(error) == 401:
-            raise Refused(
-                f"GitLab would not {doing}: {self.login()} may not merge into "
-                f"{current.base_branch}; allow it in Settings > Repository > Protected branches"
-            ) from error
-        raise refusal(data, doing, error) from error
+            # With a token that is not valid any more, this raises the same once more.
+            data = self._merge_request(repository, number)
+            return made_already(data, sha, what, self.login, error)
 
     # Evidence
 

@@ -1,11 +1,12 @@
-"""Whether a GitLab project merges the way that is asked for, and why a merge could not be."""
+"""Whether a GitLab project merges as it is asked to, and what came of a merge that it refused."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from bot.decisions.facts import MergeMethod
 from bot.forges.forge import Conflict, ForgeError, Refused, Unavailable
-from bot.forges.gitlab_shapes import Json, Project
+from bot.forges.gitlab_errors import status_of
+from bot.forges.gitlab_shapes import Json, Project, pull_request_info
 
 _WHERE = "Settings > Merge requests"
 _METHODS: Mapping[str, str] = {
@@ -78,6 +79,28 @@ def _squash_setting(has: str, method: MergeMethod) -> str:
         f"the project's “Squash commits when merging” is “{has}”, which `merge: {method}` cannot "
         f"go with: change it in {_WHERE}, or `merge:` in `.lockstep.yaml`"
     )
+
+
+def made_already(
+    data: Json, sha: str, what: str, login: Callable[[], str], error: ForgeError
+) -> str:
+    """Return the commit of a merge that GitLab refused because it is made; raise why it is not.
+
+    `what` names the merge request, and `data` is how it stands now.
+    """
+    current = pull_request_info(data)
+    if current.head_sha != sha:
+        raise Conflict(
+            f"{what} is at {current.head_sha[:12]} now, which is not {sha[:12]}"
+        ) from error
+    if current.merged_sha is not None:
+        return current.merged_sha
+    if status_of(error) == 401:
+        raise Refused(
+            f"GitLab would not merge {what}: {login()} may not merge into "
+            f"{current.base_branch}; allow it in Settings > Repository > Protected branches"
+        ) from error
+    raise refusal(data, f"merge {what}", error) from error
 
 
 def refusal(data: Json, doing: str, error: ForgeError) -> ForgeError:
