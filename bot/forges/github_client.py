@@ -7,7 +7,7 @@ query, takes a 307 for success, and writes whole answers into its debug log.
 import json
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -17,9 +17,8 @@ from github.Requester import HTTPRequestsConnectionClass, Requester, RequestsRes
 
 from bot.forges import clients
 from bot.forges.budget import Budget, Kind
-from bot.forges.forge import ForgeError, RateLimited
 from bot.forges.github_errors import translate
-from bot.forges.line import MOST_REDIRECTS, REDIRECTS, Answers, Elsewhere, NoJson, followed
+from bot.forges.line import Elsewhere, Line, NoJson
 
 PUBLIC_API = "https://api.github.com"
 # What people are told of: the calls that GitHub counts as creating content.
@@ -32,12 +31,11 @@ logging.getLogger("github.Requester").setLevel(logging.INFO)
 class _Connection(HTTPRequestsConnectionClass):
     """A connection that follows redirects as they are meant, and asks with ETags."""
 
-    def __init__(self, api_url: str, timeout: float, answers: Answers, budget: Budget) -> None:
+    def __init__(self, api_url: str, timeout: float, line: Line) -> None:
         parts = urlsplit(api_url)
         super().__init__(parts.hostname or "", parts.port)
         self._root = f"{parts.scheme}://{parts.netloc}"
-        self._seconds = timeout
-        self._answers, self._budget = answers, budget
+        self._seconds, self._line = timeout, line
 
     @property
     def credential(self) -> str:
@@ -45,34 +43,21 @@ class _Connection(HTTPRequestsConnectionClass):
         return self.headers["Authorization"].partition(" ")[2]
 
     def getresponse(self) -> RequestsResponse:
-        known = self._answers.get(self.url) if self.verb == "GET" else None
-        headers = dict(self.headers)
-        if known is not None:
-            headers["If-None-Match"] = known.headers["ETag"]
-        answer = self._ask(f"{self._root}{self.url}", headers)
-        if known is not None and answer.status_code == 304:
-            return RequestsResponse(known)
-        if self.verb == "GET" and answer.status_code == 200:
-            self._answers.put(self.url, answer)
-        return RequestsResponse(answer)
+        def request(url: str, more: Mapping[str, str]) -> requests.Response:
+            return self.session.request(
+                self.verb,
+                url,
+                headers={**self.headers, **more},
+                data=self.input,
+                timeout=self._seconds,
+                allow_redirects=False,
+            )
 
-    def _ask(self, url: str, headers: dict[str, str]) -> requests.Response:
-        kind, repository = _purpose(self.verb, urlsplit(self.url).path)
-        for _ in range(MOST_REDIRECTS):
-            with self._budget.call(kind, repository) as call:
-                answer = self.session.request(
-                    self.verb,
-                    url,
-                    headers=headers,
-                    data=self.input,
-                    timeout=self._seconds,
-                    allow_redirects=False,
-                )
-                call.answered(answer.headers)
-            if answer.status_code not in REDIRECTS or "Location" not in answer.headers:
-                return answer
-            url = followed(url, answer.headers["Location"], "LOCKSTEP_GITHUB_API_URL")
-        raise requests.TooManyRedirects(f"more than {MOST_REDIRECTS} redirects")
+        purpose = _purpose(self.verb, urlsplit(self.url).path)
+        name = self.url if self.verb == "GET" else None
+        return RequestsResponse(
+            self._line.ask(purpose, f"{self._root}{self.url}", request, name=name)
+        )
 
 
 def _purpose(verb: str, path: str) -> tuple[Kind, str]:
@@ -95,8 +80,7 @@ class Client(Requester):
         api_url: str,
         auth: Auth.Auth,
         timeout: float,
-        answers: Answers,
-        budget: Budget,
+        line: Line,
         clock: Callable[[], float],
     ) -> None:
         super().__init__(
@@ -114,8 +98,8 @@ class Client(Requester):
             lazy=True,
         )
         self.doing = ""
-        self._clock, self._budget = clock, budget
-        self._line = _Connection(api_url, timeout, answers, budget)
+        self._clock, self._line = clock, line
+        self._connection = _Connection(api_url, timeout, line)
 
     def __repr__(self) -> str:
         return f"Client({self.base_url!r})"
@@ -132,12 +116,10 @@ class Client(Requester):
     ) -> tuple[int, dict[str, Any], str]:
         """Ask on our own connection."""
         status, answered, text = super().requestJson(
-            verb, url, parameters, headers, input, self._line
+            verb, url, parameters, headers, input, self._connection
         )
-        if status < 400 and text and "json" not in answered.get("content-type", ""):
-            raise NoJson("it is no JSON; does a proxy or a login page stand in between?")
         # A proxy may answer with what it was sent; errors are shown to people.
-        shown = text.replace(self._line.credential, "(token)") if status >= 400 else text
+        shown = text.replace(self._connection.credential, "(token)") if status >= 400 else text
         return status, answered, shown
 
     def requestJsonAndCheck(  # noqa: N802 - PyGithub's name
@@ -153,18 +135,13 @@ class Client(Requester):
             NoJson,
             json.JSONDecodeError,
         ) as error:
-            rest = self._budget.rest_seconds
-            raise self._noted(translate(error, self.doing, self._clock(), rest)) from error
-
-    def _noted(self, error: ForgeError) -> ForgeError:
-        if isinstance(error, RateLimited):
-            self._budget.rest(error.until)
-        return error
+            rest, now = self._line.budget.rest_seconds, self._clock()
+            raise self._line.noted(translate(error, self.doing, now, rest)) from error
 
     def close(self) -> None:
         """Close the connection."""
         super().close()
-        self._line.close()
+        self._connection.close()
 
 
 class Clients(clients.Clients[Client]):
@@ -179,5 +156,5 @@ class Clients(clients.Clients[Client]):
         timeout: float,
         clock: Callable[[], float],
     ) -> None:
-        answers = Answers()
-        super().__init__(lambda: Client(api_url, auth, timeout, answers, budget, clock), budget)
+        line = Line(budget, "LOCKSTEP_GITHUB_API_URL")
+        super().__init__(lambda: Client(api_url, auth, timeout, line, clock), budget)

@@ -9,7 +9,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-import requests
 from github import GithubException
 
 from bot.forges.budget import retry_after
@@ -17,12 +16,11 @@ from bot.forges.forge import (
     Conflict,
     ForgeError,
     NotFound,
-    RateLimited,
     Refused,
     Unauthorized,
     Unavailable,
 )
-from bot.forges.line import Elsewhere, NoJson
+from bot.forges.line import unanswered, used_up
 
 _LONGEST_WORDS = 500
 # By these words a 403 is about who asks, and not about what is asked.
@@ -41,19 +39,9 @@ def translate(error: Exception, doing: str, now: float, rest_seconds: float) -> 
 
     A limit of which is not said until when is one for `rest_seconds`.
     """
-    match error:
-        case GithubException():
-            return _answered(error, doing, now, rest_seconds)
-        case requests.Timeout():
-            return Unavailable(f"GitHub did not answer in time when asked to {doing}")
-        case requests.RequestException():
-            why = type(error).__name__
-            return Unavailable(f"the connection to GitHub failed while it was to {doing} ({why})")
-        case Elsewhere():
-            return Refused(f"GitHub could not be asked to {doing}: {error}")
-        case _:
-            why = str(error) if isinstance(error, NoJson) else "it is cut short or no JSON"
-            return Unavailable(f"GitHub's answer could not be read when asked to {doing}: {why}")
+    if isinstance(error, GithubException):
+        return _answered(error, doing, now, rest_seconds)
+    return unanswered("GitHub", error, doing)
 
 
 def status_of(error: ForgeError) -> int | None:
@@ -70,8 +58,7 @@ def _answered(  # noqa: PLR0911 - one line for each kind
     limited = _is_limit(error.status, headers, _words(error.data))
     until = _limited_until(headers, now, rest_seconds) if limited else None
     if until is not None:
-        when = f"{until:%H:%M:%S} UTC"
-        return RateLimited(f"GitHub's rate limit is used up; it may be asked from {when} on", until)
+        return used_up("GitHub", until)
     match error.status:
         case 401:
             return Unauthorized(f"{said}. The token is wrong, revoked or expired: set another one")

@@ -18,17 +18,8 @@ from gitlab._backends.requests_backend import RequestsBackend, RequestsResponse
 
 from bot.forges import clients
 from bot.forges.budget import Budget, Kind
-from bot.forges.forge import ForgeError, RateLimited
-from bot.forges.gitlab_errors import answered, failed
-from bot.forges.line import (
-    MOST_REDIRECTS,
-    REDIRECTS,
-    Answers,
-    Elsewhere,
-    NoJson,
-    followed,
-    must_be_json,
-)
+from bot.forges.gitlab_errors import answered
+from bot.forges.line import Elsewhere, Line, NoJson, unanswered
 
 PUBLIC_URL = "https://gitlab.com"
 PER_PAGE = 100
@@ -42,9 +33,9 @@ _NO_RETRIES: Mapping[str, Any] = {"obey_rate_limit": False, "max_retries": 0}
 class _Backend(RequestsBackend):
     """A connection that keeps to the budget, uses ETags, and keeps the token at home."""
 
-    def __init__(self, client: "Client", answers: Answers, budget: Budget) -> None:
+    def __init__(self, client: "Client", line: Line) -> None:
         super().__init__()
-        self._of, self._answers, self._budget = client, answers, budget
+        self._of, self._line = client, line
 
     def http_request(
         self,
@@ -59,47 +50,32 @@ class _Backend(RequestsBackend):
         **kwargs: Any,
     ) -> RequestsResponse:
         """Ask once; raises `ForgeError`."""
-        given = {"json": json, "params": params, "timeout": timeout, "verify": verify, **kwargs}
+        verb = method.upper()
+
+        def request(url: str, more: Mapping[str, str]) -> requests.Response:
+            return self.client.request(
+                verb,
+                url,
+                json=json,
+                params=params,
+                timeout=timeout,
+                verify=verify,
+                allow_redirects=False,
+                **{**kwargs, "headers": {**kwargs["headers"], **more}},
+            )
+
+        name = None
+        if verb == "GET":
+            name = requests.Request(verb, url, params=params).prepare().url or url
+        of = self._of
         try:
-            answer = self._answer(method.upper(), url, given)
-            if answer.status_code < 400:
-                must_be_json(answer)
-                return RequestsResponse(answer)
+            answer = self._line.ask(_purpose(verb, urlsplit(url).path), url, request, name=name)
         except (requests.RequestException, Elsewhere, NoJson) as error:
-            raise failed(error, self._of.doing) from error
-        doing, secret, now = self._of.doing, self._of.secret, self._of.clock()
-        raise self._noted(answered(answer, doing, secret, now, self._budget.rest_seconds))
-
-    def _answer(self, method: str, url: str, given: dict[str, Any]) -> requests.Response:
-        if method != "GET":
-            return self._ask(method, url, given)
-        name = requests.Request(method, url, params=given["params"]).prepare().url or url
-        known = self._answers.get(name)
-        if known is not None:
-            headers = {**given["headers"], "If-None-Match": known.headers["ETag"]}
-            given = {**given, "headers": headers}
-        answer = self._ask(method, url, given)
-        if known is not None and answer.status_code == 304:
-            return known
-        if answer.status_code == 200:
-            self._answers.put(name, answer)
-        return answer
-
-    def _ask(self, method: str, url: str, given: dict[str, Any]) -> requests.Response:
-        kind, project = _purpose(method, urlsplit(url).path)
-        for _ in range(MOST_REDIRECTS):
-            with self._budget.call(kind, project) as call:
-                answer = self.client.request(method, url, allow_redirects=False, **given)
-                call.answered(answer.headers)
-            if answer.status_code not in REDIRECTS or "Location" not in answer.headers:
-                return answer
-            url = followed(url, answer.headers["Location"], "LOCKSTEP_GITLAB_URL")
-        raise requests.TooManyRedirects(f"more than {MOST_REDIRECTS} redirects")
-
-    def _noted(self, error: ForgeError) -> ForgeError:
-        if isinstance(error, RateLimited):
-            self._budget.rest(error.until)
-        return error
+            raise unanswered("GitLab", error, of.doing) from error
+        if answer.status_code < 400:
+            return RequestsResponse(answer)
+        rest = self._line.budget.rest_seconds
+        raise self._line.noted(answered(answer, of.doing, of.secret, of.clock(), rest))
 
 
 def _purpose(method: str, path: str) -> tuple[Kind, str]:
@@ -124,8 +100,7 @@ class Client:
         url: str,
         token: str,
         timeout: float,
-        answers: Answers,
-        budget: Budget,
+        line: Line,
         clock: Callable[[], float],
     ) -> None:
         self.doing, self.secret, self.clock = "", token, clock
@@ -139,7 +114,7 @@ class Client:
             retry_transient_errors=False,
             # The next page is asked where the first was, whatever its link says.
             keep_base_url=True,
-            backend=lambda: _Backend(self, answers, budget),
+            backend=lambda: _Backend(self, line),
         )
 
     def __repr__(self) -> str:
@@ -180,7 +155,7 @@ class Client:
             yield
         except gitlab.GitlabParsingError as error:
             cut = NoJson("it is cut short or no JSON")
-            raise failed(cut, self.doing) from error
+            raise unanswered("GitLab", cut, self.doing) from error
 
     def close(self) -> None:
         """Close the connection."""
@@ -199,5 +174,5 @@ class Clients(clients.Clients[Client]):
         timeout: float,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        answers = Answers()
-        super().__init__(lambda: Client(url, token, timeout, answers, budget, clock), budget)
+        line = Line(budget, "LOCKSTEP_GITLAB_URL")
+        super().__init__(lambda: Client(url, token, timeout, line, clock), budget)

@@ -14,12 +14,11 @@ from bot.forges.forge import (
     Conflict,
     ForgeError,
     NotFound,
-    RateLimited,
     Refused,
     Unauthorized,
     Unavailable,
 )
-from bot.forges.line import Elsewhere
+from bot.forges.line import used_up
 
 _LONGEST_WORDS = 500
 
@@ -49,20 +48,6 @@ def answered(
     return error
 
 
-def failed(error: Exception, doing: str) -> ForgeError:
-    """Return the error of a call that had no answer that could be read."""
-    match error:
-        case requests.Timeout():
-            return Unavailable(f"GitLab did not answer in time when asked to {doing}")
-        case requests.RequestException():
-            why = type(error).__name__
-            return Unavailable(f"the connection to GitLab failed while it was to {doing} ({why})")
-        case Elsewhere():
-            return Refused(f"GitLab could not be asked to {doing}: {error}")
-        case _:
-            return Unavailable(f"GitLab's answer could not be read when asked to {doing}: {error}")
-
-
 def status_of(error: ForgeError) -> int | None:
     """Return the HTTP status that an error was made of, None where there was no answer."""
     cause = error.__cause__
@@ -90,11 +75,7 @@ def _kind(  # noqa: PLR0911 - one line for each kind
         case 409:
             return Conflict(said)
         case 429:
-            until = _until(answer, now, rest_seconds)
-            when = f"{until:%H:%M:%S} UTC"
-            return RateLimited(
-                f"GitLab's rate limit is used up; it may be asked from {when} on", until
-            )
+            return used_up("GitLab", _until(answer, now, rest_seconds))
         case status if status >= 500:
             return Unavailable(f"{said} (status {status})")
         case _:

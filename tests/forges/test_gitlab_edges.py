@@ -23,11 +23,10 @@ from bot.forges.forge import (
 )
 from bot.forges.gitlab import GitLab
 from bot.forges.gitlab_checks import checks_of
-from bot.forges.gitlab_errors import failed
 from bot.forges.gitlab_merging import refusal, way_of
 from bot.forges.gitlab_reviews import dated, opinions, reviews_of
 from bot.forges.gitlab_shapes import Project
-from bot.forges.line import NoJson, must_be_json
+from bot.forges.line import NoJson, must_be_json, unanswered
 from tests.forges.sandboxed_gitlab import SandboxedGitLab, by_token, sandboxed_gitlab
 from tests.forges.world import CONFIG, ME, merged, opened
 from tests.sandbox.conftest import Forge as Sandbox
@@ -491,7 +490,7 @@ def test_a_login_page_is_no_answer() -> None:
     with pytest.raises(NoJson, match="login page") as no:
         must_be_json(answer)
 
-    told = failed(no.value, "show it")
+    told = unanswered("GitLab", no.value, "show it")
     assert isinstance(told, Unavailable)
     assert "show it" in str(told)
 
