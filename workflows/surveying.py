@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -29,7 +30,7 @@ from workflows.planning import Calendar
 from workflows.proposing import sweep
 from workflows.settling import keep_place, settle_place
 from workflows.sites import Site, Sites
-from workflows.taking import acknowledge, defused, say, who
+from workflows.taking import acknowledge, defused, say, who, write_below
 from workflows.values import (
     News,
     OpenPromotion,
@@ -62,13 +63,16 @@ def survey(
     until = spread(now, reconcile)
     if request.changed:
         sites.forget(request.repository)
-    try:
-        if not (sites.may_be_configured(request.repository) or _asks_to_promote(request)):
-            return Survey(managed=False, until=until, looked=now)
-        with sites.open(request.repository) as site:
-            return _Survey(site, request, start, now).done(until)
-    except NotFound:
-        return Survey(managed=False, until=until, looked=now)
+    nothing = Survey(managed=False, until=until, looked=now)
+    with ExitStack() as opened:
+        try:
+            if not (sites.may_be_configured(request.repository) or _asks_to_promote(request)):
+                return nothing
+            site = opened.enter_context(sites.open(request.repository))
+        except NotFound:
+            return nothing
+        # What is not found in here is not the repository: what people said is not forgotten.
+        return _Survey(site, request, start, now).done(until)
 
 
 def _asks_to_promote(request: SurveyRequest) -> bool:
@@ -137,14 +141,7 @@ class _Survey:
             return
         problem = self.site.in_force.problem
         text = drift.broken(problem) if problem else replies.not_configured(self.site.name)
-        body = replies.reply(comment.author, [text])
-        self.site.forge.comment(
-            self.site.name,
-            comment.number,
-            "not-configured",
-            body,
-            on_pull_request=comment.on_pull_request,
-        )
+        write_below(self.site, comment, "not-configured", [text])
 
     def _look(self, config: Config) -> None:
         if self.request.looked is None:

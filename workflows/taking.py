@@ -106,14 +106,15 @@ def defused(answers: list[str], command: str, words: Words) -> Iterator[None]:
 
 def say(site: Site, comment: Comment, answers: Iterable[str], what: str = "answer") -> None:
     """Answer a comment, once; a conversation that was locked or deleted gets no answer."""
+    write_below(site, comment, f"{what}-{comment.id}", answers)
+
+
+def write_below(site: Site, comment: Comment, marker: str, answers: Iterable[str]) -> None:
+    """Write below a comment what is said once for each marker; to a closed door, nothing."""
     body = replies.reply(comment.author, answers)
     try:
         site.forge.comment(
-            site.name,
-            comment.number,
-            f"{what}-{comment.id}",
-            body,
-            on_pull_request=comment.on_pull_request,
+            site.name, comment.number, marker, body, on_pull_request=comment.on_pull_request
         )
     except Unauthorized:
         raise  # a token that expired is nothing about the conversation

@@ -101,7 +101,7 @@ class Api:
         path = request.rel_url.raw_path.removeprefix(prefix)
         found = None if "%00" in path else self._dialect.match(request.method, path)
         template = found[0].path if found else path
-        self._faults.calls[request.method, template] += 1
+        self._faults.count(request.method, template, path)
         fault = self._faults.take(request.method, request.path.removeprefix(prefix))
 
         async def answer(_: web.Request) -> web.StreamResponse:

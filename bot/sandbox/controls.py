@@ -390,11 +390,12 @@ class Controls(GitLabControls):
         """Set the rate limits; see `Limits.set_limits`."""
         self._limits.set_limits(**limits)
 
-    def calls(self) -> list[dict[str, Any]]:
-        """Return how often each method and route was called."""
+    def calls(self, repo: str = "") -> list[dict[str, Any]]:
+        """Return how often each method and route was called, for one repository or for all."""
+        names = {repo.casefold(), str(self._repo(repo).id)} if repo else None
         return [
             {"method": method, "route": route, "count": count}
-            for (method, route), count in sorted(self._faults.calls.items())
+            for (method, route), count in sorted(self._faults.counted(names).items())
         ]
 
     def reset_calls(self) -> None:

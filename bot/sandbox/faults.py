@@ -1,15 +1,21 @@
 """Faults on request: what goes wrong, for which calls, and how often; and who called what."""
 
 import asyncio
+import math
 import re
+import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
+from urllib.parse import unquote
 
 from aiohttp import web
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+# Whose a call is: GitHub's full name, GitLab's number or full name, git's full name.
+_REPOSITORY = re.compile(r"/repos/([^/]+/[^/]+)|/projects/([^/]+)|/(.+)\.git(?=/)")
+_IN_SECONDS = "now+"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +27,8 @@ class Fault:
     connection unanswered; `truncate` sends half of the true answer; `lose` does what was asked
     and then cuts the connection, or answers with `status` where that is given; `hold` keeps the
     call `before` or `after` it is done until it is released: see `Controls.release`.
+
+    A header's value `now+SECONDS` is sent as that moment, in seconds since 1970.
     """
 
     method: str = ".*"
@@ -90,10 +98,10 @@ class _Held:
 
 
 class Faults:
-    """The faults that are waiting, and the count of calls by (method, route)."""
+    """The faults that are waiting, and the count of calls by (method, route, repository)."""
 
     def __init__(self) -> None:
-        self.calls: Counter[tuple[str, str]] = Counter()
+        self.calls: Counter[tuple[str, str, str]] = Counter()
         self.gate = Gate()
         self.not_modified = 0
         self._waiting: list[Fault] = []
@@ -115,6 +123,20 @@ class Faults:
         self._waiting.clear()
         self._hooks.clear()
         return left
+
+    def count(self, method: str, route: str, path: str) -> None:
+        """Count a call; `path` tells of which repository, a part of it in the API's own form."""
+        found = _REPOSITORY.match(path)
+        whose = next((part for part in found.groups() if part), "") if found else ""
+        self.calls[method, route, unquote(whose)] += 1
+
+    def counted(self, names: Collection[str] | None) -> Counter[tuple[str, str]]:
+        """Return the counts by (method, route) of a repository of these names, None for all."""
+        found: Counter[tuple[str, str]] = Counter()
+        for (method, route, whose), count in self.calls.items():
+            if names is None or whose.casefold() in names:
+                found[method, route] += count
+        return found
 
     def take(self, method: str, path: str) -> Fault | None:
         """Return the fault for this call, used up by one."""
@@ -173,7 +195,14 @@ async def _held(
 
 def _failed(fault: Fault) -> web.Response:
     body = {"message": fault.message}
-    return web.json_response(body, status=fault.status or 500, headers=fault.headers)
+    headers = {name: _dated(value) for name, value in fault.headers.items()}
+    return web.json_response(body, status=fault.status or 500, headers=headers)
+
+
+def _dated(value: str) -> str:
+    if not value.startswith(_IN_SECONDS):
+        return value
+    return str(math.ceil(time.time() + float(value.removeprefix(_IN_SECONDS))))
 
 
 def _cut(request: web.Request) -> web.Response:

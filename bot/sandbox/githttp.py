@@ -39,7 +39,9 @@ class GitHttp:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request of git's, or let it suffer its fault."""
         service = f"/{request.match_info['service']}"
-        self._faults.calls[request.method, f"/{{owner}}/{{repo}}.git{service}"] += 1
+        self._faults.count(
+            request.method, f"/{{owner}}/{{repo}}.git{service}", request.rel_url.raw_path
+        )
         fault = self._faults.take(request.method, request.path)
         if fault is not None:
             return await suffer(fault, request, self._answer, self._faults.gate)

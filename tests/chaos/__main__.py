@@ -1,27 +1,33 @@
 """`make chaos`: kill everything at every step, fail at every call, and print what became of it.
 
-`--only matrix|faults|gitlab|pairs` runs a part, `--markdown FILE` writes the tables there too,
-`--pairs N` chooses so many pairs of faults from the seed `LOCKSTEP_SEED`. Ends with 1 where a
-cell is red.
+`--only matrix|github|gitlab|pairs` runs a part, `--faults` some of the faults alone, `--pairs N`
+chooses so many pairs of faults for each forge from the seed `LOCKSTEP_SEED`, `--lanes N` lets so
+many installations work at a time, and `--docs` writes the tables of a whole run into
+docs/faults.md. Ends with 1 where a cell is red.
 """
 
 import argparse
 import logging
 import os
 import random
+import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from bot.model import ForgeName
 from tests.chaos import faulty, matrix
+from tests.chaos.calls import CALLS, FAILURES, LIMITS, PATIENCE_SECONDS
 from tests.chaos.installation import Installation
+from tests.chaos.report import DOCS, Report, write_docs
 from tests.chaos.story import PATIENCE
-from tests.faults import processes
 
-PARTS = ("matrix", "faults", "gitlab", "pairs")
+PARTS = ("matrix", "github", "gitlab", "pairs")
 VICTIMS = (
     "worker",
     "receiver",
@@ -31,132 +37,126 @@ VICTIMS = (
     "mirror corrupted",
     "mirror removed",
 )
+UNDISTURBED = 6
 
 
-class Report:
-    """Lines for people, and what was red."""
+@dataclass(slots=True)
+class Lanes:
+    """The installations that are up, each with a lane of its own; and what all of them find."""
 
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.red: list[str] = []
+    report: Report
+    up: list[Installation] = field(default_factory=list)
 
-    def say(self, *lines: str) -> None:
-        """Print lines, and keep them."""
-        for line in lines:
-            sys.stdout.write(f"{line}\n")
-        sys.stdout.flush()
-        self.lines += lines
+    @contextmanager
+    def installation(self, dialect: ForgeName, timeout: float) -> Iterator[Installation]:
+        """Start an installation, and end it afterwards."""
+        with tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as directory:
+            here = Installation(Path(directory), dialect, timeout)
+            self.up.append(here)
+            try:
+                here.start()
+                yield here
+            finally:
+                here.close()
 
-    def matrix(self) -> None:
-        """Kill each victim in the middle of every step."""
-        cells: list[matrix.Cell] = []
-        with _installation(timeout=PATIENCE) as here:
-            for victim in VICTIMS:
+    def matrix(self, victims: tuple[str, ...]) -> None:
+        """Kill each of the victims in the middle of every step."""
+        with self.installation("github", PATIENCE) as here:
+            for victim in victims:
                 with _timed(victim):
-                    cells += matrix.run(here, victim)
-        self.say("", "## Who is killed where", "", *matrix.table(cells))
-        self.red += [f"{c.step.name}, {c.victim}: {c.failure}" for c in cells if c.failure]
+                    self.report.cells += matrix.run(here, victim)
 
-    def faults(self) -> None:
-        """Fail at every call of the hop, on GitHub."""
-        self._faults("github", faulty.FAULTS)
+    def faults(self, dialect: ForgeName, faults: tuple[str, ...], usual: int = 0) -> None:
+        """Fail in each of these ways at every call of the hop."""
+        known = self.report.faults.setdefault(dialect, faulty.Outcome(dialect))
+        told = faulty.each(dialect, faults)
+        with self.installation(dialect, PATIENCE_SECONDS) as here, _timed(f"{dialect}: {faults}"):
+            known.add(faulty.run(here, told, usual))
 
-    def gitlab(self) -> None:
-        """Fail at every call of the hop, on GitLab, in fewer ways."""
-        self._faults("gitlab", faulty.FEWER)
+    def pairs(self, dialect: ForgeName, count: int) -> None:
+        """Fail at two calls of the hop."""
+        made = faulty.pairs(dialect, self.report.seed, count)
+        with self.installation(dialect, PATIENCE_SECONDS) as here, _timed(f"{dialect}: pairs"):
+            self.report.pairs[dialect] = faulty.run(here, made, UNDISTURBED)
 
-    def _faults(self, dialect: str, faults: Iterable[str]) -> None:
-        with _installation(dialect) as here:
-            usual = faulty.undisturbed(here, len(faulty.CALLS[dialect]))
-            rounds, most = {}, 0.0
-            for fault in faults:
-                with _timed(f"{dialect}: {fault}"), _patient(is_so=fault == faulty.ALONE):
-                    rounds[fault] = faulty.each(dialect, fault)
-                    most = max(most, self._bounded(here, rounds[fault], usual, fault))
-        self.say("", f"## Faults of {dialect}", "", *faulty.table(rounds))
-        self.say("", f"Writes of a hop: {usual:.1f} undisturbed, at most {most:.1f} under a fault.")
-
-    def pairs(self, seed: int, count: int) -> None:
-        """Fail at two calls of the hop, on GitHub."""
-        made = faulty.pairs("github", seed, count)
-        with _installation() as here, _timed(f"{count} pairs"):
-            usual = faulty.undisturbed(here, 5)
-            most = 0.0
-            for at in range(0, count, 12):
-                most = max(most, self._bounded(here, made[at : at + 12], usual, "a pair"))
-        good = sum(not ill.failure for ill in made)
-        self.say(
-            "", "## Pairs of faults", "", f"`LOCKSTEP_SEED={seed}`: {good} of {count} end well."
-        )
-        self.say(f"Writes of a hop: at most {most:.1f}.")
-
-    def _bounded(
-        self, here: Installation, ills: list[faulty.Ill], usual: float, what: str
-    ) -> float:
-        spent = faulty.run(here, ills)
-        self.red += [f"{here.dialect}, {ill.name}: {ill.failure}" for ill in ills if ill.failure]
-        self.red += [f"{here.dialect}, {ill.name}: not met" for ill in ills if ill.unmet]
-        if spent > usual * faulty.MOST_TIMES_AS_MANY:
-            self.red.append(
-                f"{here.dialect}, {what}: {spent:.1f} writes a hop, {usual:.1f} usually"
-            )
-        return spent
-
-
-@contextmanager
-def _installation(
-    dialect: str = "github", timeout: float = faulty.PATIENCE_SECONDS
-) -> Iterator[Installation]:
-    with tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as directory:
-        here = Installation(Path(directory), dialect, timeout)
-        try:
-            here.start()
-            yield here
-        finally:
+    def close(self) -> None:
+        """End all that is up, whatever it does."""
+        for here in self.up:
             here.close()
-
-
-@contextmanager
-def _patient(*, is_so: bool) -> Iterator[None]:
-    """Wait longer for everything, where the forge has asked for minutes of silence."""
-    before = processes.PATIENCE_SECONDS
-    processes.PATIENCE_SECONDS = faulty.ALONE_PATIENCE_SECONDS if is_so else before
-    try:
-        yield
-    finally:
-        processes.PATIENCE_SECONDS = before
 
 
 @contextmanager
 def _timed(what: str) -> Iterator[None]:
     began = time.monotonic()
     yield
-    sys.stderr.write(f"{what}: {time.monotonic() - began:.0f} s\n")
+    sys.stderr.write(f"{time.monotonic() - began:5.0f} s  {what}\n")
+
+
+Job = Callable[[], None]
+
+
+def jobs(lanes: Lanes, asked: argparse.Namespace) -> Iterator[Job]:
+    """Yield what is to be done, the longest first.
+
+    What silences a token has an installation of its own, so that it holds up nothing else.
+    """
+    parts = asked.only or PARTS
+    for dialect in CALLS:
+        chosen = set(asked.faults or (*FAILURES, *LIMITS[dialect]))
+        failures = tuple(fault for fault in FAILURES if fault in chosen)
+        limits = tuple(fault for fault in LIMITS[dialect] if fault in chosen)
+        if dialect in parts and failures:
+            yield lambda d=dialect, f=failures: lanes.faults(d, f, UNDISTURBED)  # type: ignore[misc]
+        if dialect in parts and limits:
+            yield lambda d=dialect, f=limits: lanes.faults(d, f, UNDISTURBED)  # type: ignore[misc]
+    if "matrix" in parts:
+        yield lambda: lanes.matrix(VICTIMS[:4])
+        yield lambda: lanes.matrix(VICTIMS[4:])
+    if "pairs" in parts:
+        for dialect in CALLS:
+            yield lambda d=dialect: lanes.pairs(d, asked.pairs)  # type: ignore[misc]
+
+
+def run(lanes: Lanes, asked: argparse.Namespace) -> None:
+    """Do all of it, some side by side; ends it all where one of them cannot go on."""
+    with ThreadPoolExecutor(asked.lanes, thread_name_prefix="lane") as pool:
+        going: list[Future[None]] = [pool.submit(job) for job in jobs(lanes, asked)]
+        try:
+            for done in as_completed(going):
+                done.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            lanes.close()
+            raise
+
+
+def _interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def main() -> int:
     """Run what is asked for; return how it went."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--only", choices=PARTS, action="append")
-    arguments.add_argument("--markdown", type=Path)
+    arguments.add_argument("--faults", nargs="+", metavar="FAULT")
     arguments.add_argument("--pairs", type=int, default=24)
+    arguments.add_argument("--lanes", type=int, default=3)
+    arguments.add_argument("--docs", action="store_true")
     asked = arguments.parse_args()
+    if asked.docs and (asked.only or asked.faults):
+        arguments.error("--docs needs a whole run: leave --only and --faults out")
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    signal.signal(signal.SIGTERM, _interrupted)
     seed = int(os.environ.get("LOCKSTEP_SEED") or random.randrange(1_000_000))
-    report, began = Report(), time.monotonic()
-    parts: dict[str, Callable[[], None]] = {
-        "matrix": report.matrix,
-        "faults": report.faults,
-        "gitlab": report.gitlab,
-        "pairs": lambda: report.pairs(seed, asked.pairs),
-    }
-    for part in asked.only or PARTS:
-        parts[part]()
-    report.say("", f"{time.monotonic() - began:.0f} s, {len(report.red)} red.")
-    report.say(*(f"- {line}" for line in report.red))
-    if asked.markdown is not None:
-        asked.markdown.write_text("\n".join(report.lines) + "\n")
-    return 1 if report.red else 0
+    report, began = Report(seed), time.monotonic()
+    run(Lanes(report), asked)
+    seconds, red = time.monotonic() - began, report.red()
+    told = (*report.lines(), "", report.summary(seconds), *(f"- {line}" for line in red))
+    sys.stdout.write("\n".join((*told, "")))
+    if asked.docs:
+        write_docs(report, time.strftime("%Y-%m-%d", time.gmtime()), seconds)
+        sys.stdout.write(f"The tables are in {DOCS}.\n")
+    return 1 if red else 0
 
 
 if __name__ == "__main__":

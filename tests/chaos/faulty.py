@@ -2,94 +2,28 @@
 
 import logging
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
+from bot.model import ForgeName
+from tests.chaos.calls import CALLS, FAILURES, LIMITS, NOTES, REFUSED
 from tests.chaos.installation import Installation
 from tests.chaos.matrix import retire
 from tests.chaos.story import Story
 
-LIMITED = "You have exceeded a secondary rate limit. Please wait a few minutes."
-# Longer than the worker's patience, which these runs make shorter than its 30 s.
-PATIENCE_SECONDS, STALL_SECONDS = 2.0, 3.5
-ALONE, ALONE_AT, ALONE_PATIENCE_SECONDS = "429", ("open", "merge"), 300.0
-FAULTS: Mapping[str, Mapping[str, object]] = {
-    "401": {"status": 401, "message": "Bad credentials"},
-    "403": {"status": 403, "message": "Resource not accessible by integration"},
-    "404": {"status": 404, "message": "Not Found"},
-    "405": {"status": 405},
-    "409": {"status": 409},
-    "422": {"status": 422},
-    "429, Retry-After": {"status": 429, "headers": {"Retry-After": "1"}},
-    "secondary limit": {"status": 403, "message": LIMITED, "headers": {"Retry-After": "1"}},
-    "500": {"status": 500},
-    "502": {"status": 502},
-    "503": {"status": 503},
-    "cut": {"cut": True},
-    "stalled": {"stall": STALL_SECONDS},
-    "truncated": {"truncate": True},
-    "answer lost": {"lose": True},
-    "answer is 502": {"lose": True, "status": 502},
-    "three in a row": {"cut": True, "times": 3},
-    # Last, since nothing at all is asked for a minute after it, by any of the stories.
-    ALONE: {"status": 429},
-}
-# A conversation that was locked or deleted gets no answer; what was asked for is done all the same.
-REFUSED = ("403", "404", "405", "409", "422")
-# That somebody is no collaborator: they are told so, and may say it again. And a sign on a
-# comment is a courtesy that is not tried again, so nothing meets the second fault.
-MEANT = {("permission", "404"), ("acknowledge", "three in a row")}
-# Of these two in one story would take minutes of waiting, as they should.
-_PAIRED = [name for name in FAULTS if name != ALONE]
+# So many stories of an installation are under way at a time.
+AT_ONCE = 14
 # What follows a fault is asked for afresh, as nobody knows what came of it.
 MOST_TIMES_AS_MANY = 3
-_log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A call of the hop: the act before which its fault is laid, method and path."""
-
-    act: str
-    method: str
-    path: str
-
-
-_GIT = {
-    "look": Call("ask", "GET", r"\.git/info/refs$"),
-    "fetch": Call("begin", "POST", r"\.git/git-upload-pack$"),
-    "push": Call("ask", "POST", r"\.git/git-receive-pack$"),
-    "clean up": Call("check", "POST", r"\.git/git-receive-pack$"),
-}
-CALLS: Mapping[str, Mapping[str, Call]] = {
-    "github": {
-        **_GIT,
-        "acknowledge": Call("ask", "POST", r"/issues/comments/\d+/reactions$"),
-        "permission": Call("ask", "GET", r"/collaborators/[^/]+/permission$"),
-        "answer": Call("ask", "POST", r"/issues/\d+/comments$"),
-        "open": Call("ask", "POST", r"/pulls$"),
-        "first status": Call("ask", "POST", r"/statuses/"),
-        "describe": Call("sign", "PATCH", r"/issues/\d+$"),
-        "checks": Call("check", "GET", r"/commits/[^/]+/status$"),
-        "last status": Call("check", "POST", r"/statuses/"),
-        "merge": Call("check", "PUT", r"/merge$"),
-        "last words": Call("check", "PATCH", r"/issues/\d+$"),
-    },
-    "gitlab": {
-        **_GIT,
-        "open": Call("ask", "POST", r"/merge_requests$"),
-        "first status": Call("ask", "POST", r"/statuses/"),
-        "checks": Call("check", "GET", r"/statuses"),
-        "last status": Call("check", "POST", r"/statuses/"),
-        "merge": Call("check", "PUT", r"/merge$"),
-        "last words": Call("check", "PUT", r"/merge_requests/\d+$"),
-    },
-}
-# On GitLab fewer: the middle is the same, and each differs from GitHub where it is answered.
-FEWER = ("401", "403", "404", "405", "409", "422", "429, Retry-After", "502", "answer lost")
 # Calls that the bot alone makes, and not the tests.
 _WRITES = ("POST", "PUT", "PATCH", "DELETE")
-_OURS = ("/pulls", "/merge", "/statuses/", "/reactions", "/issues/", "receive-pack")
+_OURS = (
+    *("/pulls", "/merge_requests", "/statuses/", "/reactions", "/award_emoji", "/issues/"),
+    "receive-pack",
+)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -99,83 +33,127 @@ class Ill:
     faults: Mapping[str, str]
     failure: str = ""
     story: Story | None = None
-    unmet: list[str] = field(default_factory=list)
+    written: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """The faults in words."""
-        return " + ".join(f"{fault} at {call}" for call, fault in self.faults.items())
+        return " + ".join(f"{fault} at {call}" for call, fault in self.faults.items()) or "none"
+
+    @property
+    def writes(self) -> int:
+        """How much it had the bot write, in calls."""
+        return sum(self.written.values())
+
+    def has(self, call: str, *faults: str) -> bool:
+        """Whether one of these faults was laid at a call."""
+        return self.faults.get(call) in faults
+
+    def is_refused(self, dialect: ForgeName) -> bool:
+        """Whether who asks is told that they may not: on GitHub, where nobody knows them."""
+        return dialect == "github" and self.has("permission", "404")
 
 
-def each(dialect: str, fault: str) -> list[Ill]:
-    """Return a story for every call of the hop, for `ALONE` of few, all with the same fault."""
-    calls = ALONE_AT if fault == ALONE else CALLS[dialect]
-    return [Ill({call: fault}) for call in calls if (call, fault) not in MEANT]
+@dataclass(slots=True)
+class Outcome:
+    """What became of the stories of one dialect: with faults, and without."""
+
+    dialect: ForgeName
+    ills: list[Ill] = field(default_factory=list)
+    usual: list[Ill] = field(default_factory=list)
+
+    def add(self, other: "Outcome") -> None:
+        """Take in what was told elsewhere."""
+        self.ills += other.ills
+        self.usual += other.usual
+
+    @property
+    def undisturbed(self) -> float:
+        """The writes of a hop when nothing goes wrong."""
+        return sum(one.writes for one in self.usual) / max(1, len(self.usual))
+
+    @property
+    def dearest(self) -> Ill:
+        """The story with the most writes."""
+        return max(self.ills, key=lambda ill: ill.writes)
+
+    def red(self) -> Iterator[str]:
+        """Yield what went wrong, a sentence each."""
+        for ill in (*self.usual, *self.ills):
+            if ill.failure:
+                yield f"{self.dialect}, {ill.name}: {ill.failure}"
+        for ill in self.ills:
+            if ill.writes > self.undisturbed * MOST_TIMES_AS_MANY:
+                yield (
+                    f"{self.dialect}, {ill.name}: {ill.writes} writes, "
+                    f"{self.undisturbed:.1f} usually: {dict(ill.written)}"
+                )
 
 
-def pairs(dialect: str, seed: int, count: int) -> list[Ill]:
+def each(dialect: ForgeName, faults: Collection[str]) -> list[Ill]:
+    """Return a story for each of the faults at every call of the hop."""
+    return [Ill({call: fault}) for fault in faults for call in CALLS[dialect]]
+
+
+def pairs(dialect: ForgeName, seed: int, count: int) -> list[Ill]:
     """Return stories with two faults each, at calls that a seed chooses."""
     dice = random.Random(seed)
-    calls = list(CALLS[dialect])
+    calls, faults = list(CALLS[dialect]), [*FAILURES, *LIMITS[dialect]]
     made = [
-        {call: dice.choice(_PAIRED) for call in dice.sample(calls, 2)} for _ in range(2 * count)
+        Ill({call: dice.choice(faults) for call in dice.sample(calls, 2)}) for _ in range(2 * count)
     ]
-    return [Ill(faults) for faults in made if not MEANT & set(faults.items())][:count]
+    # Who is not told that they may not cannot know that they must say it again.
+    told = (ill for ill in made if not (ill.is_refused(dialect) and ill.has("answer", *REFUSED)))
+    return list(told)[:count]
 
 
-def undisturbed(here: Installation, count: int) -> float:
-    """Return what a story costs in writes when nothing goes wrong; raises where it goes wrong."""
-    made = [Ill({}) for _ in range(count)]
-    spent = run(here, made)
-    failures = [ill.failure for ill in made if ill.failure]
-    assert not failures, failures
-    return spent
-
-
-def run(here: Installation, ills: Sequence[Ill]) -> float:
-    """Let stories with faults run side by side; return the writes that one of them cost."""
+def run(here: Installation, ills: Sequence[Ill], usual: int = 0) -> Outcome:
+    """Let stories with faults run side by side, and some that are told undisturbed."""
+    outcome = Outcome(here.dialect, list(ills), [Ill({}) for _ in range(usual)])
+    told = [*outcome.usual, *outcome.ills]
     here.forge.do("reset_calls")
-    for ill in ills:
-        ill.story = Story.begin(here.forge, here.hook, "ill", here.dialect)
-        ill.story.may_be_unanswered = ill.faults.get("answer") in REFUSED
-        _lay(here, ill, "begin")
-    for act in ("ask", "sign", "check", "finish"):
-        for ill in ills:
-            try:
-                _go_on(here, ill, act)
-            except Exception as error:  # noqa: BLE001 -- whatever it was, this one is red
-                ill.failure = f"{type(error).__name__}: {error}"
-                _log.warning("%s: %s", ill.name, ill.failure)
-    spent = sum(count for route, count in here.forge.calls().items() if _is_write(route))
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="story") as pool:
+        list(pool.map(partial(_tell, here), told))
     left = here.forge.do("clear_faults")
-    for ill in ills:
-        if ill.story is not None:
-            retire(here, ill.story)
-            ill.unmet = [one for one in left if _where(ill.story).partition("[")[0] in one]
-    return spent / len(ills)
+    for ill in told:
+        if ill.story is not None and not ill.failure:
+            calls = here.forge.calls(ill.story.here.name)
+            ill.written = {route: count for route, count in calls.items() if _is_write(route)}
+            ill.failure = _unmet(ill, ill.story, left)
+    return outcome
 
 
-def _go_on(here: Installation, ill: Ill, act: str) -> None:
-    story = ill.story
-    if story is None or ill.failure:
-        return
-    if act == "finish":
+def _tell(here: Installation, ill: Ill) -> None:
+    try:
+        story = ill.story = Story.found(here.forge, here.hook, "ill", here.dialect)
+        story.may_be_unanswered = ill.has("answer", *REFUSED)
+        story.is_refused = ill.is_refused(here.dialect)
+        for act, before in (("begin", ""), ("ask", "begin"), ("sign", "ask"), ("check", "sign")):
+            story.wait_for(before)
+            _lay(here, ill, story, act)
+            story.go_on(act)
         story.finish()
-        return
-    if act == "check":
-        story.wait_for("sign")
-    _lay(here, ill, act)
-    if act == "sign":
-        story.wait_for("ask")
-    story.go_on(act)
+    except Exception as error:  # noqa: BLE001 -- whatever it was, this one is red
+        ill.failure = f"{type(error).__name__}: {error}"
+        _log.warning("%s, %s: %s", here.dialect, ill.name, ill.failure)
+    if ill.story is not None:
+        retire(here, ill.story)
 
 
-def _lay(here: Installation, ill: Ill, act: str) -> None:
+def _lay(here: Installation, ill: Ill, story: Story, act: str) -> None:
+    known = FAILURES | LIMITS[here.dialect]  # type: ignore[operator]
     for name, fault in ill.faults.items():
         call = CALLS[here.dialect][name]
-        if call.act == act and ill.story is not None:
-            path = f"{_where(ill.story)}.*{call.path}"
-            here.forge.do("inject", method=call.method, path=path, **FAULTS[fault])
+        if call.act == act:
+            path = f"{_where(story)}.*{call.path}"
+            here.forge.do("inject", method=call.method, path=path, **known[fault])
+
+
+def _unmet(ill: Ill, story: Story, left: Sequence[str]) -> str:
+    """Return which faults nothing has met, though something should have."""
+    count = sum(path.startswith(_where(story)) for path in left)
+    right = ill.has("acknowledge", "three in a row")
+    return "" if count == right else f"{count} of its faults not met"
 
 
 def _where(story: Story) -> str:
@@ -187,14 +165,21 @@ def _is_write(route: str) -> bool:
     return method in _WRITES and any(part in path for part in _OURS)
 
 
-def table(rounds: Mapping[str, Iterable[Ill]]) -> Iterator[str]:
-    """Yield the lines of a Markdown table: faults down, calls across."""
-    known = {fault: list(ills) for fault, ills in rounds.items()}
-    calls = list(
-        dict.fromkeys(call for ills in known.values() for ill in ills for call in ill.faults)
-    )
+def table(outcome: Outcome) -> Iterator[str]:
+    """Yield the lines of a Markdown table: faults down, calls across; and what its marks mean."""
+    calls = list(CALLS[outcome.dialect])
+    rows: dict[str, dict[str, str]] = {}
+    notes: dict[str, str] = {}
+    for ill in outcome.ills:
+        for call, fault in ill.faults.items():
+            mark, reason = NOTES[outcome.dialect].get((call, fault), ("", ""))
+            if mark:
+                notes[mark] = reason
+            rows.setdefault(fault, {})[call] = "**red**" if ill.failure else f"✓{mark}"
     yield f"| fault | {' | '.join(calls)} |"
     yield f"|---|{'---|' * len(calls)}"
-    for fault, ills in known.items():
-        marks = {call: "**red**" if ill.failure else "✓" for ill in ills for call in ill.faults}
-        yield f"| {fault} | {' | '.join(marks.get(call, '-') for call in calls)} |"
+    for fault in sorted(rows, key=[*FAILURES, *LIMITS[outcome.dialect]].index):
+        yield f"| {fault} | {' | '.join(rows[fault].get(call, '-') for call in calls)} |"
+    if notes:
+        yield ""
+        yield "; ".join(f"{mark} {notes[mark]}" for mark in sorted(notes)) + "."

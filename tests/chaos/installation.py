@@ -9,6 +9,8 @@ from pathlib import Path
 
 import requests
 
+from bot.model import ForgeName
+from tests.chaos.calls import REST_SECONDS
 from tests.faults.place import BOT, populate
 from tests.faults.processes import HOOK_SECRET, LOCKSTEP, Forge, Process, eventually
 from tests.temporal_server import TUNED, command, connected, free_port
@@ -25,8 +27,6 @@ activities._HEARTBEAT_SECONDS = 0.5
 activities._ASK_AGAIN = timedelta(seconds=2)
 from workflows import applying
 applying.REFUSED_AGAIN = timedelta(seconds=2)
-from bot.forges import budget
-budget.Limits.__init__.__defaults__ = (None, None, None, None)
 from bot.forges.github import GitHub
 from bot.forges.gitlab import GitLab
 GitHub.with_token.__func__.__kwdefaults__["timeout"] = 20.0
@@ -42,7 +42,7 @@ MANY = "100000"
 class Installation:
     """What `docker compose up` would start, on one machine; `forge` names the dialect."""
 
-    def __init__(self, root: Path, dialect: str = "github", timeout: float = 20.0) -> None:
+    def __init__(self, root: Path, dialect: ForgeName = "github", timeout: float = 20.0) -> None:
         self.forge = Forge(root, dialect)
         self.state = root / "state"
         self.receiver_url = f"http://127.0.0.1:{free_port()}"
@@ -80,6 +80,7 @@ class Installation:
             LOCKSTEP_RECONCILE_INTERVAL="6s",
             LOCKSTEP_WRITES_PER_MINUTE=MANY,
             LOCKSTEP_CONTENT_PER_HOUR=MANY,
+            LOCKSTEP_REST_AFTER_LIMIT=f"{REST_SECONDS}s",
             **common,
             **{url: base, f"LOCKSTEP_{name}_TOKEN": self.forge.tokens[BOT]},
         )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.model import ForgeName
 from tests.faults.place import BOT, Place
 from tests.faults.processes import Forge, eventually
 from tests.shop import V2
@@ -22,10 +23,9 @@ environments:
 roles:
   qa: [quinn]
 """
-AUTOMATIC = CONFIGURATION.replace("manual", "automatic").replace("      sign_offs: [qa]\n", "")
 BRANCHES = ["development", "live", "main", "staging"]
 # A machine that is busy with others takes its time; a cell that hangs ends after this.
-PATIENCE = 90.0
+PATIENCE = 120.0
 
 
 @dataclass(slots=True)
@@ -37,40 +37,46 @@ class Story:
     issue: int = 0
     acts: list[str] = field(default_factory=list)
     pull: dict[str, Any] = field(default_factory=dict)
-    asks: bool = True
+    # The forge takes no comment of ours, or says that who asks is a stranger.
     may_be_unanswered: bool = False
+    is_refused: bool = False
 
     @classmethod
-    def begin(cls, forge: Forge, hook: str, family: str, dialect: str = "github") -> "Story":
-        """Found a repository with something to promote.
+    def found(cls, forge: Forge, hook: str, family: str, dialect: ForgeName = "github") -> "Story":
+        """Found a repository in which nothing has happened yet."""
+        return cls(Place(forge, hook, CONFIGURATION, family, dialect=dialect, patience=PATIENCE))
 
-        On GitLab it is promoted without being asked for: what people say is told on GitHub.
-        """
-        if dialect == "gitlab":
-            return cls(Place(forge, hook, AUTOMATIC, family), acts=["sign"], asks=False)
-        here = Place(forge, hook, CONFIGURATION, family)
-        source = here.commit("development", {"app.yaml": V2})
-        return cls(here, source, here.issue("Ship 1.1"))
+    @classmethod
+    def begin(cls, forge: Forge, hook: str, family: str) -> "Story":
+        """Found a repository with something to promote."""
+        story = cls.found(forge, hook, family)
+        story.go_on("begin")
+        return story
 
     def go_on(self, act: str) -> None:
-        """Do one of the acts `ask`, `sign` and `check`, if it was not done."""
+        """Do one of the acts `begin`, `ask`, `sign` and `check`, if it was not done."""
         if act in self.acts:
             return
         self.acts.append(act)
-        if act == "ask" and not self.asks:
+        if act == "begin":
             self.source = self.here.commit("development", {"app.yaml": V2})
+            self.issue = self.here.issue("Ship 1.1")
         elif act == "ask":
-            self.here.say(self.issue, "ada", "/promote production")
+            self.here.say(self.issue, "ada", self.here.words.command("promote production"))
         elif act == "sign":
-            self.here.say(self.number, "quinn", "/sign-off qa")
+            self.here.say(self.number, "quinn", self.here.words.command("sign-off qa"))
         else:
             self.here.check(self.head)
 
     def wait_for(self, act: str) -> None:
-        """Wait until an act has had its effect."""
+        """Wait until an act has had its effect; of most nothing is to be waited for."""
+        if act == "ask" and self.is_refused and "ask again" not in self.acts:
+            self.acts.append("ask again")
+            self.here.answered(self.issue, self.here.words.needs("write"))
+            self.here.say(self.issue, "ada", self.here.words.command("promote production"))
         if act == "ask":
             self.opened()
-        elif act == "sign" and self.asks:
+        elif act == "sign":
             self.here.body_says(self.number, "✅ open | signed off")
 
     def opened(self) -> dict[str, Any]:
@@ -93,7 +99,7 @@ class Story:
 
     def finish(self) -> None:
         """Do what is left to do, and wait for the end."""
-        for act in ("ask", "sign", "check"):
+        for act in ("begin", "ask", "sign", "check"):
             self.go_on(act)
             self.wait_for(act)
         ended(self)
@@ -115,8 +121,11 @@ def ended(story: Story) -> None:
         f"{here.name} to have only {BRANCHES}, and live at main",
         PATIENCE,
     )
-    if story.asks and not story.may_be_unanswered:
-        eventually(lambda: here.said(story.issue), f"the answer in {here.name}", PATIENCE)
+    answers = 2 if story.is_refused else 1
+    if not story.may_be_unanswered:
+        eventually(
+            lambda: len(here.said(story.issue)) >= answers, f"the answer in {here.name}", PATIENCE
+        )
     eventually(
         lambda: not [one for one in here.issues() if one["state"] == "open"],
         f"the bot's issues in {here.name} to be closed",
@@ -131,7 +140,7 @@ def ended(story: Story) -> None:
         "commits on main": len(here.git("rev-list", "--first-parent", "main").split()),
         "tree": here.tree("main"),
         "content": here.file("main"),
-        "comments": (len(here.said(story.issue)) if story.asks else 0, here.said(number)),
+        "comments": (len(here.said(story.issue)), here.said(number)),
         "status": here.status(head)[0],
     }
     wanted: dict[str, object] = {
@@ -141,7 +150,7 @@ def ended(story: Story) -> None:
         "commits on main": 2,
         "tree": here.tree(head),
         "content": V2,
-        "comments": (int(story.asks), []),
+        "comments": (answers, []),
         "status": "success",
     }
     if story.may_be_unanswered:

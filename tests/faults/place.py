@@ -4,11 +4,14 @@ import base64
 import itertools
 import subprocess
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
+from bot.model import ForgeName
+from bot.words import GITLAB, words_for
 from tests.faults.processes import HOOK_SECRET, Forge, eventually
 from tests.shop import APP, CONFIGURATION, V2
 
+T = TypeVar("T")
 BOT = "lockstep-bot"
 PEOPLE = {"ada": "write", "bob": "write", "quinn": "read", "mia": "maintain", "eve": "read"}
 _NUMBERS = itertools.count(1)
@@ -33,8 +36,11 @@ class Place:
         family: str = "config",
         *,
         hooked: bool = True,
+        dialect: ForgeName = "github",
+        patience: float | None = None,
     ) -> None:
         self.forge, self.name = forge, f"acme/{family}-{next(_NUMBERS)}"
+        self.words, self._patience = words_for(dialect), patience
         files = {"app.yaml": APP}
         if configuration is not None:
             files[".lockstep.yaml"] = configuration
@@ -68,8 +74,18 @@ class Place:
 
     def say(self, number: int, login: str, text: str) -> int:
         """Comment; return the comment's id."""
-        made: int = self.forge.do("comment", repo=self.name, number=number, login=login, body=text)
+        where = {"number": number}
+        if self.words is GITLAB:
+            where = self._as_gitlab_counts(number)
+        made: int = self.forge.do("comment", repo=self.name, login=login, body=text, **where)
         return made
+
+    def _as_gitlab_counts(self, number: int) -> dict[str, int]:
+        """Return the number of a merge request, or of an issue: they are counted apart there."""
+        known = self.ask("GET", "/issues?state=all&direction=asc&per_page=100")
+        is_issue = {one["number"]: "pull_request" not in one for one in known}
+        same = [one for one in sorted(is_issue) if is_issue[one] == is_issue[number]]
+        return {"number": same.index(number) + 1, "issue": is_issue[number]}
 
     def merge(self, number: int, login: str) -> None:
         """Merge as somebody."""
@@ -95,6 +111,9 @@ class Place:
 
     # What they find
 
+    def _eventually(self, look: Callable[[], T | None], what: str) -> T:
+        return eventually(look, what, self._patience)
+
     def pulls(self, base: str | None = None) -> list[dict[str, Any]]:
         """Return all pull requests, oldest first."""
         found: list[dict[str, Any]] = self.ask("GET", "/pulls?state=all&direction=asc&per_page=100")
@@ -115,7 +134,7 @@ class Place:
                     return pull
             return None
 
-        return eventually(look, f"a pull request into {base} of {self.name}")
+        return self._eventually(look, f"a pull request into {base} of {self.name}")
 
     def merged(self, number: int) -> dict[str, Any]:
         """Wait for a pull request to be merged."""
@@ -138,7 +157,7 @@ class Place:
             return seen if holds(seen) else None
 
         try:
-            return eventually(look, f"#{number} of {self.name}: {what}")
+            return self._eventually(look, f"#{number} of {self.name}: {what}")
         except AssertionError as error:
             raise AssertionError(f"{error}; its body says\n{seen.get('body')}") from error
 
@@ -155,7 +174,7 @@ class Place:
         """Wait for an answer that says something."""
         what = f"an answer under #{number} of {self.name} that says {words!r}"
         try:
-            eventually(lambda: any(words in text for text in self.said(number)), what)
+            self._eventually(lambda: any(words in text for text in self.said(number)), what)
         except AssertionError as error:
             raise AssertionError(f"{error}; it said {self.said(number)}") from error
 
@@ -175,7 +194,7 @@ class Place:
                 found[0] if good and words in f"{found[0]['title']}\n{found[0]['body']}" else None
             )
 
-        return eventually(look, f"the issue of {self.name} to be {state}, with {words!r}")
+        return self._eventually(look, f"the issue of {self.name} to be {state}, with {words!r}")
 
     def status(self, sha: str) -> tuple[str, str]:
         """Return what the bot's status on a commit is now, empty where it has none."""
@@ -186,7 +205,7 @@ class Place:
 
     def status_says(self, sha: str, words: str) -> None:
         """Wait for the bot's status on a commit to say something."""
-        eventually(
+        self._eventually(
             lambda: words in self.status(sha)[1], f"a status of {self.name} that says {words!r}"
         )
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,12 +22,15 @@ PATIENCE_SECONDS = 40.0
 
 
 def eventually(look: Callable[[], T | None], what: str, patience: float | None = None) -> T:
-    """Return the first thing found; fails with `what` was waited for after `patience` seconds."""
-    deadline = time.monotonic() + (patience or PATIENCE_SECONDS)
-    while time.monotonic() < deadline:
+    """Return the first thing found; fails with `what` was waited for after `patience` seconds.
+
+    Looks the less often the longer it has waited: looking costs those who are waited for.
+    """
+    began = time.monotonic()
+    while (waited := time.monotonic() - began) < (patience or PATIENCE_SECONDS):
         if found := look():
             return found
-        time.sleep(0.05)
+        time.sleep(min(1.0, 0.05 + waited / 10))
     raise AssertionError(f"waited in vain for {what}")
 
 
@@ -79,8 +83,8 @@ class Forge:
         command += ["--forge", dialect]
         self.process = Process(command, root / "forge.log")
         self.tokens: dict[str, str] = {}
-        # A session per thread is not needed: tests ask one thing after the other.
-        self._session = requests.Session()
+        self._local = threading.local()
+        self._sessions: list[requests.Session] = []
 
     def start(self) -> None:
         """Start it and wait until it answers."""
@@ -102,13 +106,22 @@ class Forge:
 
     def close(self) -> None:
         """End it."""
-        self._session.close()
+        for session in self._sessions:
+            session.close()
         self.process.kill()
+
+    def _session(self) -> requests.Session:
+        """Return the session of this thread: stories are told side by side."""
+        if not hasattr(self._local, "session"):
+            self._local.session = requests.Session()
+            self._sessions.append(self._local.session)
+        session: requests.Session = self._local.session
+        return session
 
     def do(self, control: str, /, **arguments: object) -> Any:
         """Use one of the sandbox's controls."""
         token = (self.root / "control-token").read_text()
-        answer = self._session.post(
+        answer = self._session().post(
             f"{self.url}/_sandbox/{control}",
             data=json.dumps(arguments),
             headers={"Authorization": f"Bearer {token}"},
@@ -119,7 +132,7 @@ class Forge:
 
     def ask(self, method: str, path: str, login: str = "ada", **body: Any) -> Any:
         """Ask the API as somebody; fails where it would not."""
-        answer = self._session.request(
+        answer = self._session().request(
             method,
             self.api_url + path,
             headers={"Authorization": f"Bearer {self.tokens[login]}"},
@@ -129,9 +142,9 @@ class Forge:
         assert answer.status_code < 400, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 
-    def calls(self) -> dict[str, int]:
-        """Return how often each route was called since the counts began."""
-        return {f"{c['method']} {c['route']}": c["count"] for c in self.do("calls")}
+    def calls(self, repo: str = "") -> dict[str, int]:
+        """Return how often each route was called, of one repository or of all."""
+        return {f"{c['method']} {c['route']}": c["count"] for c in self.do("calls", repo=repo)}
 
 
 class Server:

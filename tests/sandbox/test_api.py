@@ -1,6 +1,7 @@
 """The dialect's manners: who may, pages, conditional requests, limits, errors, faults, counts."""
 
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
@@ -319,6 +320,28 @@ def test_calls_are_counted_by_method_and_route(forge: Forge) -> None:
     assert forge.do.calls() == [
         {"method": "GET", "route": "/repos/{owner}/{repo}/issues/{issue_number}", "count": 2}
     ]
+
+
+def test_calls_are_counted_for_each_repository(forge: Forge) -> None:
+    forge.token("alice")
+    forge.do.add_repository("acme/other", {"x": "1"})
+    forge.do.reset_calls()
+    ask(forge, "GET", f"{REPO}/branches")
+    ask(forge, "GET", "/repos/acme/other/branches")
+    requests.get(f"{forge.sandbox.url}/acme/other.git/info/refs?service=git-upload-pack", timeout=5)
+
+    found = {row["route"]: row["count"] for row in forge.do.calls("acme/other")}
+    assert found == {"/repos/{owner}/{repo}/branches": 1, "/{owner}/{repo}.git/info/refs": 1}
+    assert sum(row["count"] for row in forge.do.calls()) == 3
+
+
+def test_a_fault_may_say_a_moment_so_many_seconds_from_now(forge: Forge) -> None:
+    forge.do.inject(path="/branches", status=403, headers={"X-RateLimit-Reset": "now+30"})
+    before = time.time()
+
+    answer = ask(forge, "GET", f"{REPO}/branches")
+
+    assert 0 <= int(answer.headers["X-RateLimit-Reset"]) - before - 30 <= time.time() - before + 1
 
 
 # The sandbox's own API and its door

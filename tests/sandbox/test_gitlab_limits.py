@@ -81,3 +81,4 @@ def test_calls_are_counted_by_their_route(lab: Forge) -> None:
     assert lab.do.calls() == [
         {"method": "GET", "route": "/projects/{id}/merge_requests", "count": 2}
     ]
+    assert lab.do.calls(LAB) == lab.do.calls()

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
-from bot.forges.forge import Refused
+from bot.forges.forge import NotFound, Refused
 from tests.workflows.test_promotions import staged
 from tests.workflows.village import APP, CONFIGURATION, REPOSITORY, Village, village
 from webhook.events import Comment
@@ -35,6 +35,24 @@ async def test_a_retry_is_heard_once_and_takes_no_commit_that_comes_later(tmp_pa
         assert here.pull(pull.number).head_sha == pull.head_sha
         await here.say(pull.number, "ada", "/retry")
         await here.until(lambda: here.pull(pull.number).head_sha != pull.head_sha)
+
+
+async def test_a_forge_that_finds_nothing_in_passing_makes_no_command_forgotten(
+    tmp_path: Path,
+) -> None:
+    async with village(tmp_path, BY_HAND) as here:
+        await here.deliver()
+        await here.until_idle()
+        await here.push("development", {"app.yaml": V2})
+        theirs = await a_feature(here)
+        # So GitLab answers at times about a project that it has.
+        here.forge.fail("permission", NotFound("Not Found (or the token may not see it)"))
+
+        await here.say(theirs, "ada", "/promote staging")
+        await here.until(lambda: here.forge.calls["permission"])
+        await here.env.sleep(timedelta(minutes=6))
+
+        await here.answered(theirs, "When this is merged")
 
 
 async def test_promote_on_a_pull_request_into_another_environment_is_refused(
