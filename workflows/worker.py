@@ -38,6 +38,8 @@ RECONCILE = timedelta(minutes=10)
 # Workflow tasks hold the interpreter, so more at once make none faster, and each costs memory.
 WORKFLOW_TASKS = 8
 POLLS = 3
+# Workflows that stay in memory between two tasks; the others are replayed when they are next.
+CACHED = 500
 _CALL_SECONDS = 30.0
 _log = logging.getLogger(__name__)
 # Pure modules of our own: to import them anew for each workflow costs time and memory.
@@ -127,7 +129,6 @@ async def worker(
     *,
     reconcile: timedelta = RECONCILE,
     threads: int = 16,
-    cached: int = 500,
     shutdown: timedelta = timedelta(seconds=20),
     clock: Clock = now,
     build: Build = Build(),
@@ -152,7 +153,7 @@ async def worker(
             max_concurrent_workflow_tasks=WORKFLOW_TASKS,
             max_concurrent_workflow_task_polls=POLLS,
             max_concurrent_activity_task_polls=POLLS,
-            max_cached_workflows=cached,
+            max_cached_workflows=CACHED,
             workflow_runner=runner(),
             graceful_shutdown_timeout=shutdown,
             deployment_config=build.deployment,
@@ -168,9 +169,6 @@ async def run_worker(
     client: Client,
     forges: Mapping[str, Forge],
     state_dir: Path,
-    *,
-    reconcile: timedelta = RECONCILE,
-    threads: int = 16,
 ) -> None:
     """Work until SIGTERM or SIGINT, or until cancelled."""
     stop = asyncio.Event()
@@ -179,10 +177,7 @@ async def run_worker(
     for one in signals:
         loop.add_signal_handler(one, stop.set)
     try:
-        async with (
-            tidied(),
-            worker(client, forges, state_dir, reconcile=reconcile, threads=threads),
-        ):
+        async with tidied(), worker(client, forges, state_dir):
             await stop.wait()
     finally:
         for one in signals:

@@ -4,7 +4,6 @@ Each step is done as people do it, and told only once it has been seen.
 """
 
 import time
-from collections.abc import Callable
 
 import click
 
@@ -20,8 +19,8 @@ _PRODUCTION = "main"
 class PlainStory(Teller):
     """Plays the acts in order; raises `NotAsTold` at the first step that does not come true."""
 
-    def __init__(self, stage: PlainStage, tell: Callable[[str], None] = click.echo) -> None:
-        super().__init__(tell)
+    def __init__(self, stage: PlainStage) -> None:
+        super().__init__()
         self._stage = stage
         self._promotion: Request | None = None
         self._tested = ""

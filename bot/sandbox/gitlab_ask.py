@@ -87,12 +87,12 @@ class Ask:
         """Return a number from the path."""
         return int(self.params[name])
 
-    def text(self, name: str, *, blank: bool = False) -> str:
+    def text(self, name: str) -> str:
         """Return a text that must be there; raises Problem."""
         value = self.optional(name)
         if value is None:
             raise bad(f"{name} is missing")
-        if not blank and not value:
+        if not value:
             raise bad(f"{name} is empty")
         return value
 

@@ -57,11 +57,10 @@ _VIEWS: Mapping[str, Callable[[View], tuple[str, Html]]] = {
 class Pages:
     """The pages, and the forms on them."""
 
-    def __init__(self, world: World, controls: Controls, thread: StoreThread, url: str) -> None:
+    def __init__(self, world: World, controls: Controls, thread: StoreThread) -> None:
         self._world = world
         self._controls = controls
         self._thread = thread
-        self._url = url
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Add the pages' routes."""

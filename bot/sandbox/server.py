@@ -148,7 +148,6 @@ async def start(
     port: int = 0,
     *,
     host: str = LOOPBACK,
-    clock: Callable[[], float] = time.time,
     observe: Observe | None = None,
     forge: str = "github",
 ) -> Sandbox:
@@ -170,10 +169,10 @@ async def start(
     except OSError:
         lock.close()
         raise
-    store = Store(root / "sandbox.db", clock)
+    store = Store(root / "sandbox.db")
     thread = StoreThread(store)
     world = World(root, store, WAYS[forge])
-    faults, limits = Faults(), Limits(clock)
+    faults, limits = Faults(), Limits(time.time)
     courier = Courier(store, faults, thread.call)
     thread.after = courier.wake
     controls = Controls(world, faults, limits, lambda held: courier.hold(held=held))
@@ -185,7 +184,7 @@ async def start(
         app.router.add_route("*", dialect.prefix + "{rest:(?:/.*)?}", api.handle)
     git = GitHttp(world, faults, thread)
     app.router.add_route("*", r"/{path:.+?}.git/{service:.+}", git.handle)
-    Pages(world, controls, thread, url).add_to(app.router)
+    Pages(world, controls, thread).add_to(app.router)
     app.router.add_route("*", "/_sandbox/{name}", _control_handler(controls, thread, token))
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await thread.call(lambda: _begin(world))

@@ -17,9 +17,9 @@ class StoreThread:
     `after` is called when one of them has queued a delivery.
     """
 
-    def __init__(self, store: Store, after: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self.after = after
+        self.after: Callable[[], None] = lambda: None
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sandbox-store")
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
