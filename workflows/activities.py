@@ -265,7 +265,7 @@ class Activities:
                     site.git.look()  # somebody was faster, or a rule is in the way
                 return state
             case moves.Finish() | moves.MergedByHand():
-                outcome = applying.finish(site, observed, decision.reason, now)
+                outcome = applying.finish(site, observed, decision, now)
                 return _Rest(Advanced(state=state, outcome=outcome))
             case moves.UpToDate() | moves.Cancelled():
                 applying.close(site, observed, decision, now)

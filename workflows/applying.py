@@ -10,20 +10,22 @@ from bot.decisions.gates import evaluate
 from bot.decisions.promotion import (
     Cancelled,
     Decision,
+    Finish,
     Merge,
+    MergedByHand,
     decide_promotion,
     status_of,
 )
 from bot.decisions.verdicts import GateResult
 from bot.engine.candidate import Plan
 from bot.engine.trees import TreeReader
-from bot.forges.forge import Conflict, Refused, Unauthorized
+from bot.forges.forge import Conflict, ForgeError, Refused, Unauthorized
 from bot.markdown import sentence
 from bot.messages import description, rollback
 from bot.repository import RepositoryError
 from bot.together import together
 from config.schema import Environment
-from workflows.observing import Observed, digest_of, observe
+from workflows.observing import Asking, Observed, digest_of, observe, written_by
 from workflows.sites import Site
 from workflows.values import Built, PromotionState
 
@@ -75,11 +77,20 @@ def build(site: Site, observed: Observed, now: datetime) -> PromotionState:
     fresh = state.model_copy(update={"number": None})
     # What the description has to say is learnt while git pushes.
     _, (state, text) = together(push, lambda: _first_body(site, fresh, now))
-    opened = site.forge.open_pull_request(
-        site.name, state.branch, comparison.target.branch, _title(observed, plan), text
+    opened, authors = together(
+        lambda: site.forge.open_pull_request(
+            site.name, state.branch, comparison.target.branch, _title(observed, plan), text
+        ),
+        lambda: written_by(site, state, observed.promotion.gates, plan),
     )
-    update = {"number": opened.number, "said": digest(text), "labelled": False}
-    return state.model_copy(update=update)
+    return state.model_copy(
+        update={
+            "number": opened.number,
+            "said": digest(text),
+            "labelled": False,
+            "authors": authors,
+        }
+    )
 
 
 def _edit(
@@ -102,7 +113,9 @@ def _edit(
 
 def _first_body(site: Site, state: PromotionState, now: datetime) -> tuple[PromotionState, str]:
     """Return the description to open with, and what was learnt on the way."""
-    observed = observe(site, state)
+    # Who wrote it matters to what people say, and of what is not open yet they have said nothing.
+    is_said = bool(state.sign_offs or state.rejections or state.reviews)
+    observed = observe(site, state, Asking(authors=is_said))
     facts, promotion = observed.facts, observed.promotion
     if facts.evidence is None or observed.plan is None:
         raise ValueError("there is no candidate")
@@ -196,11 +209,45 @@ def digest(*texts: str) -> str:
 
 
 def merge(site: Site, observed: Observed, decision: Merge) -> PromotionState:
-    """Merge exactly what was tested; what the forge refuses becomes a fact to decide on."""
-    state, plan, number = observed.state, observed.plan, observed.state.number
+    """Merge exactly what was tested; what the forge refuses becomes a fact to decide on.
+
+    Our status is set at the same time, as few branches are protected by it. One that is refuses,
+    and is asked again once the status stands there.
+    """
+    before, branch = observed.state, (site.key, observed.promotion.branch)
+    if branch in site.status_first or before.refusals:
+        return _merged(site, observed, decision, _say_status(site, before, decision))
+    told, after = together(
+        lambda: _said_or_not(site, before, decision),
+        lambda: _merged(site, observed, decision, before),
+    )
+    if isinstance(told, ForgeError):
+        if not after.merged:
+            raise told
+        return after  # `finish` says it
+    if not after.refusal or told is before:
+        return after.model_copy(update={"status": told.status})
+    after = _merged(site, observed, decision, told)
+    if after.merged:
+        site.status_first.add(branch)
+    return after
+
+
+def _said_or_not(
+    site: Site, state: PromotionState, decision: Decision
+) -> PromotionState | ForgeError:
+    try:
+        return _say_status(site, state, decision)
+    except ForgeError as error:
+        return error
+
+
+def _merged(
+    site: Site, observed: Observed, decision: Merge, state: PromotionState
+) -> PromotionState:
+    plan, number = observed.plan, state.number
     if number is None or plan is None or plan.candidate is None:
         raise ValueError("there is nothing to merge")
-    state = _say_status(site, state, decision)
     subject, _, message = plan.candidate.message.partition("\n")
     message = message.strip() + overrides_of(state)
     try:
@@ -247,19 +294,23 @@ def overrides_of(state: PromotionState) -> str:
     )
 
 
-def finish(site: Site, observed: Observed, reason: str, now: datetime) -> str:
+def finish(site: Site, observed: Observed, decision: Finish | MergedByHand, now: datetime) -> str:
     """See to what follows a merge, and return the outcome.
 
     The merged tree is compared with the candidate's: a difference is an incident, and
     is said where the promotion stands. As there hardly ever is one, the last word is said
     at the same time, and said again where there is.
     """
-    state, plan = observed.state, observed.plan
+    state, plan, reason = observed.state, observed.plan, decision.reason
     target = site.config.environment(state.environment)
+
+    def told() -> None:
+        # Known already, but where it was merged and that could not be said.
+        _say_status(site, state, decision)
+        _last_word(site, observed, reason, now)
+
     found, _, _ = together(
-        lambda: _landed(site, observed, target),
-        lambda: _last_word(site, observed, reason, now),
-        lambda: clean_up(site, state),
+        lambda: _landed(site, observed, target), told, lambda: clean_up(site, state)
     )
     if not found or state.number is None:
         return reason

@@ -43,12 +43,14 @@ class Observed:
 class Asking:
     """What to ask the forge for, because no event would tell, or one told to look.
 
-    `again` says that a step before this one was lost, with what it did.
+    `authors` may be left out while nobody has said anything that depends on them. `again`
+    says that a step before this one was lost, with what it did.
     """
 
     pull_request: bool = False
     checks: bool = False
     checks_by: ReportedBy | None = None
+    authors: bool = True
     again: bool = False
 
 
@@ -241,11 +243,20 @@ def _with_evidence(
             found["reviews"] = _reviews(site, number)
 
     def authors() -> None:
-        if state.authors is None and plan is not None and gates.asks_people:
-            found["authors"] = authors_of(site, plan)
+        if asking.authors:
+            found["authors"] = written_by(site, state, gates, plan)
 
     together(checks, reviews, authors)
     return state.model_copy(update=found)
+
+
+def written_by(
+    site: Site, state: PromotionState, gates: Requirements, plan: Plan | None
+) -> tuple[str, ...] | None:
+    """Return who wrote what is promoted, None where that is not needed; it never changes."""
+    if state.authors is None and plan is not None and gates.asks_people:
+        return authors_of(site, plan)
+    return state.authors
 
 
 def _newest(checks: Iterable[Check]) -> tuple[Check, ...]:

@@ -62,6 +62,8 @@ class Site:
     now: datetime
     inherited: Inherited
     outside: Outside
+    status_first: set[tuple[RepositoryKey, str]]
+    """The branches that are protected by our own status: met, and remembered for no longer."""
 
     @property
     def policies(self) -> Policies:
@@ -130,6 +132,7 @@ class Sites:
         self._lock = threading.Lock()
         self._lines = Lines()
         self._plans = Plans()
+        self._status_first: set[tuple[RepositoryKey, str]] = set()
 
     def close(self) -> None:
         """Close the connections to the remotes."""
@@ -169,6 +172,7 @@ class Sites:
                 self.clock(),
                 inherited,
                 self._outside,
+                self._status_first,
             )
         finally:
             git.close()

@@ -217,15 +217,16 @@ def decide_promotion(  # noqa: C901, PLR0911, PLR0912 - one flat ladder, read fr
 
 
 def status_of(decision: Decision) -> Status | None:
-    """Return what to say on the candidate before acting; None where nothing is left to say."""
+    """Return what to say on the candidate; None where nothing is left to say."""
     match decision:
-        case Merge():
-            return Status("success", _line(decision.reason))
+        case Merge() | Finish():
+            # The same of what is merged already: it is said once, whichever comes first.
+            return Status("success", "every gate is open")
         case Blocked() | Cancelled():
             return Status("failure", _line(decision.reason))
         case Build() | Rebuild() | Supersede() | Wait() | Hold():
             return Status("pending", _line(decision.reason))
-        case UpToDate() | Finish() | MergedByHand():
+        case UpToDate() | MergedByHand():
             return None
 
 

@@ -33,15 +33,15 @@ EVERY_DECISION: list[tuple[Decision, Status | None]] = [
     (Wait("for `qa`\nto look", NOON), Status("pending", "for qa to look")),
     (Blocked("no"), Status("failure", "no")),
     (Hold("held"), Status("pending", "held")),
-    (Merge(HEAD, "merge", "open"), Status("success", "open")),
-    (Finish("done"), None),
+    (Merge(HEAD, "merge", "open"), Status("success", "every gate is open")),
+    (Finish("done"), Status("success", "every gate is open")),
     (MergedByHand("rita", (GateResult("checks", Failed("no")),), "by hand"), None),
     (Cancelled("over"), Status("failure", "over")),
 ]
 
 
 @pytest.mark.parametrize(("decision", "status"), EVERY_DECISION)
-def test_the_status_is_success_only_right_before_the_merge(
+def test_the_status_is_success_only_where_it_is_merged_and_says_the_same_before_and_after(
     decision: Decision, status: Status | None
 ) -> None:
     assert status_of(decision) == status

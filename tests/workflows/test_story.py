@@ -82,6 +82,32 @@ async def test_a_change_goes_from_development_to_production_and_a_hotfix_comes_h
             await hotfix(here)
 
 
+async def test_a_branch_that_our_own_status_protects_is_merged_at_once_and_is_remembered(
+    tmp_path: Path,
+) -> None:
+    with temporal(tmp_path) as address:
+        client = await connected(address)
+        async with (
+            town(tmp_path, client) as here,
+            worker(client, {"github": here.forge}, tmp_path / "state"),
+        ):
+            await here.do(lambda c: c.protect("acme/config", "staging", checks=["lockstep"]))
+            # Later than the merge that is called at the same time.
+            await here.do(lambda c: c.inject(method="POST", path="/statuses/", stall=0.3, times=9))
+            merges = []
+            for text in (V2, V3):
+                await here.calls()
+                source = await here.commit("development", {"app.yaml": text})
+                request = await here.open_into("staging")
+                await here.quiet()
+                await here.check(request.head_sha)
+                await here.ended(f"{PROMOTION}/staging/{source[:12]}")
+                asked = await here.calls()
+                merges.append(asked["PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge"])
+
+            assert merges == [2, 1]
+
+
 async def test_workflows_that_go_on_as_new_again_and_again_carry_all_they_know(
     tmp_path: Path,
 ) -> None:
