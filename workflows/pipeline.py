@@ -6,7 +6,7 @@ survey's. Events are hints; a scheduled look finds what was missed.
 
 import contextlib
 from collections import deque
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
@@ -14,7 +14,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
     from webhook.events import Comment, Delivery, RepositoryRef
-    from workflows.routing import Routed, add, route
+    from workflows.routing import GATHER, Routed, add, route
     from workflows.values import (
         HEARTBEAT_LIMIT,
         DriftState,
@@ -165,7 +165,7 @@ class PipelineWorkflow:
         # since, or is about to: it goes where the event would have gone.
         heard = [self._delivered(comment) for comment in self._overheard]
         self._overheard = ()
-        routed = route(self._state, [*fresh, *heard])
+        routed = route(self._state, [*fresh, *heard], self._gathers())
         routed.look |= self._look or self._overdue
         routed.drift |= self._stir or self._overdue
         if self._ask or (self._overdue and workflow.now() - self._asked_at >= _ASK_EVERY):
@@ -189,6 +189,11 @@ class PipelineWorkflow:
         self._state = routed.state
         self._once(routed)
         return routed
+
+    def _gathers(self) -> datetime | None:
+        """Return the time by which checks are gathered; None where histories know of none."""
+        is_asked = any(promotion.awaits is None or promotion.owed for promotion in self._state.open)
+        return workflow.now() if is_asked and workflow.patched("checks-are-gathered") else None
 
     def _delivered(self, comment: Comment) -> Delivery:
         """Return a comment as if its event had come."""
@@ -295,7 +300,9 @@ class PipelineWorkflow:
             return
         before = next((p for p in self._state.open if p.workflow_id == promotion.workflow_id), None)
         if before is not None and before.candidate == promotion.candidate:
-            promotion = promotion.model_copy(update={"reported": before.reported})
+            promotion = promotion.model_copy(
+                update={"reported": before.reported, "woken": before.woken, "owed": before.owed}
+            )
         self._state = self._state.model_copy(update={"open": (*others, promotion)})
 
     def _take_report(self, report: Report) -> None:
@@ -357,11 +364,12 @@ class PipelineWorkflow:
                 return
 
     async def _wait(self) -> None:
-        timeout = max(self._until - workflow.now(), _SHORTEST)
+        gathered = [p.woken + GATHER for p in self._state.open if p.owed and p.woken is not None]
+        timeout = max(min([self._until, *gathered]) - workflow.now(), _SHORTEST)
         try:
             await workflow.wait_condition(self._waiting, timeout=timeout)
         except TimeoutError:
-            self._overdue = True
+            self._overdue = not gathered or workflow.now() >= self._until
             return
         if workflow.now() >= self._until and workflow.patched("late-is-overdue"):
             # What came in the same moment does not stand in for the look that was due.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from bot.decisions import commands as c
 from bot.decisions.commands import parse_comment
@@ -24,6 +25,9 @@ _OURS = "lockstep/"
 _BACK_MERGES = "lockstep/back-merge/"
 _PROPOSALS = ("back-merge", "keep", "discard", "resolve")
 _MOST_EARLY = 64
+# Checks tend to end together: what reports so soon after another that nobody awaited by its
+# name is told with those that follow, or not at all where it turns out to change nothing.
+GATHER = timedelta(seconds=3)
 _OF_PROMOTIONS = (c.SignOff, c.Reject, c.Hold, c.Resume, c.Retry, c.Override)
 
 
@@ -32,10 +36,12 @@ class Routed:
     """The state after some events, news by slot, and what a look has to answer.
 
     `changed` says that the repository itself is another, `drift` that the drift watch
-    should look, and `moved` that the repository is no longer of this name.
+    should look, and `moved` that the repository is no longer of this name. `now` is when
+    this is; without it each check is told of at once.
     """
 
     state: PipelineState
+    now: datetime | None = None
     news: dict[str, News] = field(default_factory=dict)
     look: bool = False
     comments: list[Comment] = field(default_factory=list)
@@ -46,9 +52,14 @@ class Routed:
     moved: bool = False
 
 
-def route(state: PipelineState, deliveries: Iterable[Delivery]) -> Routed:
+def route(
+    state: PipelineState, deliveries: Iterable[Delivery], now: datetime | None = None
+) -> Routed:
     """Sort events; many for one promotion become one piece of news, the latest state wins."""
-    routed = Routed(state.model_copy(update={"early": ()}))
+    routed = Routed(state.model_copy(update={"early": ()}), now)
+    for promotion in state.open:
+        if promotion.owed and now is not None:
+            _pay(promotion, routed, now)
     for delivery in (*state.early, *deliveries):
         if _is_early(delivery, routed.state):
             early = (*routed.state.early, delivery)[-_MOST_EARLY:]
@@ -133,7 +144,7 @@ def _checked(checks: ChecksChanged, routed: Routed) -> None:
     mine = next((p for p in routed.state.open if p.candidate == checks.sha), None)
     if mine is None:
         return
-    awaits, name = mine.awaits, checks.name
+    awaits, name, now = mine.awaits, checks.name, routed.now
     before, reported = set(mine.reported), set(mine.reported)
     if name is not None and checks.failed:
         reported.discard(name)
@@ -141,9 +152,14 @@ def _checked(checks: ChecksChanged, routed: Routed) -> None:
         reported.add(name)
     if awaits is not None:
         reported &= set(awaits)
-    changed = mine.model_copy(update={"reported": tuple(sorted(reported))})
-    now_open = tuple(changed if promotion is mine else promotion for promotion in routed.state.open)
-    routed.state = routed.state.model_copy(update={"open": now_open})
+    update: dict[str, object] = {"reported": tuple(sorted(reported))}
+    is_soon = False
+    if awaits is None and not checks.failed and now is not None:
+        is_soon = mine.woken is not None and now < mine.woken + GATHER
+        update |= {"owed": True} if is_soon else {"woken": now, "owed": False}
+    changed = _put(mine, update, routed)
+    if is_soon:
+        return
     if awaits is not None and not checks.failed:
         complete = reported == set(awaits)
         if not complete or (name is not None and reported == before):
@@ -151,6 +167,28 @@ def _checked(checks: ChecksChanged, routed: Routed) -> None:
     # Of others that were awaited too, it is not remembered by which way they reported.
     by = checks.by if awaits is not None and set(awaits) <= {name} else None
     add(routed, changed, News(checks=True, checks_by=by))
+
+
+def _pay(promotion: OpenPromotion, routed: Routed, now: datetime) -> None:
+    """Tell of the checks that came soon after others, where it is time or is known to matter."""
+    awaits = promotion.awaits
+    if awaits is None:
+        if promotion.woken is not None and now < promotion.woken + GATHER:
+            return
+        paid = _put(promotion, {"woken": now, "owed": False}, routed)
+    else:
+        reported = tuple(sorted(set(promotion.reported) & set(awaits)))
+        paid = _put(promotion, {"reported": reported, "owed": False}, routed)
+        if not awaits or set(reported) != set(awaits):
+            return
+    add(routed, paid, News(checks=True))
+
+
+def _put(promotion: OpenPromotion, update: dict[str, object], routed: Routed) -> OpenPromotion:
+    changed = promotion.model_copy(update=update)
+    now_open = tuple(changed if one is promotion else one for one in routed.state.open)
+    routed.state = routed.state.model_copy(update={"open": now_open})
+    return changed
 
 
 def _changed(changed: PullRequestChanged, routed: Routed) -> None:

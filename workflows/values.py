@@ -311,9 +311,10 @@ class OpenPromotion(_Value):
     """What the pipeline knows of a promotion that is open, enough to send it its news.
 
     `awaits` are the checks that its candidate needs, None for whichever reports;
-    `reported` those that it has had a success of. `watches` are branches whose pushes matter
-    to it besides its own two. Before `rests_until` no check can change anything. `rolls_back`
-    is who asked for it, where it is a roll-back.
+    `reported` those that it has had a success of. It was `woken` last by one that it did not
+    await by its name, and is `owed` word of others that came soon after. `watches` are
+    branches whose pushes matter to it besides its own two. Before `rests_until` no check can
+    change anything. `rolls_back` is who asked for it, where it is a roll-back.
     """
 
     environment: str
@@ -326,6 +327,8 @@ class OpenPromotion(_Value):
     candidate: str = ""
     awaits: tuple[str, ...] | None = None
     reported: tuple[str, ...] = ()
+    woken: datetime | None = None
+    owed: bool = False
     watches: tuple[str, ...] = ()
     rests_until: datetime | None = None
     rolls_back: str = ""

@@ -17,7 +17,7 @@ from webhook.events import (
     RepositoryRef,
     ReviewChanged,
 )
-from workflows.routing import Routed, route
+from workflows.routing import GATHER, Routed, route
 from workflows.values import News, OpenPromotion, PipelineState, Remembered
 
 CANDIDATE, OTHER = "c" * 40, "d" * 40
@@ -46,11 +46,11 @@ def state(*promotions: OpenPromotion, **known: object) -> PipelineState:
     ).model_copy(update={"open": promotions, **known})
 
 
-def routed(before: PipelineState, *events: Event) -> Routed:
+def routed(before: PipelineState, *events: Event, at: datetime | None = None) -> Routed:
     deliveries = [
         Delivery(id=f"d-{n}", repository=REPOSITORY, event=event) for n, event in enumerate(events)
     ]
-    return route(before, deliveries)
+    return route(before, deliveries, at)
 
 
 def comment(number: int = 7, *, on_pull_request: bool = True) -> Comment:
@@ -166,6 +166,44 @@ def test_checks_of_commits_that_are_no_candidates_do_not_pile_up() -> None:
 
     assert len(found.state.early) == 64
     assert routed(state(), check("x", sha=OTHER)).state.early == ()
+
+
+# Checks that nobody awaits by their names
+
+ANY = STAGING.model_copy(update={"awaits": None})
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+WOKEN = {"staging": News(checks=True)}
+
+
+def test_of_checks_that_report_soon_after_another_a_promotion_hears_once() -> None:
+    first = routed(state(ANY), check("ci/0"), at=NOON)
+    others = routed(first.state, *(check(f"ci/{n}") for n in range(1, 100)), at=NOON + GATHER / 2)
+    nothing = routed(others.state, at=NOON + GATHER * 0.9)
+    later = routed(nothing.state, at=NOON + GATHER)
+    again = routed(later.state, at=NOON + GATHER * 2)
+
+    found = [one.news for one in (first, others, nothing, later, again)]
+    assert found == [WOKEN, {}, {}, WOKEN, {}]
+
+
+def test_what_came_soon_is_told_when_it_turns_out_to_be_all_that_is_awaited() -> None:
+    first = routed(state(ANY), check("ci/one"), at=NOON)
+    soon = routed(first.state, check("ci/two"), at=NOON)
+
+    def after(*awaits: str) -> Routed:
+        told = soon.state.open[0].model_copy(update={"awaits": awaits})
+        return routed(soon.state.model_copy(update={"open": (told,)}), at=NOON)
+
+    assert after("ci/two").news == WOKEN
+    assert after().news == after("ci/two", "ci/three").news == {}
+    last = routed(after("ci/two", "ci/three").state, check("ci/three"), at=NOON)
+    assert last.news == WOKEN
+
+
+def test_a_failure_is_told_at_once_however_soon_it_came() -> None:
+    first = routed(state(ANY), check("ci/one"), at=NOON)
+
+    assert routed(first.state, check("ci/two", failed=True), at=NOON).news == WOKEN
 
 
 # Comments, reviews, pull requests
