@@ -4,6 +4,7 @@ It decides nothing: where an event goes is `routing`'s, what there is to promote
 survey's. Events are hints; a scheduled look finds what was missed.
 """
 
+import asyncio
 import contextlib
 from collections import deque
 from datetime import datetime, timedelta
@@ -60,6 +61,9 @@ class PipelineWorkflow:
         self._recheck = False
         self._overdue = self._ask = False
         self._until = self._asked_at = workflow.now()
+        self._alarm: asyncio.Task[None] | None = None
+        self._alarm_at = self._until
+        self._rang = False
         # What a glance found.
         self._found: dict[str, News] = {}
         self._merged: tuple[int, ...] = ()
@@ -114,7 +118,8 @@ class PipelineWorkflow:
     def _waiting(self) -> bool:
         waiting = self._deliveries or self._reports or self._asked or self._look
         found = self._overheard or self._giving_way
-        return bool(waiting or found or self._rolling or self._overdue or self._wanted)
+        due = self._overdue or self._rang
+        return bool(waiting or found or self._rolling or due or self._wanted)
 
     def _may_glance(self) -> bool:
         """Whether a cheap look can tell what there is: it needs something to compare with."""
@@ -365,14 +370,33 @@ class PipelineWorkflow:
 
     async def _wait(self) -> None:
         gathered = [p.woken + GATHER for p in self._state.open if p.owed and p.woken is not None]
-        timeout = max(min([self._until, *gathered]) - workflow.now(), _SHORTEST)
+        if not workflow.patched("one-alarm"):
+            await self._wait_anew()
+            return
+        at = min([self._until, *gathered])
+        if self._alarm is None or self._alarm_at != at:
+            # One for each event that wakes us would be most of what a busy repository costs.
+            if self._alarm is not None:
+                self._alarm.cancel()
+            self._alarm_at, self._alarm = at, asyncio.create_task(self._ring(at))
+        await workflow.wait_condition(self._waiting)
+        self._rang = False
+        # What came in the same moment does not stand in for the look that was due.
+        self._overdue |= workflow.now() >= self._until
+
+    async def _ring(self, at: datetime) -> None:
+        await workflow.sleep(max(at - workflow.now(), _SHORTEST))
+        self._alarm, self._rang = None, True
+
+    async def _wait_anew(self) -> None:
+        """Wait as the first release did, whose histories have a timer for each time."""
+        timeout = max(self._until - workflow.now(), _SHORTEST)
         try:
             await workflow.wait_condition(self._waiting, timeout=timeout)
         except TimeoutError:
-            self._overdue = not gathered or workflow.now() >= self._until
+            self._overdue = True
             return
         if workflow.now() >= self._until and workflow.patched("late-is-overdue"):
-            # What came in the same moment does not stand in for the look that was due.
             self._overdue = True
 
     @workflow.signal

@@ -5,7 +5,7 @@ A step that crashes has had its effects and is asked for again, as after a worke
 """
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -49,6 +49,18 @@ class _Child(_Request):
     id: str
 
 
+@dataclass(slots=True)
+class _Task:
+    """What a workflow does besides: it may sleep once, and nothing else."""
+
+    body: Generator[Any, Any, Any]
+    until: datetime
+
+    def cancel(self) -> None:
+        self.body.close()
+        self.until = datetime.max.replace(tzinfo=self.until.tzinfo)
+
+
 class _ContinuedAsNew(Exception):
     def __init__(self, arguments: Sequence[Any]) -> None:
         self.arguments = arguments
@@ -70,11 +82,12 @@ class Run:
     body: Generator[Any, Any, Any]
     request: Any = None
     events: int = 0
+    tasks: list[_Task] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Server:
-    """Stands in for Temporal, and for `temporalio.workflow` in the workflows' modules.
+    """Stands in for Temporal, and in the workflows' modules for its SDK and `asyncio`.
 
     `activities` are by name and take the attempt and their arguments.
     """
@@ -114,6 +127,15 @@ class Server:
     ) -> _Condition:
         return _Condition(holds, None if timeout is None else self.now_ + timeout)
 
+    def sleep(self, duration: timedelta) -> _Condition:
+        return _Condition(lambda: False, self.now_ + duration)
+
+    def create_task(self, coroutine: Any) -> _Task:
+        assert self._current is not None
+        task = _Task(body := coroutine.__await__(), next(body).until)
+        self._current.tasks.append(task)
+        return task
+
     def get_external_workflow_handle(self, workflow_id: str) -> _Handle:
         return _Handle(workflow_id)
 
@@ -149,7 +171,17 @@ class Server:
 
     def ready(self) -> list[str]:
         """Return the workflows that can go on now."""
+        self._wake()
         return [one for one, run in self.running.items() if self._is_ready(run.request)]
+
+    def _wake(self) -> None:
+        """Go on with what slept until now."""
+        for run in self.running.values():
+            due = [task for task in run.tasks if task.until <= self.now_]
+            run.tasks = [task for task in run.tasks if task not in due]
+            for task in due:
+                with self._played(), suppress(StopIteration):
+                    task.body.send(None)
 
     def _is_ready(self, request: Any) -> bool:
         if not isinstance(request, _Condition):
@@ -198,12 +230,12 @@ class Server:
     @contextmanager
     def _played(self) -> Iterator[None]:
         """Be `temporalio.workflow` to the workflows' modules while the block runs."""
-        modules: tuple[Any, ...] = (pipeline, promotion)
-        before = [module.workflow for module in modules]
-        for module in modules:
-            module.workflow = self
+        places = [(pipeline, "workflow"), (pipeline, "asyncio"), (promotion, "workflow")]
+        before = [getattr(module, name) for module, name in places]
+        for module, name in places:
+            setattr(module, name, self)
         try:
             yield
         finally:
-            for module, true in zip(modules, before, strict=True):
-                module.workflow = true
+            for (module, name), true in zip(places, before, strict=True):
+                setattr(module, name, true)
