@@ -7,7 +7,7 @@ a sentence, and so closes the gate.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -26,17 +26,6 @@ from config.rules import RISKS, Asks, Risk
 from config.sentences import sentence
 from config.suggest import named, suggest
 
-GIVES = (
-    "approvals",
-    "sign_offs",
-    "checks",
-    "soak",
-    "windows",
-    "drained",
-    "freezes",
-    "bundles",
-    "risk",
-)
 Gives = Literal[
     "approvals",
     "sign_offs",
@@ -48,6 +37,7 @@ Gives = Literal[
     "bundles",
     "risk",
 ]
+GIVES: tuple[Gives, ...] = get_args(Gives)
 ANY_VALUE = "*"
 _BOOLEANS = {"true", "false"}
 

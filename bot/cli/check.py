@@ -1,10 +1,12 @@
 """`lockstep check`: all that is wrong with `.lockstep.yaml`, with line and column."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
@@ -31,6 +33,7 @@ from config.organisation import POLICY_FILE, Organisation
 from config.schema import Config
 from config.suggest import suggest
 
+M = TypeVar("M", Config, Organisation)
 _NAMED = re.compile(r"[:/]([^/:]+/[^/:]+?)(?:\.git)?/?$")
 
 
@@ -97,32 +100,33 @@ def _files(opened: Repository, repository: str, in_force: str, text: bytes | Non
 
 def _check(files: _Files, inherited: Sequence[Organisation]) -> list[CheckedFile]:
     now = datetime.now(UTC)  # noqa: TID251 -- the command line is where time comes in
+
     found = []
     if files.configuration is not None:
-        name, text = files.configuration
-        try:
-            own = read(decoded(name, text), Config)
-        except ConfigErrors as errors:
-            found.append(CheckedFile(name, None, Checked(errors.errors)))
-        else:
-            complete = bool(inherited) or own.model.inherit is None
-            checked = check_configuration(own, inherited, now, complete=complete)
-            missing = "" if complete else own.model.inherit or ""
-            found.append(CheckedFile(name, own.model, checked, missing))
+        own = partial(check_configuration, inherited=inherited, now=now)
+        found.append(_checked(files.configuration, Config, own, inherited))
     if files.organisation is not None:
-        name, text = files.organisation
-        try:
-            theirs = read(decoded(name, text), Organisation)
-        except ConfigErrors as errors:
-            found.append(CheckedFile(name, None, Checked(errors.errors)))
-        else:
-            complete = bool(inherited) or theirs.model.inherit is None
-            checked = check_organisation(
-                theirs, inherited, complete=complete, name=files.repository
-            )
-            missing = "" if complete else theirs.model.inherit or ""
-            found.append(CheckedFile(name, theirs.model, checked, missing))
+        whole = partial(check_organisation, inherited=inherited, name=files.repository)
+        found.append(_checked(files.organisation, Organisation, whole, inherited))
     return found
+
+
+def _checked(
+    file: tuple[str, bytes],
+    kind: type[M],
+    judged: Callable[..., Checked],
+    inherited: Sequence[Organisation],
+) -> CheckedFile:
+    """Check one file; `judged` is told whether all is there that it inherits from."""
+    name, text = file
+    try:
+        reading = read(decoded(name, text), kind)
+    except ConfigErrors as errors:
+        return CheckedFile(name, None, Checked(errors.errors))
+    model = reading.model
+    complete = bool(inherited) or model.inherit is None
+    missing = "" if complete else model.inherit or ""
+    return CheckedFile(name, model, judged(reading, complete=complete), missing)
 
 
 def _report(files: Sequence[CheckedFile], *, as_json: bool) -> int:

@@ -54,12 +54,7 @@ class PlainStory(Teller):
         self._holds(request.body, "database.max_connections", "what is said of it")
         self._holds(request.body, CHECK, "what is said of it")
         proposed = await self._stage.settings(await self._head(request))
-        self._holds(proposed, new, "what is proposed")
-        self._holds(proposed, HOSTS["staging"], "what is proposed")
-        self._seen(
-            f"What is proposed keeps staging's own database.host, {HOSTS['staging']}: "
-            "`.lockstep.yaml` says that each environment owns it."
-        )
+        self._keeps_its_own(proposed, new)
 
     async def _staging_takes_it(self) -> None:
         self._act("The check passes, and staging takes it")

@@ -56,12 +56,7 @@ class Story(Teller):
         await self._on_page(page, "database.max_connections", "100", "150")
         await self._waits_for(self._staging, CHECK)
         proposed = await self._stage.settings(self._staging.sha)
-        self._holds(proposed, new, "what is proposed")
-        self._holds(proposed, HOSTS["staging"], "what is proposed")
-        self._seen(
-            f"What is proposed keeps staging's own database.host, {HOSTS['staging']}: "
-            "`.lockstep.yaml` says that each environment owns it."
-        )
+        self._keeps_its_own(proposed, new)
 
     async def _staging_takes_it(self) -> None:
         self._act("The check passes, and staging takes it")

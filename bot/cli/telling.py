@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import click
 
-from bot.cli.demo_stage import NotAsTold
+from bot.cli.demo_stage import HOSTS, NotAsTold
 
 _WIDTH = 88
 
@@ -35,3 +35,12 @@ class Teller:
     def _holds(self, text: str, wanted: str, where: str) -> None:
         if wanted not in text:
             raise NotAsTold(f"expected `{wanted}` in {where}\nseen: {text}")
+
+    def _keeps_its_own(self, proposed: str, new: str) -> None:
+        """Tell that what is proposed to staging has what is new, and staging's own host."""
+        self._holds(proposed, new, "what is proposed")
+        self._holds(proposed, HOSTS["staging"], "what is proposed")
+        self._seen(
+            f"What is proposed keeps staging's own database.host, {HOSTS['staging']}: "
+            "`.lockstep.yaml` says that each environment owns it."
+        )
