@@ -3,10 +3,9 @@
 import contextvars
 import hashlib
 import logging
-import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -20,6 +19,7 @@ from bot.decisions.gates.checks import GREEN
 from bot.decisions.promotion import decide_promotion
 from bot.decisions.requirements import EVERY_CHECK
 from bot.engine.objects import MissingObject
+from bot.forges.budget import unhurried
 from bot.forges.forge import ForgeError, NotFound, RateLimited, Unauthorized
 from bot.messages import replies
 from bot.repository import RepositoryError
@@ -29,6 +29,7 @@ from webhook.events import Comment
 from workflows import applying, running, taking
 from workflows.glancing import glance
 from workflows.observing import Asking, Observed, checks_of, observe
+from workflows.putting_off import pause_after
 from workflows.sites import Site, Sites
 from workflows.surveying import survey
 from workflows.unheard import look_again
@@ -84,19 +85,25 @@ class Activities:
     @activity.defn(name="glance")
     def glance(self, request: GlanceRequest) -> Glance:
         """Look cheaply whether there is anything that no event told of."""
-        with _step(self._sites.clock, words_for(request.repository.forge)):
-            return glance(self._sites, request, self._reconcile)
+        with _step(self._sites.clock, words_for(request.repository.forge)), unhurried():
+            try:
+                return glance(self._sites, request, self._reconcile)
+            except RateLimited as limited:
+                _log.info("%s is looked at later: %s", request.repository.full_name, limited)
+                later = self._sites.clock() + pause_after(limited, self._sites.clock())
+                return Glance(until=later, touched=request.touched)
 
     @activity.defn(name="survey")
     def survey(self, request: SurveyRequest) -> Survey:
         """Look at a repository, answer what people asked for, and start what there is to start."""
-        with _step(self._sites.clock, words_for(request.repository.forge)):
+        hurry = unhurried() if request.is_first else nullcontext()
+        with _step(self._sites.clock, words_for(request.repository.forge)), hurry:
             return survey(self._sites, request, self._workflows.start, self._reconcile)
 
     @activity.defn(name="watch_drift")
     def watch_drift(self, state: DriftState) -> Watched:
         """Bring the drift issue and the back-merges up to date."""
-        with _step(self._sites.clock, words_for(state.repository.forge)):
+        with _step(self._sites.clock, words_for(state.repository.forge)), unhurried():
             return watch(self._sites, state)
 
     @activity.defn(name="advance")
@@ -159,7 +166,8 @@ class Activities:
             except RateLimited as limited:
                 # What the moves before have done is kept: to do it over would cost calls again.
                 _log.warning("%s: %s", state.workflow_id, limited)
-                moved, following = _put_off(site, state, str(limited), limited.until), Asking()
+                until = self._sites.clock() + pause_after(limited, self._sites.clock())
+                moved, following = _put_off(site, state, str(limited), until), Asking()
             asking = replace(following, again=asking.again)
             if isinstance(moved, _Rest):
                 moved = _healed(site, moved)
@@ -416,10 +424,7 @@ def _translated(error: Exception, now: datetime, words: Words) -> ApplicationErr
     """Return the error for Temporal, which alone owns retries: when, and whether at all."""
     kind = type(error).__name__
     if isinstance(error, RateLimited):
-        # Who waits for the same moment would all ask again in it, and most of them in vain.
-        spread = 1 + random.random() / 4  # noqa: S311 -- no secret
-        delay = max(error.until - now, timedelta(seconds=1)) * spread
-        return ApplicationError(str(error), type=kind, next_retry_delay=delay)
+        return ApplicationError(str(error), type=kind, next_retry_delay=pause_after(error, now))
     forbidden = isinstance(error, RepositoryError) and _FORBIDDEN in str(error)
     if forbidden or isinstance(error, Unauthorized | NotFound):
         said = _with_needs(error, words)

@@ -1,6 +1,6 @@
 """One repository's drift watch: looks when a branch moved, and now and then; decides nothing."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
@@ -17,6 +17,7 @@ _LOOK_LIMIT = timedelta(minutes=30)
 # What a person did to the issue or the back-merge, and neither an event nor the pipeline's
 # cheap looks told us of, is seen by then.
 _AT_LEAST_EVERY = timedelta(hours=6)
+_SHORTEST = timedelta(seconds=1)
 
 
 @workflow.defn(name="drift-watch")
@@ -25,7 +26,7 @@ class DriftWatchWorkflow:
 
     @workflow.init
     def __init__(self, state: DriftState) -> None:
-        self._state = state
+        self._state = state.model_copy(update={"may_be_put_off": True})
         self._stirred = True
 
     @workflow.run
@@ -46,13 +47,20 @@ class DriftWatchWorkflow:
             self._state = watched.state
             if not watched.managed and not self._stirred:
                 return "the repository is not managed"
-            try:
-                await workflow.wait_condition(lambda: self._stirred, timeout=_AT_LEAST_EVERY)
-            except TimeoutError:
-                # Somebody may have edited or closed the issue, which no event tells.
-                self._state = self._state.model_copy(update={"issue": None})
+            await self._wait(watched.put_off)
             if workflow.info().is_continue_as_new_suggested():
                 workflow.continue_as_new(self._state)
+
+    async def _wait(self, put_off: datetime | None) -> None:
+        if put_off is not None:
+            # What moves meanwhile would be put off as well, and is seen then.
+            await workflow.sleep(max(put_off - workflow.now(), _SHORTEST))
+            return
+        try:
+            await workflow.wait_condition(lambda: self._stirred, timeout=_AT_LEAST_EVERY)
+        except TimeoutError:
+            # Somebody may have edited or closed the issue, which no event tells.
+            self._state = self._state.model_copy(update={"issue": None})
 
     @workflow.signal
     def look(self) -> None:

@@ -34,6 +34,11 @@ def spread(now: datetime, reconcile: timedelta) -> datetime:
     return now + reconcile * (1 + random.random() / 10)  # noqa: S311 -- no secret
 
 
+def anywhere(now: datetime, reconcile: timedelta) -> datetime:
+    """Return when to look again: at any moment of the interval, so that not all come at once."""
+    return now + reconcile * (0.1 + random.random())  # noqa: S311 -- no secret
+
+
 def digest_of_heads(heads: Mapping[str, str], branches: Iterable[str]) -> str:
     """Return a digest of where branches are; one that is gone is nowhere."""
     lines = "\n".join(f"{name} {heads.get(name, '')}" for name in sorted(branches))

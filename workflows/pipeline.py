@@ -15,6 +15,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
     from webhook.events import Comment, Delivery, RepositoryRef
+    from workflows.putting_off import hold_back, joined, wakes_at
     from workflows.routing import GATHER, Routed, add, route
     from workflows.values import (
         HEARTBEAT_LIMIT,
@@ -25,6 +26,7 @@ with workflow.unsafe.imports_passed_through():
         OpenPromotion,
         PipelineState,
         Planned,
+        PutOff,
         Report,
         Survey,
         SurveyRequest,
@@ -71,6 +73,7 @@ class PipelineWorkflow:
         # What the command line asks for, and the answers, by the question's id.
         self._wanted: list[Wanted] = []
         self._told: dict[str, Told] = {}
+        self._wanted_later: list[Wanted] = []
         self._overheard: tuple[Comment, ...] = ()
         # Promotions for whose hop there is another already.
         self._giving_way: list[str] = []
@@ -193,6 +196,11 @@ class PipelineWorkflow:
         self._overdue = self._ask = False
         self._state = routed.state
         self._once(routed)
+        routed.state = self._state
+        hold_back(routed, workflow.now())
+        self._state = routed.state
+        if self._state.put_off is None:
+            self._wanted, self._wanted_later = [*self._wanted_later, *self._wanted], []
         return routed
 
     def _gathers(self) -> datetime | None:
@@ -244,6 +252,8 @@ class PipelineWorkflow:
             wanted=tuple(wanted),
             ended=tuple(routed.ended),
             seen=state.seen,
+            unsaid=routed.unsaid,
+            may_be_put_off=True,
         )
         survey: Survey = await workflow.execute_activity(
             "survey",
@@ -255,7 +265,12 @@ class PipelineWorkflow:
         )
         answers = {told.id: told for told in survey.told}
         for one in wanted:
-            self._told[one.id] = answers.get(one.id) or Told(id=one.id, text=_NOT_MANAGED)
+            if survey.put_off is not None and one.id not in answers:
+                self._wanted_later.append(one)
+            else:
+                self._told[one.id] = answers.get(one.id) or Told(id=one.id, text=_NOT_MANAGED)
+        if self._is_put_off(survey.put_off, routed):
+            return True
         # A survey asks after branches alone: the next glance is not put off by it.
         is_due_before = workflow.now() < self._until < survey.until
         self._until = self._until if is_due_before else survey.until
@@ -283,6 +298,17 @@ class PipelineWorkflow:
                 # Nothing merges there meanwhile: it would not be what is being taken back.
                 self._rolling[started.environment] = started.rolls_back
         return survey.managed
+
+    def _is_put_off(self, put_off: PutOff | None, routed: Routed) -> bool:
+        """Keep what a look has left for later; return whether it has seen nothing at all."""
+        is_blind = put_off is not None and put_off.blind
+        if put_off is not None and is_blind:
+            # Whether the repository is ours at all nobody knows yet.
+            put_off = put_off.model_copy(update={"drift": routed.drift})
+            routed.drift = False
+        kept = joined(self._state.put_off, put_off)
+        self._state = self._state.model_copy(update={"put_off": kept})
+        return is_blind
 
     def _planned(
         self, asked: tuple[Planned, ...], left: tuple[Planned, ...] | None
@@ -373,7 +399,7 @@ class PipelineWorkflow:
         if not workflow.patched("one-alarm"):
             await self._wait_anew()
             return
-        at = min([self._until, *gathered])
+        at = min([wakes_at(self._until, self._state.put_off), *gathered])
         if self._alarm is None or self._alarm_at != at:
             # One for each event that wakes us would be most of what a busy repository costs.
             if self._alarm is not None:
@@ -390,11 +416,12 @@ class PipelineWorkflow:
 
     async def _wait_anew(self) -> None:
         """Wait as the first release did, whose histories have a timer for each time."""
-        timeout = max(self._until - workflow.now(), _SHORTEST)
+        put_off = self._state.put_off
+        timeout = max(wakes_at(self._until, put_off) - workflow.now(), _SHORTEST)
         try:
             await workflow.wait_condition(self._waiting, timeout=timeout)
         except TimeoutError:
-            self._overdue = True
+            self._overdue = put_off is None or workflow.now() >= self._until
             return
         if workflow.now() >= self._until and workflow.patched("late-is-overdue"):
             self._overdue = True

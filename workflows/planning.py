@@ -68,6 +68,10 @@ class Calendar:
             del self._planned[one.environment]
         return found
 
+    def put_back(self, planned: Planned) -> None:
+        """Keep what was due and could not be done yet, unless there is something newer."""
+        self._planned.setdefault(planned.environment, planned)
+
     @property
     def next(self) -> datetime | None:
         """When the next is due, None for never."""

@@ -19,7 +19,7 @@ from webhook.events import (
     RepositoryChanged,
     ReviewChanged,
 )
-from workflows.values import News, OpenPromotion, PipelineState, one_way
+from workflows.values import News, OpenPromotion, PipelineState, Unsaid, one_way
 
 _OURS = "lockstep/"
 _BACK_MERGES = "lockstep/back-merge/"
@@ -36,8 +36,8 @@ class Routed:
     """The state after some events, news by slot, and what a look has to answer.
 
     `changed` says that the repository itself is another, `drift` that the drift watch
-    should look, and `moved` that the repository is no longer of this name. `now` is when
-    this is; without it each check is told of at once.
+    should look, and `moved` that the repository is no longer of this name. `unsaid` are
+    answers that were put off. `now` is when this is; without it each check is told of at once.
     """
 
     state: PipelineState
@@ -47,6 +47,7 @@ class Routed:
     comments: list[Comment] = field(default_factory=list)
     merged: list[int] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
+    unsaid: tuple[Unsaid, ...] = ()
     changed: bool = False
     drift: bool = False
     moved: bool = False

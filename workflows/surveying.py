@@ -13,7 +13,7 @@ from bot.decisions.commands import Command, Unclear, parse_comment
 from bot.decisions.gates.times import stopped
 from bot.decisions.permissions import Allowed, Refused, may
 from bot.engine.candidate import Plan
-from bot.forges.forge import NotFound
+from bot.forges.forge import NotFound, RateLimited
 from bot.markdown import cut, sentence
 from bot.messages import drift, replies, rollback, usage
 from bot.model import State
@@ -24,10 +24,11 @@ from webhook.events import Comment
 from workflows import freezing, rolling_back
 from workflows.adopting import adopt, was_closed
 from workflows.gathering import noticed
-from workflows.glancing import digest_of_heads, spread
+from workflows.glancing import anywhere, digest_of_heads, spread
 from workflows.observing import plan_and_lifts, plan_for
 from workflows.planning import Calendar
 from workflows.proposing import sweep
+from workflows.putting_off import Allowance, pause_after
 from workflows.settling import keep_place, settle_place
 from workflows.sites import Site, Sites
 from workflows.taking import acknowledge, defused, say, who, write_below
@@ -36,10 +37,12 @@ from workflows.values import (
     OpenPromotion,
     Planned,
     PromotionState,
+    PutOff,
     Remembered,
     Survey,
     SurveyRequest,
     Told,
+    Unsaid,
     Wanted,
 )
 from workflows.watching import comparisons
@@ -58,21 +61,40 @@ def survey(
     start: Start,
     reconcile: timedelta,
 ) -> Survey:
-    """Look once. Raises `ForgeError` and `RepositoryError`."""
+    """Look once; what the forge's limit does not allow is put off, where that may be.
+
+    Raises `ForgeError` and `RepositoryError`.
+    """
     now = sites.clock()
-    until = spread(now, reconcile)
+    # Many that were found at once are looked at all through the next interval, not at its end.
+    until = anywhere(now, reconcile) if request.looked is None else spread(now, reconcile)
     if request.changed:
         sites.forget(request.repository)
     nothing = Survey(managed=False, until=until, looked=now)
-    with ExitStack() as opened:
-        try:
-            if not (sites.may_be_configured(request.repository) or _asks_to_promote(request)):
+    try:
+        with ExitStack() as opened:
+            try:
+                if not (sites.may_be_configured(request.repository) or _asks_to_promote(request)):
+                    return nothing
+                site = opened.enter_context(sites.open(request.repository))
+            except NotFound:
                 return nothing
-            site = opened.enter_context(sites.open(request.repository))
-        except NotFound:
-            return nothing
-        # What is not found in here is not the repository: what people said is not forgotten.
-        return _Survey(site, request, start, now).done(until)
+            # What is not found in here is not the repository: what people said is not forgotten.
+            return _Survey(site, request, start, now).done(until)
+    except RateLimited as limited:
+        if not request.may_be_put_off:
+            raise
+        _log.info("%s is looked at later: %s", request.repository.full_name, limited)
+        later = PutOff(
+            until=now + pause_after(limited, now),
+            blind=True,
+            comments=request.comments,
+            unsaid=request.unsaid,
+            merged=request.merged,
+            ended=request.ended,
+            changed=request.changed,
+        )
+        return Survey(managed=True, until=until, looked=request.looked, put_off=later)
 
 
 def _asks_to_promote(request: SurveyRequest) -> bool:
@@ -100,6 +122,12 @@ class _Survey:
         self.calendar = Calendar(request.planned, site.words)
         self.cancelled: list[str] = []
         self.told: list[Told] = []
+        self.looked: datetime | None = now
+        self.allowed = Allowance(site.name, is_enforced=not request.may_be_put_off)
+        # What was left for later.
+        self.comments: tuple[Comment, ...] = ()
+        self.unsaid: tuple[Unsaid, ...] = ()
+        self.ended: tuple[str, ...] = ()
 
     def done(self, until: datetime) -> Survey:
         info, in_force = self.site.info, self.site.in_force
@@ -110,7 +138,9 @@ class _Survey:
             managed = managed and bool(in_force.problem)
         else:
             self._look(in_force.config)
-        branches = self.site.branches
+        branches, put_off = self.site.branches, self._put_off()
+        if put_off is not None and self.due is not None:
+            self.due = max(self.due, put_off.until)
         return Survey(
             managed=managed,
             until=until if self.due is None else min(until, self.due),
@@ -119,13 +149,26 @@ class _Survey:
             due=self.due,
             cancelled=tuple(self.cancelled),
             told=tuple(self.told),
-            looked=self.now,
+            looked=self.looked,
+            put_off=put_off,
             bot=self.site.forge.login(),
             started=tuple(self.started),
             remembered=tuple(self.remembered),
             seen=self.seen,
             planned=self.calendar.planned,
             frozen=stopped(self.site.stops),
+        )
+
+    def _put_off(self) -> PutOff | None:
+        """Return what was left for later."""
+        if (limited := self.allowed.limited) is None:
+            return None
+        return PutOff(
+            until=self.now + pause_after(limited, self.now),
+            comments=self.comments,
+            unsaid=self.unsaid,
+            merged=self.request.merged,
+            ended=self.ended,
         )
 
     def _not_configured(self, comment: Comment) -> None:
@@ -149,30 +192,37 @@ class _Survey:
         self._notice(config)
         self._do_what_was_asked(config)
         self.due = self.calendar.next
-        for environment in config.environments:
-            if environment.source is None or self._is_busy(environment.name):
-                continue
-            if environment.promote == "automatic":
-                self._begin(config, environment, "")
-            elif isinstance(environment.promote, Schedule):
-                if self._is_due(environment.promote):
-                    self._begin(config, environment, BY_SCHEDULE)
-                due = _next(environment.promote, self.now)
-                self.due = due if self.due is None else min(self.due, due)
+        free = [e for e in config.environments if e.source and not self._is_busy(e.name)]
+        if self.allowed.each(free, lambda environment: self._begin_by_itself(config, environment)):
+            # A schedule that was due then is due still.
+            self.looked = self.request.looked
+
+    def _begin_by_itself(self, config: Config, environment: Environment) -> None:
+        """Start what nobody has to ask for."""
+        if environment.promote == "automatic":
+            self._begin(config, environment, "")
+        elif isinstance(environment.promote, Schedule):
+            due = _next(environment.promote, self.now)
+            self.due = due if self.due is None else min(self.due, due)
+            if self._is_due(environment.promote):
+                self._begin(config, environment, BY_SCHEDULE)
 
     def _do_what_was_asked(self, config: Config) -> None:
-        for branch in self.request.ended:
-            sweep(self.site, branch)
-        for wanted in self.request.wanted:
-            self._tell(config, wanted)
-        for comment in self.request.comments:
-            self._answer(config, comment)
-        for wish in list(self.remembered):
-            if wish.number in self.request.merged or self._was_merged(wish):
-                self.remembered.remove(wish)
-                self._promise(config, wish)
-        for planned in self.calendar.due(self.now):
-            self._keep_appointment(config, planned)
+        request, each = self.request, self.allowed.each
+        self.ended = each(request.ended, lambda branch: sweep(self.site, branch))
+        self.unsaid = each(request.unsaid, self._say)
+        each(request.wanted, lambda wanted: self._tell(config, wanted))
+        self.comments = each(request.comments, lambda comment: self._answer(config, comment))
+        each(list(self.remembered), lambda wish: self._grant(config, wish))
+        for planned in each(
+            self.calendar.due(self.now), lambda planned: self._keep_appointment(config, planned)
+        ):
+            self.calendar.put_back(planned)
+
+    def _grant(self, config: Config, wish: Remembered) -> None:
+        if wish.number in self.request.merged or self._was_merged(wish):
+            self._promise(config, wish)
+            self.remembered.remove(wish)
 
     def _go_on(self, config: Config) -> None:
         """Take up what is open on the forge, and not here: Temporal may be a new one."""
@@ -367,7 +417,12 @@ class _Survey:
                 with defused(answers, command.kind, self.site.words):
                     answers.append(self._done(config, comment, command))
         if answers:
-            say(self.site, comment, answers, "answer-of-the-repository")
+            # What was done is not done over, where only the answer has to wait.
+            answer = Unsaid(comment=comment, answers=tuple(answers))
+            self.unsaid += self.allowed.each([answer], self._say)
+
+    def _say(self, answer: Unsaid) -> None:
+        say(self.site, answer.comment, answer.answers, "answer-of-the-repository")
 
     def _done(self, config: Config, comment: Comment, command: Command) -> str:  # noqa: C901, PLR0911 - one for each command
         """Do what one command asks for; return the answer."""

@@ -404,6 +404,31 @@ class Told(_Value):
     text: str = ""
 
 
+class Unsaid(_Value):
+    """The answer to a comment, whose commands are done, that is still to be given."""
+
+    comment: Comment
+    answers: tuple[str, ...]
+
+
+class PutOff(_Value):
+    """What a look has left for later, since the forge may not be asked before `until`.
+
+    A `blind` one has seen nothing at all, and its repository is looked at again. `comments`
+    are still to be done, `merged` and `ended` are those of a `SurveyRequest`, and so is
+    `changed`; the drift watch is to look where there is `drift`.
+    """
+
+    until: datetime
+    blind: bool = False
+    comments: tuple[Comment, ...] = ()
+    unsaid: tuple[Unsaid, ...] = ()
+    merged: tuple[int, ...] = ()
+    ended: tuple[str, ...] = ()
+    changed: bool = False
+    drift: bool = False
+
+
 class PipelineState(RepositoryRef):
     """All that a pipeline carries from one run to the next; a repository is the first such.
 
@@ -414,6 +439,7 @@ class PipelineState(RepositoryRef):
     `branches` are those of the environments, `heads` a digest of where the last survey found
     them; `touched` is what we have open, `due` when the next schedule is. `heard` are ids of
     the comments that a survey has had, newest last. It `began` with its first survey.
+    `put_off` is what waits for a forge's limit to end.
     """
 
     carried: bool = False
@@ -433,6 +459,7 @@ class PipelineState(RepositoryRef):
     frozen: str = ""
     planned: tuple[Planned, ...] = ()
     began: datetime | None = None
+    put_off: PutOff | None = None
 
     @property
     def repository(self) -> RepositoryKey:
@@ -444,7 +471,8 @@ class SurveyRequest(_Value):
     """Look at a repository: its configuration, its heads, and what people asked for.
 
     `wanted` is asked for by the command line, `ended` are branches of ours whose pull
-    request was merged.
+    request was merged, `unsaid` are answers to give. Whoever asks tells by `may_be_put_off`
+    that it takes up later what this look leaves undone.
     """
 
     repository: RepositoryKey
@@ -459,17 +487,26 @@ class SurveyRequest(_Value):
     wanted: tuple[Wanted, ...] = ()
     ended: tuple[str, ...] = ()
     seen: tuple[SeenHead, ...] = ()
+    unsaid: tuple[Unsaid, ...] = ()
+    may_be_put_off: bool = False
+
+    @property
+    def is_first(self) -> bool:
+        """Whether nobody waits for it: nothing has happened, and nothing was asked for."""
+        asked = self.comments or self.merged or self.wanted or self.ended or self.unsaid
+        return self.looked is None and not asked
 
 
 class Survey(_Value):
     """What was started after a look, what to remember, and when to look again.
 
     A repository that is not `managed` has no configuration, or we may not write to it.
+    `looked` is as before where something was `put_off`; what is due is done then.
     """
 
     managed: bool
     until: datetime
-    looked: datetime
+    looked: datetime | None
     bot: str = ""
     started: tuple[OpenPromotion, ...] = ()
     remembered: tuple[Remembered, ...] = ()
@@ -482,6 +519,7 @@ class Survey(_Value):
     planned: tuple[Planned, ...] | None = None
     cancelled: tuple[str, ...] = ()
     told: tuple[Told, ...] = ()
+    put_off: PutOff | None = None
 
 
 class GlanceRequest(_Value):
@@ -538,6 +576,7 @@ class DriftState(_Value):
 
     `declined` are digests of back-merges that a person closed. `hops` are in promotion order;
     `problem` is what is wrong with the configuration.
+    `may_be_put_off` is as in a `SurveyRequest`.
     """
 
     repository: RepositoryKey
@@ -546,10 +585,12 @@ class DriftState(_Value):
     declined: tuple[str, ...] = ()
     hops: tuple[HopCounts, ...] = ()
     problem: str = ""
+    may_be_put_off: bool = False
 
 
 class Watched(_Value):
-    """The drift watch after a look."""
+    """The drift watch after a look; the forge may not be asked for the rest before `put_off`."""
 
     state: DriftState
     managed: bool
+    put_off: datetime | None = None

@@ -3,16 +3,18 @@
 import hashlib
 import logging
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from bot.decisions.gates.times import stopped
 from bot.engine.candidate import Carried, carry
 from bot.engine.drift import Comparison, compare
-from bot.forges.forge import ForgeError, NotFound, Refused, Unauthorized
+from bot.forges.forge import ForgeError, NotFound, RateLimited, Refused, Unauthorized
 from bot.markdown import sentence
 from bot.messages import drift, proposals
 from bot.model import Change, Head, State
 from config.schema import Config
 from workflows.proposing import Proposal, propose
+from workflows.putting_off import pause_after
 from workflows.sites import Site, Sites
 from workflows.values import BackMerge, DriftState, HopCounts, Watched
 
@@ -25,21 +27,42 @@ _log = logging.getLogger(__name__)
 def watch(sites: Sites, state: DriftState) -> Watched:
     """Compare every hop, and bring the issue and the back-merges to what is found.
 
-    Raises `ForgeError` and `RepositoryError`.
+    What the forge's limit does not allow is put off, where that may be. Raises `ForgeError`
+    and `RepositoryError`.
     """
-    with sites.open(state.repository) as site:
-        if site.in_force.config is None and not site.in_force.problem:
-            return Watched(state=state, managed=False)
-        config = site.in_force.config
-        found = comparisons(site, config) if config else []
-        seen = {"hops": tuple(map(_counts, found)), "problem": site.in_force.problem}
-        state = state.model_copy(update=seen)
-        if config is not None and config.back_merge == "off":
-            found = []
-        home: list[str] = []
-        if config is not None:
-            state, home = _back_merged(site, config, state, found)
+    try:
+        with sites.open(state.repository) as site:
+            return _watched(site, state)
+    except RateLimited as limited:
+        if not state.may_be_put_off:
+            raise
+        return _put_off(state, limited, sites.clock())
+
+
+def _put_off(state: DriftState, limited: RateLimited, now: datetime) -> Watched:
+    _log.info("%s: drift is looked at later: %s", state.repository.full_name, limited)
+    return Watched(state=state, managed=True, put_off=now + pause_after(limited, now))
+
+
+def _watched(site: Site, state: DriftState) -> Watched:
+    config = site.in_force.config
+    if config is None and not site.in_force.problem:
+        return Watched(state=state, managed=False)
+    found = comparisons(site, config) if config else []
+    seen = {"hops": tuple(map(_counts, found)), "problem": site.in_force.problem}
+    state = state.model_copy(update=seen)
+    if config is not None and config.back_merge == "off":
+        found = []
+    home: list[str] = []
+    if config is not None:
+        state, home = _back_merged(site, config, state, found)
+    try:
         return Watched(state=_said(site, state, found, home), managed=True)
+    except RateLimited as limited:
+        if not state.may_be_put_off:
+            raise
+        # Back-merges that were opened are not opened again.
+        return _put_off(state, limited, site.now)
 
 
 def comparisons(site: Site, config: Config) -> list[Comparison]:

@@ -1,10 +1,12 @@
 """What one token may still ask of a forge, shared by all threads that use it.
 
 Before each call an adapter asks; what may not go now raises `RateLimited`, which ends the
-step and becomes a timer. No repository can use up what the others need, and a merge, for
-which everything else was done, comes through last of all.
+step and becomes a timer. No repository can use up what the others need, what nobody waits for
+leaves room for what somebody does, and a merge, for which everything else was done, comes
+through last of all.
 """
 
+import contextvars
 import threading
 import time
 from collections import Counter, deque
@@ -20,9 +22,12 @@ from bot.forges.forge import Left, RateLimited
 Kind = Literal["read", "write", "content", "merge"]
 """What a call does: asks, changes, makes something that people are told of, merges."""
 
+_unhurried = contextvars.ContextVar("unhurried", default=False)
+
 # A wait as short as this is slept through: a timer would cost more.
 _PATIENCE = 1.0
-# Of each limit: kept for merges, and kept for repositories that have asked for little.
+# Of each limit: kept for merges, and kept for repositories that have asked for little, and
+# for what somebody waits for.
 _FOR_MERGES = 0.05
 _FOR_OTHERS = 0.25
 _LITTLE = 0.05
@@ -55,6 +60,16 @@ class Limits:
 
 UNLIMITED = Limits(None, None, None, None)
 """Only what the forge itself tells in its answers."""
+
+
+@contextmanager
+def unhurried() -> Iterator[None]:
+    """Make the calls of a block ones that nobody waits for: all others go before them."""
+    before = _unhurried.set(True)
+    try:
+        yield
+    finally:
+        _unhurried.reset(before)
 
 
 class Budget:
@@ -136,13 +151,12 @@ class Budget:
 
     def _begun(self, kind: Kind, repository: str) -> float:
         """Take what a call costs and return 0, or how many seconds it has to wait."""
+        who = _Caller(repository, is_merge=kind == "merge", is_unhurried=_unhurried.get())
         with self._changed:
             now = self._now()
             costs = self._costs(kind)
-            waits = [
-                window.wait(now, repository, cost, merge=kind == "merge") for window, cost in costs
-            ]
-            waits.append(self._told.wait(now, repository, merge=kind == "merge"))
+            waits = [window.wait(now, who, cost) for window, cost in costs]
+            waits.append(self._told.wait(now, who))
             waits.append(self._rests_until - now)
             if (longest := max(waits)) > 0:
                 return longest
@@ -200,6 +214,15 @@ class Call:
         self.headers = {name.lower(): value for name, value in headers.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    """Whom a call is for, and how it stands among the others."""
+
+    repository: str
+    is_merge: bool
+    is_unhurried: bool
+
+
 class _Window:
     """A sliding window: what was taken within the last `seconds`, by whom."""
 
@@ -229,14 +252,15 @@ class _Window:
     def shift(self, seconds: float) -> None:
         self._taken = deque((at + seconds, who, cost) for at, who, cost in self._taken)
 
-    def wait(self, now: float, repository: str, cost: int, *, merge: bool) -> float:
+    def wait(self, now: float, caller: _Caller, cost: int) -> float:
         """Return how long until `cost` fits, as far as can be seen now; 0 where it does."""
         self.expire(now)
-        kept = 0 if merge else cost * self._places.before(now, repository, self._used_by)
+        repository = caller.repository
+        kept = 0 if caller.is_merge else cost * self._places.before(now, caller, self._used_by)
         used, own, wait = self._used, self._used_by[repository], 0.0
         # What goes from the window one after the other, until there is room.
         going = iter(self._taken)
-        while used + cost + kept > _room(self._capacity, own, merge=merge):
+        while used + cost + kept > _room(self._capacity, own, caller):
             if (goes := next(going, None)) is None:
                 break
             at, who, weight = goes
@@ -246,7 +270,7 @@ class _Window:
                 own - weight * (who == repository),
             )
         if wait > 0:
-            self._places.keep(repository, now + wait + _PLACE_KEPT)
+            self._places.keep(caller, now + wait + _PLACE_KEPT)
         return wait
 
     def take(self, now: float, repository: str, cost: int) -> None:
@@ -259,37 +283,41 @@ class _Window:
 class _Places:
     """Who was told to wait and has not come back yet, first come first.
 
-    They go before those who have used more, and before later ones who have used as much.
+    They go before those who have used more, and before later ones who have used as much;
+    who is in no hurry goes before nobody who is.
     """
 
     def __init__(self) -> None:
-        self._until: dict[str, float] = {}
+        self._until: dict[str, tuple[float, bool]] = {}
 
-    def before(self, now: float, repository: str, used: Counter[str]) -> int:
-        """Return how many go before a repository."""
-        for gone in [who for who, until in self._until.items() if until <= now]:
+    def before(self, now: float, caller: _Caller, used: Counter[str]) -> int:
+        """Return how many go before a caller."""
+        for gone in [who for who, (until, _) in self._until.items() if until <= now]:
             del self._until[gone]
-        mine, count, earlier = used[repository], 0, True
-        for who in self._until:
-            if who == repository:
+        mine, count, earlier = used[caller.repository], 0, True
+        for who, (_, is_unhurried) in self._until.items():
+            if who == caller.repository:
                 earlier = False
+            elif is_unhurried != caller.is_unhurried:
+                count += caller.is_unhurried
             elif used[who] < mine or (earlier and used[who] == mine):
                 count += 1
         return count
 
-    def keep(self, repository: str, until: float) -> None:
-        self._until[repository] = until
+    def keep(self, caller: _Caller, until: float) -> None:
+        _, is_unhurried = self._until.get(caller.repository, (0.0, True))
+        self._until[caller.repository] = until, is_unhurried and caller.is_unhurried
 
     def leave(self, repository: str) -> None:
         self._until.pop(repository, None)
 
 
-def _room(capacity: int, own: int, *, merge: bool) -> int:
+def _room(capacity: int, own: int, caller: _Caller) -> int:
     """Return up to where a limit may be used by one that has used `own` of it already."""
-    if merge:
+    if caller.is_merge:
         return capacity
     room = capacity - int(capacity * _FOR_MERGES)
-    if own < max(1, int(capacity * _LITTLE)):
+    if own < max(1, int(capacity * _LITTLE)) and not caller.is_unhurried:
         return room
     return max(1, room - int(capacity * _FOR_OTHERS))
 
@@ -315,11 +343,11 @@ class _Told:
         # Whatever is under way may not have been counted yet.
         return self.remaining - self.under_way
 
-    def wait(self, now: float, repository: str, *, merge: bool) -> float:
+    def wait(self, now: float, caller: _Caller) -> float:
         if not self.known(now) or self.limit is None:
             return 0.0
         used = self.limit - self.left
-        room = _room(self.limit, self.used_by[repository], merge=merge)
+        room = _room(self.limit, self.used_by[caller.repository], caller)
         return 0.0 if used < room else self.reset - now
 
     def begin(self, repository: str) -> None:
