@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,8 +23,7 @@ from temporalio.common import WorkflowIDConflictPolicy
 
 from bench.measure import Goal, Row, shown
 from bench.server import apart, temporal
-from bot.forges.budget import UNLIMITED, Budget, Kind
-from bot.forges.github import GitHub
+from bot.forges.budget import Budget, Kind, Limits
 from bot.sandbox import records
 from bot.sandbox.controls import Controls
 from tests.shop import APP
@@ -110,23 +108,18 @@ async def _measure(address: str, count: int) -> Measured:
     client = await connected(address)
     with tempfile.TemporaryDirectory(prefix="lockstep-bench-") as name:
         directory = Path(name)
-        async with town(directory, client, UNLIMITED) as here:
+        async with town(directory, client, Limits()) as here:
             names = [f"acme/config-{number:03}" for number in range(count)]
             for one in names:
                 await here.do(partial(_found, name=one))
             # Its own limit by the hour is not what is measured: an interval is a sixth of one.
             await here.do(lambda c: c.set_limits(limit=100_000))
-            async with worker(client, here.forges, directory / "state"):
-                with _counted() as calls:
-                    await _Fleet(client, here, names, calls).surveyed()
-            limited = copy(here)
-            limited.forge = GitHub.with_token(here.token, api_url=here.sandbox.api_url)
-            try:
-                async with worker(client, limited.forges, directory / "state"):
-                    with _counted() as calls:
-                        return await _Fleet(client, limited, names, calls).measured()
-            finally:
-                await asyncio.to_thread(limited.forge.close)
+            with _counted() as calls:
+                async with worker(client, here.forges, directory / "state"):
+                    fleet = _Fleet(client, here, names, calls)
+                    with _free():
+                        await fleet.prepared()
+                    return await fleet.measured()
 
 
 def _found(controls: Controls, name: str) -> None:
@@ -155,6 +148,17 @@ def _counted() -> Iterator[Calls]:
         Budget.call = call  # type: ignore[method-assign]
 
 
+@contextmanager
+def _free() -> Iterator[None]:
+    """Let calls be none of the budget's business."""
+    costs = Budget._costs  # noqa: SLF001 -- the one place where it is said what a call takes
+    Budget._costs = lambda *_: []  # type: ignore[assignment,method-assign]  # noqa: SLF001 -- likewise
+    try:
+        yield
+    finally:
+        Budget._costs = costs  # type: ignore[method-assign]  # noqa: SLF001 -- likewise
+
+
 class _Fleet:
     """Many repositories, none of which tells of anything."""
 
@@ -162,19 +166,19 @@ class _Fleet:
         self._client, self._here, self._names, self._calls = client, here, names, calls
         self._turn = asyncio.Semaphore(_AT_ONCE)
 
-    async def surveyed(self) -> None:
-        """Have each looked at for the first time, and wait until all of it is done."""
-        await self._glance()
-        await self._all_asked()
+    async def prepared(self) -> None:
+        """Have each looked at for the first time, and once more to know what is open there."""
+        await self._looked()
         made, calm_since = -1, time.monotonic()
         while time.monotonic() - calm_since < _CALM_SECONDS:
             await asyncio.sleep(0.5)
             now = sum((await self._here.do(_routes)).values())
             if now != made:
                 made, calm_since = now, time.monotonic()
+        await self._looked()
+        self._calls.began.clear()
 
     async def measured(self) -> Measured:
-        await self._idle()  # from here on it is known what is open
         idle, routes, spent = await self._idle()
         busy = self._names[::_EVERY]
         for one in busy:
@@ -236,7 +240,7 @@ class _Fleet:
 
         await asyncio.gather(*map(one, self._names))
 
-    async def _all_asked(self, seen: int = 0) -> None:
+    async def _all_asked(self, seen: int) -> None:
         """Wait until something was asked of every repository, after the calls `seen` before."""
 
         async def all_were() -> bool:

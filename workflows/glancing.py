@@ -50,8 +50,9 @@ def glance(sites: Sites, request: GlanceRequest, reconcile: timedelta) -> Glance
     key, now = request.repository, sites.clock()
     forge = sites.forge(key)
     ours = {promotion.branch for promotion in request.open}
-    heads = sites.look(key, ours | set(request.branches))
+    # First what a limit may not allow: a look that is put off has cost nothing.
     items = list(forge.open_items(key.full_name))[:_MOST_TOUCHED]
+    heads = sites.look(key, ours | set(request.branches))
     seen = _Seen(request, heads, items, now)
     for item in seen.moved:
         _hear(forge, seen, item, words_for(key.forge))

@@ -16,14 +16,18 @@ from temporalio.service import RPCError
 
 from bot.cli.open_work import RUNNING
 from bot.engine.drift import CONFIGURATION
+from bot.forges.budget import unhurried
 from bot.forges.forge import Forge, ForgeError, RateLimited, RepositoryInfo
 from config.settings import Settings
 from webhook.dispatch import TASK_QUEUE, WORKFLOW
 from webhook.events import RepositoryRef
+from workflows.putting_off import pause_after
 from workflows.sites import now
 from workflows.values import PipelineState, RepositoryKey
 
-_AT_ONCE = 16
+# First looks under way: half of what a worker has threads for, so that events find one free.
+_AT_ONCE = 8
+_PACE_SECONDS = 0.1
 _LOOK_SECONDS = 0.25
 _AGAIN_SECONDS = 30.0
 _LONGEST_LOOK_SECONDS = 120.0
@@ -74,10 +78,12 @@ class _Finder:
         asked = [one for one in fresh if self._without.get(one.id) != _mark(one)]
         if self._is_first:
             self._say_first(login, found, served)
-            # What happened while no worker was there is found soon, and not all at once.
+            # What happened while no worker was there is found soon, and not all at once: events
+            # that come meanwhile would wait behind so many looks.
             for one in served:
                 if self._key(one).pipeline_id in running:
                     await _started(self._client, self._key(one), one)
+                    await asyncio.sleep(_PACE_SECONDS)
             _say_kept([one.full_name for one in served if one not in fresh])
         managed = await asyncio.gather(*map(self._looked_at, asked))
         _say_kept([one.full_name for one, yes in zip(asked, managed, strict=True) if yes])
@@ -94,11 +100,25 @@ class _Finder:
     async def _looked_at(self, one: RepositoryInfo) -> bool:
         """Start the pipeline of one that is configured; return whether it stays."""
         async with self._turn:
-            if not await asyncio.to_thread(self._forge.has_file, one.full_name, CONFIGURATION):
+            if not await self._is_configured(one):
                 self._without[one.id] = _mark(one)
                 return False
             self._without.pop(one.id, None)
             return await _managed(await _started(self._client, self._key(one), one))
+
+    async def _is_configured(self, one: RepositoryInfo) -> bool:
+        """Ask for the file; where a limit is met, all that come after wait with this one."""
+        while True:
+            try:
+                return await asyncio.to_thread(self._has_file, one)
+            except RateLimited as limited:
+                pause = pause_after(limited, now())
+                _log.info("%s is looked at in %d s: %s", one.full_name, pause.seconds, limited)
+                await asyncio.sleep(pause.total_seconds())
+
+    def _has_file(self, one: RepositoryInfo) -> bool:
+        with unhurried():
+            return self._forge.has_file(one.full_name, CONFIGURATION)
 
     def _say_first(
         self, login: str, found: Sequence[RepositoryInfo], served: Sequence[RepositoryInfo]

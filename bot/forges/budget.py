@@ -26,10 +26,11 @@ _unhurried = contextvars.ContextVar("unhurried", default=False)
 
 # A wait as short as this is slept through: a timer would cost more.
 _PATIENCE = 1.0
-# Of each limit: kept for merges, and kept for repositories that have asked for little, and
-# for what somebody waits for.
+# Of each limit: kept for merges, for repositories that have asked for little, and, of those
+# that we count ourselves, for what somebody waits for.
 _FOR_MERGES = 0.05
 _FOR_OTHERS = 0.25
+_FOR_HURRIED = 0.15
 _LITTLE = 0.05
 # How long a repository that was told to come back keeps its place before busier ones.
 _PLACE_KEPT = 30.0
@@ -260,7 +261,7 @@ class _Window:
         used, own, wait = self._used, self._used_by[repository], 0.0
         # What goes from the window one after the other, until there is room.
         going = iter(self._taken)
-        while used + cost + kept > _room(self._capacity, own, caller):
+        while used + cost + kept > _room(self._capacity, own, caller, _FOR_HURRIED):
             if (goes := next(going, None)) is None:
                 break
             at, who, weight = goes
@@ -312,14 +313,16 @@ class _Places:
         self._until.pop(repository, None)
 
 
-def _room(capacity: int, own: int, caller: _Caller) -> int:
+def _room(capacity: int, own: int, caller: _Caller, for_hurried: float = 0.0) -> int:
     """Return up to where a limit may be used by one that has used `own` of it already."""
     if caller.is_merge:
         return capacity
-    room = capacity - int(capacity * _FOR_MERGES)
-    if own < max(1, int(capacity * _LITTLE)) and not caller.is_unhurried:
-        return room
-    return max(1, room - int(capacity * _FOR_OTHERS))
+    kept = int(capacity * _FOR_MERGES)
+    if own >= max(1, int(capacity * _LITTLE)) or caller.is_unhurried:
+        kept += int(capacity * _FOR_OTHERS)
+    if caller.is_unhurried:
+        kept += int(capacity * for_hurried)
+    return max(1, capacity - kept)
 
 
 @dataclass(slots=True)

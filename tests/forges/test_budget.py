@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.forges.budget import UNLIMITED, Budget, Kind, Limits, retry_after
+from bot.forges.budget import UNLIMITED, Budget, Kind, Limits, retry_after, unhurried
 from bot.forges.forge import RateLimited
 
 START = 1_800_000_000.0
@@ -123,6 +123,42 @@ def test_however_many_are_greedy_a_modest_repository_gets_its_turn(
         desk.now += pause
 
     assert waited <= 61
+
+
+def test_what_nobody_waits_for_leaves_room_for_what_somebody_does() -> None:
+    desk = Desk(Limits(None, None, 100, None))
+    with unhurried():
+        for one in range(200):
+            desk.ask("read", f"cold-{one}")
+    left_alone = len(desk.went)
+
+    for _ in range(20):
+        desk.ask("read", "live")
+
+    # More than it could have, had it used so much before the others came.
+    assert (left_alone, desk.count("live")) == (55, 15)
+
+
+def test_who_is_in_no_hurry_waits_behind_whoever_is_however_much_they_have_used() -> None:
+    desk = Desk(Limits(None, None, 100, None))
+    for _ in range(40):
+        desk.ask("read", "live")
+    with unhurried():
+        refused = [desk.ask("read", f"cold-{one}") for one in range(200)]
+    assert refused.count(None) == 15
+
+    live = [desk.ask("read", "live") for _ in range(20)]
+
+    assert live.count(None) == 15
+
+
+def test_the_forges_own_account_keeps_room_for_what_somebody_waits_for_as_well() -> None:
+    desk = Desk(UNLIMITED)
+    desk.ask("read", "a", **account(remaining=30))
+
+    with unhurried():
+        assert desk.ask("read", "cold") is not None
+    assert desk.ask("read", "live") is None
 
 
 def test_one_greedy_repository_never_makes_another_wait() -> None:

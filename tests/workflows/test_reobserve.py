@@ -45,7 +45,9 @@ async def test_where_nothing_happened_one_request_is_made_in_an_interval(tmp_pat
 
         await looks(here, 3)
 
-        assert requests(here) == Counter(open_items=3)
+        # Where the first of them falls within the interval is left to chance.
+        (called,) = requests(here).items()
+        assert called in [("open_items", 3), ("open_items", 4)]
 
 
 async def test_one_that_waits_for_people_alone_costs_no_more(tmp_path: Path) -> None:
@@ -59,7 +61,8 @@ async def test_one_that_waits_for_people_alone_costs_no_more(tmp_path: Path) -> 
 
         await looks(here)
 
-        assert requests(here) == Counter(open_items=1)
+        (called,) = requests(here).items()
+        assert called in [("open_items", 1), ("open_items", 2)]
 
 
 async def test_a_check_that_no_event_told_of_is_found(tmp_path: Path) -> None:
