@@ -152,7 +152,7 @@ def _counted() -> Iterator[Calls]:
 def _free() -> Iterator[None]:
     """Let calls be none of the budget's business."""
     costs = Budget._costs  # noqa: SLF001 -- the one place where it is said what a call takes
-    Budget._costs = lambda *_: []  # type: ignore[assignment,method-assign]  # noqa: SLF001 -- likewise
+    Budget._costs = lambda *_: []  # type: ignore[method-assign]  # noqa: SLF001 -- likewise
     try:
         yield
     finally:
