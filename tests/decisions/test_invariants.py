@@ -29,6 +29,7 @@ from bot.decisions.gates import evaluate
 from bot.decisions.promotion import (
     LONGEST_STATUS,
     Blocked,
+    Finish,
     Merge,
     Promotion,
     Wait,
@@ -201,7 +202,7 @@ def test_every_decision_says_why_and_fits_into_a_status(
     assert decision.reason
     if status is not None:
         assert 0 < len(status.line) <= LONGEST_STATUS
-        assert (status.state == "success") == isinstance(decision, Merge)
+        assert (status.state == "success") == isinstance(decision, Merge | Finish)
 
 
 @given(GATES, GATE_FACTS, SIGN_OFFS, TIMES)
