@@ -1,4 +1,7 @@
-"""What each forge calls things, so that the bot speaks to people in their own forge's words."""
+"""What each forge calls things, so that the bot speaks to people in their own forge's words.
+
+And how many of them there are.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -83,3 +86,8 @@ _OF: Mapping[ForgeName, Words] = {"github": GITHUB, "gitlab": GITLAB, "git": GIT
 def words_for(forge: ForgeName) -> Words:
     """Return the words of a kind of forge."""
     return _OF[forge]
+
+
+def count(number: int, what: str) -> str:
+    """Return so many of something: ``1 approval``, ``2 approvals``."""
+    return f"{number} {what}{'s' * (number != 1)}"

@@ -17,6 +17,7 @@ from bot.engine.keep_rules import Learned, learn_keep
 from bot.engine.learning import Study, leads, study_hop
 from bot.git_process import run_git
 from bot.repository import Repository, RepositoryError
+from bot.words import count
 from config.suggest import named
 
 # Fewer promotions the other way round may be back-merges.
@@ -121,8 +122,8 @@ def _found(pipeline: Pipeline, studies: list[Study], learned: Learned) -> Iterat
         forward = len(study.flow.promotions)
         files = len(study.differing)
         yield (
-            f"{study.source} → {study.target}: {forward} promotion{'s' * (forward != 1)} seen, "
-            f"{files} file{'s' * (files != 1)} differ{'s' * (files == 1)}"
+            f"{study.source} → {study.target}: {count(forward, 'promotion')} seen, "
+            f"{count(files, 'file')} differ{'s' * (files == 1)}"
             + (f", of which {read} were read" if (read := len(study.telling)) < files else "")
         )
         backward = len(find_flow(study.flow.target, study.flow.source).promotions)
@@ -135,7 +136,7 @@ def _found(pipeline: Pipeline, studies: list[Study], learned: Learned) -> Iterat
     keys = sum(len(rule.keys) for rule in learned.rules)
     files = sum(not rule.keys for rule in learned.rules)
     yield (
-        f"keep: {keys} key pattern{'s' * (keys != 1)} and {files} pattern{'s' * (files != 1)} for "
+        f"keep: {count(keys, 'key pattern')} and {count(files, 'pattern')} for "
         "whole files, from what promotions have passed by"
     )
     yield from learned.notes

@@ -19,6 +19,7 @@ from bot.cli.replay import Replayed, replay
 from bot.decisions.policy import Policies
 from bot.decisions.verdicts import Failed
 from bot.model import Head
+from bot.words import count
 from config.times import spell_duration
 
 
@@ -89,7 +90,7 @@ def _print(found: list[Replayed]) -> None:
 
 
 def _print_one(one: Replayed) -> None:
-    changes = f"{one.changes} change{'' if one.changes == 1 else 's'}"
+    changes = count(one.changes, "change")
     risk = f", risk {one.policy.risk}" if one.policy.risk else ""
     landed, sha = f"{one.landed:%Y-%m-%d %H:%M} UTC", one.commit.sha[:10]
     click.echo(f"{landed}  {sha}  {one.environment}, {changes}{risk}")

@@ -5,11 +5,12 @@ import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from bot.decisions.pipeline import Pipeline, ProposedEnvironment
+from bot.engine.evidence import day
 from bot.engine.flows import Flow, Habit
 from bot.engine.keep_rules import LearnedKeep
+from bot.words import count
 
 _WIDTH = 96
 # Text that YAML reads as itself wherever it stands, and nobody mistakes.
@@ -85,9 +86,9 @@ def _promotions(flow: Flow, source: str) -> str:
     times = sorted(flow.promotions.values())
     if not times:
         return f"no promotion from {source} can be seen"
-    first, last = _day(times[0]), _day(times[-1])
-    count = f"{len(times)} promotion{'s' * (len(times) != 1)} from {source} seen"
-    return f"{count}, on {first}" if first == last else f"{count}, from {first} to {last}"
+    first, last = day(times[0]), day(times[-1])
+    seen = f"{count(len(times), 'promotion')} from {source} seen"
+    return f"{seen}, on {first}" if first == last else f"{seen}, from {first} to {last}"
 
 
 def _keep(rules: Sequence[LearnedKeep]) -> Iterator[str]:
@@ -134,7 +135,3 @@ def _quoted(text: str) -> str:
     """Return text in double quotes, where YAML's escapes are JSON's and a few more."""
     quoted = json.dumps(text, ensure_ascii=False)
     return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in quoted)
-
-
-def _day(seconds: int) -> str:
-    return datetime.fromtimestamp(min(max(seconds, 0), 253402300799), UTC).date().isoformat()

@@ -20,6 +20,7 @@ from bot.engine.splice import CannotSplice, Expected
 from bot.engine.trees import NewObjects, TreeReader, rewrite
 from bot.engine.values import Text, decode, format_of, read_values
 from bot.model import ABSENT, Change, Commit, Entry, State, Value
+from bot.words import count
 
 AUTHOR = "Lockstep <lockstep@users.noreply.localhost>"
 
@@ -369,8 +370,8 @@ def _likeness(one: Mapping[str, Value], other: Mapping[str, Value]) -> float:
 
 def _message(comparison: Comparison, promoted: Sequence[Change], commits: Sequence[Commit]) -> str:
     source, target = comparison.source, comparison.target
-    count, files = len(promoted), len({change.path for change in promoted})
-    what = f"{_counted(count, 'change')} in {_counted(files, 'file')}"
+    files = {change.path for change in promoted}
+    what = f"{count(len(promoted), 'change')} in {count(len(files), 'file')}"
     lines = [
         f"Promote {source.environment} to {target.environment}",
         "",
@@ -394,10 +395,6 @@ def _message(comparison: Comparison, promoted: Sequence[Change], commits: Sequen
         "",
     ]
     return "\n".join(lines)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _one_line(text: str) -> str:

@@ -94,7 +94,7 @@ def rested(around: Around, plan: Plan, now: datetime) -> Rested | None:
 
     That is the committer's date of the newest commit on the source's first-parent line
     that moved one of the places, but not before the push that brought it, where that was
-    seen, and never later than now. See docs/decisions on soaking.
+    seen, and never later than now. See docs/decisions/0011.
     """
     source = around.config.environment(plan.comparison.source.environment)
     head = around.head(source)

@@ -1,1 +1,1 @@
-"""The Forge protocol and its adapters: one file per SDK, the only one importing it."""
+"""The Forge protocol and its adapters: one family of files per SDK, the only one importing it."""

@@ -5,7 +5,7 @@ from itertools import groupby
 
 from bot.markdown import cell, code, plain, sentence, value
 from bot.model import Change, State
-from bot.words import Words
+from bot.words import Words, count
 
 _MOST_ROWS = 200
 
@@ -57,4 +57,4 @@ def place(path: str, key: str | None) -> str:
 
 def counted(changes: Sequence[Change]) -> str:
     """Return how many changes there are: `1 change`, `2 changes`."""
-    return f"{len(changes)} change" + ("" if len(changes) == 1 else "s")
+    return count(len(changes), "change")

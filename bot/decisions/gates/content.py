@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from bot.decisions.facts import GateFacts
-from bot.decisions.gates.wording import count, listed
+from bot.decisions.gates.wording import listed
 from bot.decisions.requirements import Requirements
 from bot.decisions.verdicts import Closed, Failed, GateResult, Open, Verdict
+from bot.words import count
 
 # A status shows one line, and whoever mends the first three looks again anyway.
 _MOST_PROBLEMS = 3

@@ -16,8 +16,3 @@ def some(words: Sequence[str], more: int = 0) -> str:
     more += max(0, len(words) - NAMED)
     others = f" and {more} more" if more else ""
     return listed(words[:NAMED]) + others
-
-
-def count(number: int, what: str) -> str:
-    """Return so many of something: ``1 approval``, ``2 approvals``."""
-    return f"{number} {what}{'s' * (number != 1)}"
