@@ -15,7 +15,7 @@ from temporalio.exceptions import ApplicationError
 
 from bot.decisions import promotion as moves
 from bot.decisions.gates import not_before
-from bot.decisions.gates.checks import GREEN
+from bot.decisions.gates.checks import GREEN, OWN_STATUS
 from bot.decisions.promotion import decide_promotion
 from bot.decisions.requirements import EVERY_CHECK
 from bot.engine.objects import MissingObject
@@ -382,7 +382,7 @@ def _awaited(observed: Observed) -> tuple[str, ...] | None:
         return None
     required = observed.promotion.gates.checks.required
     if required and EVERY_CHECK not in required:
-        return tuple(sorted(set(required)))
+        return tuple(sorted(set(required) - {OWN_STATUS}))
     checks = checks_of(observed.state)
     if not checks:
         return None

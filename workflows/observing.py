@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from bot.decisions.digest import content_digest
 from bot.decisions.facts import Check, GateFacts, PromotionFacts, PullRequest, Review
-from bot.decisions.gates.checks import GREEN
+from bot.decisions.gates.checks import GREEN, OWN_STATUS
 from bot.decisions.gates.times import in_short
 from bot.decisions.gates.wording import NAMED
 from bot.decisions.promotion import Promotion
@@ -290,6 +290,8 @@ def checks_of(state: PromotionState) -> tuple[Check, ...]:
 def _counts(name: str, gates: Requirements) -> bool:
     """Whether the gate looks at a check: no other goes into the history, however many report."""
     required = gates.checks.required
+    if name == OWN_STATUS:
+        return False
     return not required or EVERY_CHECK in required or name in required
 
 

@@ -104,6 +104,8 @@ class _Workflows:
                 id=promotion.workflow_id,
                 task_queue=TASK_QUEUE,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                # This worker may take its first step at once, without asking for it.
+                request_eager_start=True,
             )
         )
 

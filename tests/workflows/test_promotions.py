@@ -52,6 +52,26 @@ async def test_a_hundred_other_checks_do_not_wake_a_promotion(tmp_path: Path) ->
         assert here.forge.calls["checks"] <= 2
 
 
+async def test_a_hundred_checks_that_all_count_wake_a_promotion_a_few_times(tmp_path: Path) -> None:
+    all_count = CONFIGURATION.replace(
+        "checks: [ci/test]", 'checks: ["*"]\n      sign_offs: [qa]', 1
+    )
+    async with village(tmp_path, all_count) as here:
+        source = await here.push("development", {"app.yaml": V2})
+        pull = await here.open_into("staging")
+        # All of them run, and end one by one.
+        for number in range(100):
+            here.forge.report(REPOSITORY, pull.head_sha, f"ci/{number}", "pending")
+        for number in range(100):
+            await here.check(pull, name=f"ci/{number}")
+        await here.body_says(pull.number, "**waiting for sign-off by qa**")
+        await here.say(pull.number, "quinn", "/sign-off qa")
+        await here.ended("staging", source)
+
+        # Woken by the first of them and by the last, and in between where it took long to look.
+        assert here.forge.calls["checks"] <= 3
+
+
 async def test_what_a_person_says_is_taken_once_and_hold_cancel_and_resume_do_as_they_say(
     tmp_path: Path,
 ) -> None:
