@@ -146,7 +146,8 @@ def main() -> int:
     if asked.docs and (asked.only or asked.faults):
         arguments.error("--docs needs a whole run: leave --only and --faults out")
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    signal.signal(signal.SIGTERM, _interrupted)
+    for how in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(how, _interrupted)
     seed = int(os.environ.get("LOCKSTEP_SEED") or random.randrange(1_000_000))
     report, began = Report(seed), time.monotonic()
     run(Lanes(report), asked)

@@ -14,7 +14,7 @@ from tests.chaos.matrix import retire
 from tests.chaos.story import Story
 
 # So many stories of an installation are under way at a time.
-AT_ONCE = 14
+AT_ONCE = 8
 # What follows a fault is asked for afresh, as nobody knows what came of it.
 MOST_TIMES_AS_MANY = 3
 # Calls that the bot alone makes, and not the tests.
@@ -77,13 +77,17 @@ class Outcome:
         """The story with the most writes."""
         return max(self.ills, key=lambda ill: ill.writes)
 
+    def wrote_too_much(self, ill: Ill) -> bool:
+        """Whether a story cost more than what follows a fault explains."""
+        return bool(self.usual) and ill.writes > self.undisturbed * MOST_TIMES_AS_MANY
+
     def red(self) -> Iterator[str]:
         """Yield what went wrong, a sentence each."""
         for ill in (*self.usual, *self.ills):
             if ill.failure:
                 yield f"{self.dialect}, {ill.name}: {ill.failure}"
         for ill in self.ills:
-            if ill.writes > self.undisturbed * MOST_TIMES_AS_MANY:
+            if self.wrote_too_much(ill):
                 yield (
                     f"{self.dialect}, {ill.name}: {ill.writes} writes, "
                     f"{self.undisturbed:.1f} usually: {dict(ill.written)}"
@@ -133,11 +137,10 @@ def _tell(here: Installation, ill: Ill) -> None:
             _lay(here, ill, story, act)
             story.go_on(act)
         story.finish()
+        retire(here, story)
     except Exception as error:  # noqa: BLE001 -- whatever it was, this one is red
         ill.failure = f"{type(error).__name__}: {error}"
         _log.warning("%s, %s: %s", here.dialect, ill.name, ill.failure)
-    if ill.story is not None:
-        retire(here, ill.story)
 
 
 def _lay(here: Installation, ill: Ill, story: Story, act: str) -> None:
@@ -175,7 +178,8 @@ def table(outcome: Outcome) -> Iterator[str]:
             mark, reason = NOTES[outcome.dialect].get((call, fault), ("", ""))
             if mark:
                 notes[mark] = reason
-            rows.setdefault(fault, {})[call] = "**red**" if ill.failure else f"✓{mark}"
+            is_red = ill.failure or outcome.wrote_too_much(ill)
+            rows.setdefault(fault, {})[call] = "**red**" if is_red else f"✓{mark}"
     yield f"| fault | {' | '.join(calls)} |"
     yield f"|---|{'---|' * len(calls)}"
     for fault in sorted(rows, key=[*FAILURES, *LIMITS[outcome.dialect]].index):

@@ -5,9 +5,13 @@ import os
 import resource
 import shutil
 import sys
+import threading
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any, TypeVar
 
 import requests
+from temporalio.client import Client, WorkflowExecutionStatus
 
 from bot.model import ForgeName
 from tests.chaos.calls import REST_SECONDS
@@ -37,6 +41,7 @@ from bot.cli.main import run
 run()
 """
 MANY = "100000"
+T = TypeVar("T")
 
 
 class Installation:
@@ -53,6 +58,8 @@ class Installation:
         self.dialect, self._root = dialect, root
         self._command = [sys.executable, "-c", IMPATIENT.replace("= 20.0", f"= {timeout}")]
         self.receiver = self.worker = self.temporal  # until there is a token
+        self._loop = asyncio.new_event_loop()
+        self._client: Client
 
     def start(self) -> None:
         """Start all of it and wait until it is ready."""
@@ -84,14 +91,16 @@ class Installation:
             **common,
             **{url: base, f"LOCKSTEP_{name}_TOKEN": self.forge.tokens[BOT]},
         )
+        threading.Thread(target=self._loop.run_forever, daemon=True).start()
         self.start_temporal()
+        self._client = self._wait(connected(self._address))
         self.worker.start()
         self.start_receiver()
 
     def start_temporal(self) -> None:
         """Start the Temporal server, on what it has on its disk, and wait until it answers."""
         self.temporal.start()
-        asyncio.run(connected(self._address))
+        self._wait(connected(self._address))
 
     def start_receiver(self) -> None:
         """Start the receiver and wait until it takes events."""
@@ -105,6 +114,15 @@ class Installation:
                 return False
 
         eventually(is_ready, "the receiver to be ready")
+
+    def has_ended(self, repository: str, source: str) -> bool:
+        """Whether the workflow that promotes a commit to production has done all it had to do."""
+        key = f"promotion/{self.dialect}/{repository}/production/{source[:12]}"
+        described = self._wait(self._client.get_workflow_handle(key).describe())
+        return described.status is WorkflowExecutionStatus.COMPLETED
+
+    def _wait(self, what: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(what, self._loop).result(60)
 
     def waiting(self) -> int:
         """Return how many deliveries the receiver holds that Temporal has not acknowledged."""
@@ -133,6 +151,7 @@ class Installation:
                 process.kill()
         self.forge.close()
         self.temporal.kill()
+        self._loop.call_soon_threadsafe(self._loop.stop)
 
 
 def _children(pid: int) -> list[int]:

@@ -197,7 +197,12 @@ def _reached(here: Installation, cell: Cell, story: Story) -> None:
 
 
 def retire(here: Installation, story: Story) -> None:
-    """Archive a story's repository: looks at it would only keep the machine busy."""
+    """Wait until a promotion has nothing left to do, and archive its repository.
+
+    Looks at it would only keep the machine busy, and writes to it be refused for ever.
+    """
+    name = story.here.name
+    eventually(lambda: here.has_ended(name, story.source), f"the end in {name}", PATIENCE)
     here.forge.do("edit_repository", repo=story.here.name, login="mia", archived=True)
 
 
