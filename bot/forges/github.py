@@ -45,7 +45,6 @@ from bot.forges.github_authors import authors_of, noreply_pattern
 from bot.forges.github_client import PUBLIC_API, Client
 from bot.forges.github_errors import status_of
 from bot.forges.github_shapes import (
-    issue_info,
     of_run,
     of_status,
     permission_of,
@@ -53,6 +52,7 @@ from bot.forges.github_shapes import (
     repository_info,
     review_info,
 )
+from bot.forges.own_issue import OwnIssues
 from bot.forges.reports import newest
 from bot.model import ForgeName, ReportedBy
 from bot.together import together
@@ -70,7 +70,7 @@ class GitHub:
         self._account = account
         self._noreply = noreply_pattern(api_url)
         self._clock = clock
-        self._own = github_conversation.OwnIssue(self.login)
+        self._own = OwnIssues()
 
     @classmethod
     def with_token(
@@ -386,16 +386,16 @@ class GitHub:
     def issue(self, repository: str, marker: str) -> IssueInfo | None:
         """See `Forge.issue`; 1 call, the first time 1 per 100 that we ever opened there."""
         with self._asking(repository, f"find our issue in {repository}") as found:
-            issue = self._own.find(found, repository, marker)
-            return None if issue is None else issue_info(issue, marker)
+            issues = github_conversation.Issues(found, self.login())
+            return self._own.read(issues, repository, marker)
 
     def write_issue(
         self, repository: str, marker: str, *, title: str, body: str, open_: bool
     ) -> IssueInfo | None:
         """See `Forge.write_issue`; the calls of `issue`, and 1 where something is to change."""
         with self._asking(repository, f"write our issue in {repository}") as found:
-            wanted = (title, body, open_)
-            return self._own.write(found, repository, marker, wanted)
+            issues = github_conversation.Issues(found, self.login())
+            return self._own.write(issues, repository, marker, (title, body, open_))
 
     # How it is asked
 

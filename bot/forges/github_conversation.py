@@ -1,8 +1,8 @@
-"""What is said under a pull request or an issue of GitHub, and the bot's own issue there."""
+"""What is said under a pull request or an issue of GitHub, and the issues there."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 
 from github.Issue import Issue
 from github.NamedUser import NamedUser
@@ -13,7 +13,7 @@ from bot.forges.github_errors import status_of
 from bot.forges.github_looks import listed, moment
 from bot.forges.github_shapes import issue_info, login_of
 from bot.forges.markers import carries, marked
-from bot.forges.own_issue import OwnIssues, Seen
+from bot.forges.own_issue import Seen
 
 # The reaction that says that a comment was read.
 _SEEN = "eyes"
@@ -51,60 +51,48 @@ def acknowledge(found: Repository, comment: int) -> None:
     found.requester.requestJsonAndCheck("POST", place, input={"content": _SEEN})
 
 
-class OwnIssue:
-    """The bot's own issue of each marker; `login` tells who the bot is."""
+@dataclass(frozen=True, slots=True)
+class Issues:
+    """A repository's issues, of which the bot's own are those of `login`; see `own_issue`."""
 
-    def __init__(self, login: Callable[[], str]) -> None:
-        self._login = login
-        self._own = OwnIssues(self._seen)
+    found: Repository
+    login: str
 
-    def find(self, found: Repository, repository: str, marker: str) -> Issue | None:
-        """Return it; 1 call, the first time 1 per 100 that we ever opened there."""
-
-        def mine() -> Iterable[Issue]:
-            return found.get_issues(
-                state="all",
-                creator=NamedUser(found.requester, {}, {"login": self._login()}),
-                sort="created",
-                direction="desc",
-            )
-
-        again = partial(_still_there, found)
-        return self._own.find(repository, marker, again=again, newest_first=mine)
-
-    def write(
-        self, found: Repository, repository: str, marker: str, wanted: tuple[str, str, bool]
-    ) -> IssueInfo | None:
-        """Bring it to a title, a body and whether it is open; 1 call where that is a change."""
-        title, body, open_ = wanted
-        issue = self.find(found, repository, marker)
-        if issue is None and not open_:
+    def again(self, number: int) -> Issue | None:
+        """Return one, None where it was deleted or moved to another repository; 1 call."""
+        try:
+            issue = self.found.get_issue(number).complete()
+        except (NotFound, Refused) as gone:
+            if status_of(gone) not in {404, 410}:
+                raise
             return None
-        if issue is None:
-            issue = found.create_issue(title, marked(body, marker))
-            self._own.made(repository, marker, issue.number)
-        current = issue_info(issue, marker)
-        if (current.title, current.body, current.open) != (title, body.rstrip(), open_):
-            issue.edit(title=title, body=marked(body, marker), state=state(open_=open_))
+        return issue if issue.number == number else None
+
+    def newest_first(self) -> Iterable[Issue]:
+        """List those of the bot, pull requests among them; 1 call per 100."""
+        me = NamedUser(self.found.requester, {}, {"login": self.login})
+        return self.found.get_issues(state="all", creator=me, sort="created", direction="desc")
+
+    def seen(self, issue: Issue) -> Seen:
+        """Return what tells whether it is the one."""
+        # Of pull requests, which are listed too, there may be thousands.
+        is_mine = login_of(issue.user).lower() == self.login.lower()
+        return Seen(issue.number, issue.body or "", "/pull/" not in issue.html_url and is_mine)
+
+    def info(self, issue: Issue, marker: str) -> IssueInfo:
+        """Return it as the bot knows issues."""
         return issue_info(issue, marker)
 
-    def _seen(self, issue: Issue) -> Seen:
-        # Of pull requests, which are listed too, there may be thousands.
-        is_mine = login_of(issue.user).lower() == self._login().lower()
-        return Seen(issue.number, issue.body or "", "/pull/" not in issue.html_url and is_mine)
+    def opened(self, title: str, body: str) -> Issue:
+        """Open one; 1 call."""
+        return self.found.create_issue(title, body)
+
+    def edited(self, issue: Issue, title: str, body: str, *, open_: bool) -> Issue:
+        """Bring one to a title and a body, and to be open or closed; 1 call."""
+        issue.edit(title=title, body=body, state=state(open_=open_))
+        return issue
 
 
 def state(*, open_: bool) -> str:
     """Return how GitHub says that an issue or a pull request is open, or closed."""
     return "open" if open_ else "closed"
-
-
-def _still_there(found: Repository, number: int) -> Issue | None:
-    """Return an issue, None where it was deleted or moved to another repository."""
-    try:
-        issue = found.get_issue(number).complete()
-    except (NotFound, Refused) as gone:
-        if status_of(gone) not in {404, 410}:
-            raise
-        return None
-    return issue if issue.number == number else None

@@ -47,7 +47,6 @@ from bot.forges.gitlab_shapes import (
     DEVELOPER,
     Json,
     access_level,
-    issue_info,
     merged_sha,
     open_item,
     permission_of,
@@ -56,6 +55,7 @@ from bot.forges.gitlab_shapes import (
     username,
 )
 from bot.forges.gitlab_statuses import OwnStatuses, shown_status
+from bot.forges.own_issue import OwnIssues
 from bot.model import ForgeName, ReportedBy
 
 
@@ -82,7 +82,7 @@ class GitLab:
         self._writers = Writers(url)
         self._projects = Projects(self._clients)
         self._asking = self._projects.asking
-        self._own = gitlab_conversation.OwnIssue(self.login)
+        self._own = OwnIssues()
         self._me = ""
         self._statuses = OwnStatuses()
 
@@ -413,16 +413,16 @@ class GitLab:
     def issue(self, repository: str, marker: str) -> IssueInfo | None:
         """See `Forge.issue`; 1 call, the first time 1 per 100 that we ever opened there."""
         with self._asking(repository, f"find our issue in {repository}") as asked:
-            found = self._own.find(asked.client, asked.place, repository, marker)
-            return None if found is None else issue_info(found, marker)
+            issues = gitlab_conversation.Issues(asked.client, asked.place, self.login())
+            return self._own.read(issues, repository, marker)
 
     def write_issue(
         self, repository: str, marker: str, *, title: str, body: str, open_: bool
     ) -> IssueInfo | None:
         """See `Forge.write_issue`; the calls of `issue`, and 1 where something is to change."""
         with self._asking(repository, f"write our issue in {repository}") as asked:
-            wanted = (title, body, open_)
-            return self._own.write(asked.client, asked.place, repository, marker, wanted)
+            issues = gitlab_conversation.Issues(asked.client, asked.place, self.login())
+            return self._own.write(issues, repository, marker, (title, body, open_))
 
     # How it is asked
 

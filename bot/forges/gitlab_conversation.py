@@ -1,6 +1,7 @@
-"""What is said under a merge request or an issue of GitLab, and the bot's own issue there."""
+"""What is said under a merge request or an issue of GitLab, and the issues there."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from bot.forges.forge import CommentInfo, IssueInfo, NotFound, Refused
@@ -8,7 +9,7 @@ from bot.forges.gitlab_client import Client
 from bot.forges.gitlab_errors import words_of
 from bot.forges.gitlab_shapes import Json, comment_info, issue_info, username
 from bot.forges.markers import carries, marked
-from bot.forges.own_issue import OwnIssues, Seen
+from bot.forges.own_issue import Seen
 
 _SEEN = "eyes"
 _PEOPLES = "only_comments"
@@ -42,61 +43,52 @@ def acknowledge(client: Client, place: str, note: int) -> None:
             raise
 
 
-class OwnIssue:
-    """The bot's own issue of each marker; `login` tells who the bot is."""
+@dataclass(frozen=True, slots=True)
+class Issues:
+    """The issues of the project at `place`, of which the bot's own are those of `login`."""
 
-    def __init__(self, login: Callable[[], str]) -> None:
-        self._login = login
-        self._own = OwnIssues(self._seen)
+    client: Client
+    place: str
+    login: str
 
-    def find(self, client: Client, place: str, repository: str, marker: str) -> Json | None:
-        """Return it; 1 call, the first time 1 per 100 that we ever opened there."""
-
-        def mine() -> Iterable[Json]:
-            return client.each(
-                f"{place}/issues",
-                scope="all",
-                state="all",
-                author_username=self._login(),
-                order_by="created_at",
-                sort="desc",
-            )
-
-        def again(number: int) -> Json | None:
-            try:
-                data: Json = client.get(f"{place}/issues/{number}")
-            except NotFound:
-                return None
-            return data
-
-        return self._own.find(repository, marker, again=again, newest_first=mine)
-
-    def write(
-        self,
-        client: Client,
-        place: str,
-        repository: str,
-        marker: str,
-        wanted: tuple[str, str, bool],
-    ) -> IssueInfo | None:
-        """Bring it to a title, a body and whether it is open; 1 call where that is a change."""
-        title, body, open_ = wanted
-        found = self.find(client, place, repository, marker)
-        if found is None and not open_:
+    def again(self, number: int) -> Json | None:
+        """Return one by its number, None where it is gone; 1 call."""
+        try:
+            data: Json = self.client.get(f"{self.place}/issues/{number}")
+        except NotFound:
             return None
-        text = {"title": title, "description": marked(body, marker)}
-        if found is None:
-            found = client.post(f"{place}/issues", text)
-            self._own.made(repository, marker, found["iid"])
-        current = issue_info(found, marker)
-        if (current.title, current.body, current.open) != (title, body.rstrip(), open_):
-            change = text | {"state_event": state_event(open_=open_)}
-            found = client.put(f"{place}/issues/{found['iid']}", change)
-        return issue_info(found, marker)
+        return data
 
-    def _seen(self, issue: Json) -> Seen:
-        ours = username(issue["author"]).casefold() == self._login().casefold()
+    def newest_first(self) -> Iterable[Json]:
+        """List those of the bot; 1 call per 100."""
+        return self.client.each(
+            f"{self.place}/issues",
+            scope="all",
+            state="all",
+            author_username=self.login,
+            order_by="created_at",
+            sort="desc",
+        )
+
+    def seen(self, issue: Json) -> Seen:
+        """Return what tells whether it is the one."""
+        ours = username(issue["author"]).casefold() == self.login.casefold()
         return Seen(issue["iid"], issue.get("description") or "", ours)
+
+    def info(self, issue: Json, marker: str) -> IssueInfo:
+        """Return it as the bot knows issues."""
+        return issue_info(issue, marker)
+
+    def opened(self, title: str, body: str) -> Json:
+        """Open one; 1 call."""
+        made: Json = self.client.post(f"{self.place}/issues", {"title": title, "description": body})
+        return made
+
+    def edited(self, issue: Json, title: str, body: str, *, open_: bool) -> Json:
+        """Bring one to a title and a body, and to be open or closed; 1 call."""
+        change = {"title": title, "description": body, "state_event": state_event(open_=open_)}
+        changed: Json = self.client.put(f"{self.place}/issues/{issue['iid']}", change)
+        return changed
 
 
 def state_event(*, open_: bool) -> str:
