@@ -218,13 +218,18 @@ class Town:
 
         await eventually(look, f"#{number} to say {words!r}")
 
-    async def quiet(self) -> None:
-        """Wait until nothing is under way: no step runs, and no webhook is on its way."""
+    async def quiet(self, about: str = "") -> None:
+        """Wait until nothing is under way: no step runs, and no webhook is on its way.
+
+        Of workflows those count whose id holds `about`.
+        """
         calm = 0
         while calm < 3:
             await self.sandbox.delivered()
             busy = False
             async for found in self.client.list_workflows("ExecutionStatus = 'Running'"):
+                if about not in found.id:
+                    continue
                 described = await self.client.get_workflow_handle(found.id).describe()
                 raw = described.raw_description
                 busy |= bool(raw.pending_activities) or raw.HasField("pending_workflow_task")
