@@ -22,8 +22,9 @@ ARG BUILD_ID=
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends ca-certificates git \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --system --uid 10001 --no-create-home lockstep \
- && install --directory --owner=lockstep /var/lib/lockstep
+ && groupadd --gid 10001 lockstep \
+ && useradd --uid 10001 --gid lockstep --no-create-home --shell /usr/sbin/nologin lockstep \
+ && install --directory --owner=lockstep --group=lockstep /var/lib/lockstep
 COPY --from=build /opt/lockstep /opt/lockstep
 ENV PATH=/opt/lockstep/bin:$PATH \
     PYTHONUNBUFFERED=1 \
@@ -35,7 +36,7 @@ USER lockstep
 WORKDIR /var/lib/lockstep
 VOLUME /var/lib/lockstep
 EXPOSE 8080
-# For what receives webhooks; a worker has no port, and is asked through Temporal instead.
+# A worker alone answers there where LOCKSTEP_METRICS_PORT is set to the same, as in the compose file.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s \
   CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f'http://127.0.0.1:{os.environ[\"LOCKSTEP_PORT\"]}/healthz', timeout=4)"]
 ENTRYPOINT ["lockstep"]

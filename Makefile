@@ -7,7 +7,10 @@ ARGS   ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: setup demo test peers lint types bench chaos fuzz load lock schema clean
+# What builds the image; `podman` and `buildah` take the same words.
+DOCKER ?= docker
+
+.PHONY: setup demo test peers lint types bench chaos fuzz load lock schema image clean
 
 setup: $(READY)
 
@@ -61,6 +64,11 @@ lock: $(READY)
 	$(BIN)/pip-compile --quiet --extra=dev --generate-hashes --allow-unsafe --strip-extras \
 	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header \
 	  --output-file=requirements.lock pyproject.toml
+
+# ARGS="--build-arg BASE=…" for another base than python:3.12-slim.
+image:
+	$(DOCKER) build --build-arg BUILD_ID=$$(git describe --tags --always --dirty=+changed) \
+	  --tag lockstep:$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) $(ARGS) .
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build *.egg-info

@@ -1,14 +1,24 @@
 """What is packaged agrees with itself; no container engine is needed to see that."""
 
+import asyncio
 import json
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
+from aiohttp.test_utils import TestServer
+from prometheus_client import CollectorRegistry
 
 from bot.cli.main import lockstep
+from config.settings import Part, Settings, read_settings, variable
+from tests.webhook.builders import FakeTemporal
+from webhook.app import app, monitoring
+from webhook.dispatch import Dispatcher
 
 ROOT = Path(__file__).parents[1]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -25,9 +35,8 @@ def test_every_service_is_restarted_and_checked_and_listens_on_this_machine_alon
         assert service["restart"] == "unless-stopped", name
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
     checked = {name for name, one in COMPOSE["services"].items() if "healthcheck" in one}
-    # The receiver's is the image's own.
-    assert checked == {"worker", "temporal", "postgresql"}
-    assert "/healthz" in DOCKERFILE
+    # Ours have the image's own.
+    assert checked == {"temporal", "postgresql"}
 
 
 def test_our_services_may_do_nothing_that_they_need_not() -> None:
@@ -60,9 +69,102 @@ def test_every_package_is_in_the_image() -> None:
     assert packages <= {line.removeprefix("!") for line in ignored}
 
 
-def test_the_health_check_is_python_that_compiles() -> None:
+async def test_the_health_check_finds_the_receiver_and_a_worker_where_they_answer() -> None:
     (check,) = re.findall(r"^  CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)
     python, option, code = json.loads(check)
-
     assert (python, option) == ("python", "-c")
-    compile(code, "healthcheck", "exec")
+    made = [
+        app(Dispatcher(FakeTemporal()), github_secrets=["s"], ready=_ready),
+        monitoring(ready=_ready, registry=CollectorRegistry()),
+    ]
+
+    codes = []
+    for one in made:
+        async with TestServer(one) as server:
+            environment = {"LOCKSTEP_PORT": str(server.port)}
+            checked = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", code, env=environment, stderr=asyncio.subprocess.DEVNULL
+            )
+            codes.append(await checked.wait())
+    gone = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, env=environment, stderr=asyncio.subprocess.DEVNULL
+    )
+
+    assert (codes, await gone.wait()) == ([0, 0], 1)
+
+
+async def _ready() -> list[str]:
+    return []
+
+
+def _image_settings() -> dict[str, str]:
+    """The variables that the image sets, but for the one that its builder gives."""
+    (block,) = re.findall(r"^ENV ((?:.*\\\n)*.*)$", DOCKERFILE, re.MULTILINE)
+    found = dict(word.split("=", 1) for word in block.replace("\\\n", " ").split())
+    return {name: value for name, value in found.items() if name.startswith("LOCKSTEP_")} | {
+        "LOCKSTEP_BUILD_ID": ""
+    }
+
+
+SECRETS = {"LOCKSTEP_GITHUB_TOKEN": "t", "LOCKSTEP_GITHUB_WEBHOOK_SECRET": "s"}
+
+
+@pytest.mark.parametrize(("service", "part"), [("receiver", "webhook"), ("worker", "worker")])
+def test_our_services_start_with_what_they_are_given(
+    service: str, part: Part, tmp_path: Path
+) -> None:
+    given = COMPOSE["services"][service]
+    environment = _image_settings() | given["environment"]
+    ours = {variable(name) for name in Settings.model_fields}
+
+    settings = read_settings(environment | SECRETS, part, directory=tmp_path)
+
+    assert {name for name in environment if name not in ours} == set()
+    assert (given["command"], given["env_file"]) == ([part], "lockstep.env")
+    assert settings.temporal_address == "temporal:7233"
+    # The health check of the image asks there.
+    answers_at = settings.port if part == "webhook" else settings.metrics_port
+    assert answers_at == int(_image_settings()["LOCKSTEP_PORT"])
+
+
+def test_the_image_alone_starts_with_a_token_and_a_secret(tmp_path: Path) -> None:
+    settings = read_settings(_image_settings() | SECRETS, "serve", directory=tmp_path)
+
+    (volume,) = re.findall(r"^VOLUME (\S+)$", DOCKERFILE, re.MULTILINE)
+    assert str(settings.state_dir) == volume
+    assert not settings.shows_dashboard
+
+
+def test_what_is_written_lands_in_a_volume_that_is_named() -> None:
+    mounted = {
+        volume.partition(":")[0]
+        for service in COMPOSE["services"].values()
+        for volume in service.get("volumes", [])
+    }
+
+    assert mounted == set(COMPOSE["volumes"])
+    assert COMPOSE["services"]["worker"]["volumes"] == ["mirrors:/var/lib/lockstep"]
+
+
+def test_two_workers_stay_within_what_one_token_may() -> None:
+    worker = COMPOSE["services"]["worker"]
+    replicas, given = worker["deploy"]["replicas"], worker["environment"]
+
+    assert replicas * int(given["LOCKSTEP_WRITES_PER_MINUTE"]) <= 80
+    assert replicas * int(given["LOCKSTEP_CONTENT_PER_HOUR"]) <= 500
+
+
+def test_temporal_is_asked_for_its_health_in_words_that_its_command_knows() -> None:
+    _, command, *words, option, _ = COMPOSE["services"]["temporal"]["healthcheck"]["test"]
+
+    def told(*arguments: str) -> str:
+        return subprocess.run(
+            [Path(sys.executable).with_name(command), *arguments],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        ).stdout
+
+    assert f"{command} {' '.join(words)} [flags]" in told(*words, "--help")
+    assert f" {option} string" in told("options")

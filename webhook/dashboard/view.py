@@ -22,6 +22,8 @@ from webhook.dashboard.document import (
 REFRESH_SECONDS = 15
 LEAST_REFRESH, MOST_REFRESH = 5, 3600
 _SHORT_SHA = 10
+# A worker asks for work once a minute at least, and Temporal remembers it for five.
+_SILENT = timedelta(minutes=2)
 # Below this share of a limit somebody should know of it.
 _LOW = 0.1
 
@@ -207,8 +209,11 @@ def _workers(workers: Sequence[Working], now: datetime) -> Fact:
     if not workers:
         return Fact("Workers", "none has asked for work: start `lockstep worker`", bad=True)
     newest = max(one.seen for one in workers)
-    number = _counted(len(workers), "worker", "workers")
-    return Fact("Workers", f"{number}, last heard of {age(newest, now)} ago")
+    silent = sum(now - one.seen > _SILENT for one in workers)
+    number = _counted(len(workers) - silent, "worker", "workers")
+    lost = f"; {silent:,} not heard of any more" if silent else ""
+    text = f"{number}, last heard of {age(newest, now)} ago{lost}"
+    return Fact("Workers", text, bad=silent == len(workers))
 
 
 def _budget(one: Budget) -> Fact:

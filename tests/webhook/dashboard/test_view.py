@@ -146,10 +146,21 @@ def test_nobody_to_work_and_a_token_that_is_nearly_used_up_are_marked() -> None:
 LOW = {"calls": 499, "calls_limit": 5000, "resets_at": NOON + timedelta(minutes=30)}
 
 
-def test_of_several_workers_the_one_heard_of_last_tells_whether_any_works() -> None:
-    seen = [Working(identity=str(n), seen=NOON - timedelta(minutes=n)) for n in (1, 4)]
+@pytest.mark.parametrize(
+    ("minutes", "said", "bad"),
+    [
+        ((1, 2), "2 workers, last heard of 1 min ago", False),
+        ((1, 4), "1 worker, last heard of 1 min ago; 1 not heard of any more", False),
+        ((3, 4), "0 workers, last heard of 3 min ago; 2 not heard of any more", True),
+    ],
+)
+def test_a_worker_that_asks_for_work_no_more_is_not_counted(
+    minutes: tuple[int, ...], said: str, *, bad: bool
+) -> None:
+    seen = [Working(identity=str(n), seen=NOON - timedelta(minutes=n)) for n in minutes]
+    (_, workers, _) = page(status(workers=seen), Question(), None, NOON).facts
 
-    assert "2 workers, last heard of 1 min ago" in words(status(workers=seen))
+    assert (workers.text, workers.bad) == (said, bad)
 
 
 def test_an_empty_installation_and_a_search_without_a_match_say_so() -> None:
