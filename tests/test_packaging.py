@@ -78,19 +78,23 @@ async def test_the_health_check_finds_the_receiver_and_a_worker_where_they_answe
         monitoring(ready=_ready, registry=CollectorRegistry()),
     ]
 
-    codes = []
+    async def checked(port: int | None) -> int:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            code,
+            env={"LOCKSTEP_PORT": str(port)},
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        return await process.wait()
+
+    codes, port = [], None
     for one in made:
         async with TestServer(one) as server:
-            environment = {"LOCKSTEP_PORT": str(server.port)}
-            checked = await asyncio.create_subprocess_exec(
-                sys.executable, "-c", code, env=environment, stderr=asyncio.subprocess.DEVNULL
-            )
-            codes.append(await checked.wait())
-    gone = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", code, env=environment, stderr=asyncio.subprocess.DEVNULL
-    )
+            port = server.port
+            codes.append(await checked(port))
 
-    assert (codes, await gone.wait()) == ([0, 0], 1)
+    assert (codes, await checked(port)) == ([0, 0], 1)
 
 
 async def _ready() -> list[str]:
