@@ -24,6 +24,7 @@ from bot.decisions.facts import (
 )
 from bot.forges.forge import ReviewInfo
 from bot.model import ForgeName, ReportedBy
+from webhook.dashboard import document
 from webhook.events import Comment, Delivery, RepositoryRef
 
 TASK_QUEUE = "lockstep"
@@ -229,22 +230,15 @@ class PromotionState(_Value):
         return f"lockstep/{kind}/{self.environment}/{self.first[:12]}"
 
 
-class Person(_Value):
-    """Somebody, and the role, the gate or the reason that they said."""
-
-    person: str
-    what: str = ""
-
-
 class Outline(_Value):
-    """What people want to know of a promotion that waits; see `dashboard.document.Waiting`."""
+    """What people want to know of a promotion that waits; see `document.Waiting`."""
 
     waits_for: str
     since: datetime
     opened: datetime
-    sign_offs: tuple[Person, ...] = ()
-    overrides: tuple[Person, ...] = ()
-    hold: Person | None = None
+    sign_offs: tuple[document.Said, ...] = ()
+    overrides: tuple[document.Said, ...] = ()
+    hold: document.Said | None = None
 
     @classmethod
     def of(
@@ -258,16 +252,16 @@ class Outline(_Value):
             since=since,
             opened=opened,
             sign_offs=tuple(
-                Person(person=one.person, what=one.role)
+                document.Said(person=one.person, what=one.role)
                 for one in state.sign_offs
                 if one.digest == digest
             ),
             overrides=tuple(
-                Person(person=one.person, what=one.gate)
+                document.Said(person=one.person, what=one.gate)
                 for one in state.overrides
                 if one.digest == digest
             ),
-            hold=Person(person=hold.person, what=hold.reason) if hold else None,
+            hold=document.Said(person=hold.person, what=hold.reason) if hold else None,
         )
 
 
@@ -560,17 +554,6 @@ class BackMerge(_Value):
     number: int
 
 
-class HopCounts(_Value):
-    """How many places differ in a hop, by what they are."""
-
-    source: str
-    target: str
-    pending: int = 0
-    drift: int = 0
-    conflict: int = 0
-    held: int = 0
-
-
 class DriftState(_Value):
     """What the drift watch last said; `issue` is its digest, None where it is not known.
 
@@ -583,7 +566,7 @@ class DriftState(_Value):
     issue: str | None = None
     back_merges: tuple[BackMerge, ...] | None = None
     declined: tuple[str, ...] = ()
-    hops: tuple[HopCounts, ...] = ()
+    hops: tuple[document.Hop, ...] = ()
     problem: str = ""
     may_be_put_off: bool = False
 

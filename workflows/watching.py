@@ -13,10 +13,11 @@ from bot.markdown import sentence
 from bot.messages import drift, proposals
 from bot.model import Change, Head, State
 from config.schema import Config
+from webhook.dashboard.document import Hop
 from workflows.proposing import Proposal, propose
 from workflows.putting_off import pause_after
 from workflows.sites import Site, Sites
-from workflows.values import BackMerge, DriftState, HopCounts, Watched
+from workflows.values import BackMerge, DriftState, Watched
 
 ISSUE = "drift"
 _PREFIX = "lockstep/back-merge/"
@@ -76,9 +77,9 @@ def comparisons(site: Site, config: Config) -> list[Comparison]:
     return found
 
 
-def _counts(comparison: Comparison) -> HopCounts:
+def _counts(comparison: Comparison) -> Hop:
     counts = comparison.counts
-    return HopCounts(
+    return Hop(
         source=comparison.source.environment,
         target=comparison.target.environment,
         pending=counts[State.PENDING],

@@ -10,12 +10,11 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from bot.cli.main import Failure
 from bot.cli.pages import Pages
-from webhook.dashboard.document import BroughtHome, ForLater, Hop, OpenWork, Said, Waiting
+from webhook.dashboard.document import BroughtHome, ForLater, OpenWork, Waiting
 from workflows.values import (
     DriftState,
     OpenPromotion,
     Outline,
-    Person,
     PipelineState,
     Planned,
     RepositoryKey,
@@ -106,7 +105,7 @@ class Asking:
                 for one in (pipeline.planned if pipeline else ())
             ),
             frozen=pipeline.frozen if pipeline else "",
-            hops=tuple(Hop(**dict(hop)) for hop in (drift.hops if drift else ())),
+            hops=drift.hops if drift else (),
             problem=drift.problem if drift else "",
         )
 
@@ -129,24 +128,12 @@ class Asking:
                 raise
             # A worker of an older release, which knows of no outline.
             return {"waits_for": await self._asked(workflow, "waits_for", str) or ""}
-        if found is None:
-            return {"waits_for": ""}
-        return {
-            "waits_for": found.waits_for,
-            "since": found.since,
-            "opened": found.opened,
-            "sign_offs": _said(found.sign_offs),
-            "overrides": _said(found.overrides),
-            "hold": Said(**dict(found.hold)) if found.hold else None,
-        }
+        # It may have ended since.
+        return {"waits_for": ""} if found is None else dict(found)
 
     async def _asked(self, workflow: str, query: str, type_: type[Any]) -> Any:
         async with self._turn:
             return await _asked(self._client, workflow, query, type_)
-
-
-def _said(people: Sequence[Person]) -> tuple[Said, ...]:
-    return tuple(Said(**dict(one)) for one in people)
 
 
 async def _pipeline(client: Client, key: RepositoryKey) -> PipelineState | None:

@@ -22,10 +22,8 @@ from webhook.dashboard.document import Hop, Question, Said, Status, Unavailable,
 from workflows.values import (
     BackMerge,
     DriftState,
-    HopCounts,
     OpenPromotion,
     Outline,
-    Person,
     PipelineState,
     RepositoryKey,
 )
@@ -79,7 +77,7 @@ class Temporal:
         if self.away:
             raise RPCError("connection refused", RPCStatusCode.UNAVAILABLE, b"")
 
-    def has(self, key: RepositoryKey, *environments: str, hops: tuple[HopCounts, ...] = ()) -> None:
+    def has(self, key: RepositoryKey, *environments: str, hops: tuple[Hop, ...] = ()) -> None:
         """Have a repository, with promotions open to these environments."""
         promotions = tuple(_promotion(key, one, at) for at, one in enumerate(environments, 1))
         for one in promotions:
@@ -168,17 +166,17 @@ async def test_a_page_of_ten_thousand_promotions_costs_what_a_page_costs() -> No
 async def test_what_is_open_is_told_with_its_page_and_who_signed_off() -> None:
     temporal = Temporal()
     shop = key("acme/shop")
-    temporal.has(shop, "production", hops=(HopCounts(source="staging", target="production"),))
+    temporal.has(shop, "production", hops=(Hop(source="staging", target="production"),))
     temporal.answers[shop.promotion_id("production", "b" * 40), "outline"] = Outline(
         waits_for="waiting for sign-off by qa",
         since=NOON,
         opened=NOON,
-        sign_offs=(Person(person="carol", what="security"),),
-        hold=Person(person="dan", what="later"),
+        sign_offs=(Said(person="carol", what="security"),),
+        hold=Said(person="dan", what="later"),
     )
     temporal.answers[shop.drift_watch_id, "state"] = DriftState(
         repository=shop,
-        hops=(HopCounts(source="staging", target="production", pending=2, held=1),),
+        hops=(Hop(source="staging", target="production", pending=2, held=1),),
         back_merges=(BackMerge(environment="production", branch="b", digest="d", number=3),),
         problem="line 1: no",
     )
