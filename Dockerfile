@@ -20,7 +20,7 @@ FROM ${BASE}
 # `--build-arg BUILD_ID=$(git describe --tags --always)`: histories then name the image.
 ARG BUILD_ID=
 RUN apt-get update \
- && apt-get install --yes --no-install-recommends ca-certificates git \
+ && apt-get install --yes --no-install-recommends ca-certificates git openssh-client \
  && rm -rf /var/lib/apt/lists/* \
  && groupadd --gid 10001 lockstep \
  && useradd --uid 10001 --gid lockstep --no-create-home --shell /usr/sbin/nologin lockstep \

@@ -47,6 +47,11 @@ _SETTINGS = (
 _GIT = ["git", *(part for setting in _SETTINGS for part in ("-c", setting))]
 _TIMEOUT_SECONDS = 600.0
 _MOST_REMOTE_WORDS = 400
+_HOST_UNKNOWN = "Host key verification failed"
+_HOST_KEY = (
+    "; the server's key is not, or no longer, among the known hosts: compare what `ssh-keyscan` "
+    "shows with the server's own, and put it there"
+)
 _REPOINTING = (
     "GIT_COMMON_DIR",
     "GIT_DIR",
@@ -133,6 +138,10 @@ def reason_of(stderr: str) -> str:
     # Why a server declines a push only its own words tell.
     words = [line.removeprefix("remote:").strip() for line in lines if line.startswith("remote:")]
     said = " ".join(word for word in words if word)[:_MOST_REMOTE_WORDS]
+    if "Could not read from remote repository" in reason and lines.index(reason):
+        # What ssh said before is the reason; git only knows that nobody answered.
+        said = lines[lines.index(reason) - 1].rstrip(".")
+        return f"{reason.rstrip('.')}: {said}{_HOST_KEY if _HOST_UNKNOWN in said else ''}"
     return f"{reason} ({said})" if said and "failed to push" in reason else reason
 
 

@@ -83,6 +83,8 @@ class Settings(BaseModel):
     ] = ()
     git_user: Annotated[str, BeforeValidator(addresses.login)] = "lockstep-bot"
     git_token: Token | None = None
+    git_ssh_key_file: File | None = None
+    git_ssh_known_hosts_file: File | None = None
     git_email_domains: Annotated[tuple[str, ...], BeforeValidator(addresses.domains)] = ()
     git_webhook_secret: SecretStr | None = None
     writes_per_minute: Annotated[int, BeforeValidator(addresses.some)] = 75

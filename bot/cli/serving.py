@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import shlex
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import (
@@ -96,12 +97,26 @@ def _gitlab_limits(settings: Settings) -> Limits:
     )
 
 
+def _ssh(settings: Settings) -> str:
+    """Return the command by which git reaches a server."""
+    # Nobody is there to be asked for a password, or whether a host is known.
+    command = ["ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=20"]
+    if key := settings.git_ssh_key_file:
+        # No other that an agent has: a server counts those it refuses, and hangs up.
+        command += ["-i", str(key), "-o", "IdentitiesOnly=yes"]
+    if hosts := settings.git_ssh_known_hosts_file:
+        command += ["-o", f'UserKnownHostsFile="{hosts}"', "-o", "StrictHostKeyChecking=yes"]
+    return shlex.join(command)
+
+
 def _git(settings: Settings) -> PlainGit:
     secret, token = settings.git_webhook_secret, settings.git_token
     if secret is None:
         raise Failure("git is configured without the secret of its hooks")
-    # Nobody is there to be asked for a password, or whether a host is known.
-    os.environ.setdefault("GIT_SSH_COMMAND", "ssh -o BatchMode=yes -o ConnectTimeout=20")
+    if settings.git_ssh_key_file or settings.git_ssh_known_hosts_file:
+        os.environ["GIT_SSH_COMMAND"] = _ssh(settings)
+    else:
+        os.environ.setdefault("GIT_SSH_COMMAND", _ssh(settings))
     listed = tuple(one for one in settings.repositories if is_full_name(one))
     return PlainGit(
         Served(dict(settings.git_repositories), settings.git_url, listed),
