@@ -43,6 +43,14 @@ def test_every_victim_is_one_that_can_be_killed(here: Installation) -> None:
     assert tuple(matrix.Victims(here).all) == VICTIMS
 
 
+def test_a_limit_that_says_not_until_when_is_sat_out(here: Installation) -> None:
+    ills = [faulty.Ill({call: "429"}) for call in ("answer", "open", "merge")]
+
+    found = faulty.run(here, ills, usual=1)
+
+    assert list(found.red()) == []
+
+
 def test_two_faults_in_one_hop_leave_one_of_each(here: Installation) -> None:
     ills = faulty.pairs("github", seed=20, count=4)
 

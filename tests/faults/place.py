@@ -69,7 +69,14 @@ class Place:
         return sha
 
     def check(self, sha: str, state: str = "success") -> None:
-        """Let CI report."""
+        """Let CI report; on GitLab that is a pipeline with a job."""
+        if self.words is GITLAB:
+            branch = next(p["head"]["ref"] for p in self.pulls() if p["head"]["sha"] == sha)
+            jobs = {"ci/test": state}
+            self.forge.do(
+                "run_pipeline", repo=self.name, ref=branch, status=state, jobs=jobs, sha=sha
+            )
+            return
         self.forge.do("set_status", repo=self.name, ref=sha, context="ci/test", state=state)
 
     def say(self, number: int, login: str, text: str) -> int:
