@@ -7,11 +7,13 @@ import shutil
 import sys
 import threading
 from collections.abc import Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import requests
 from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.service import RPCError
 
 from bot.model import ForgeName
 from tests.chaos.calls import REST_SECONDS
@@ -120,6 +122,13 @@ class Installation:
         key = f"promotion/{self.dialect}/{repository}/production/{source[:12]}"
         described = self._wait(self._client.get_workflow_handle(key).describe())
         return described.status is WorkflowExecutionStatus.COMPLETED
+
+    def leave(self, repository: str) -> None:
+        """Look at a repository no more; GitLab tells nobody that it was archived."""
+        handle = self._client.get_workflow_handle(f"pipeline/{self.dialect}/{repository}")
+        # On GitHub it may have ended by itself.
+        with suppress(RPCError):
+            self._wait(handle.terminate("the story is over"))
 
     def _wait(self, what: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(what, self._loop).result(60)

@@ -203,7 +203,8 @@ def retire(here: Installation, story: Story) -> None:
     """
     name = story.here.name
     eventually(lambda: here.has_ended(name, story.source), f"the end in {name}", PATIENCE)
-    here.forge.do("edit_repository", repo=story.here.name, login="mia", archived=True)
+    here.forge.do("edit_repository", repo=name, login="mia", archived=True)
+    here.leave(name)
 
 
 def table(cells: Iterable[Cell]) -> Iterator[str]:
