@@ -105,8 +105,9 @@ def jobs(lanes: Lanes, asked: argparse.Namespace) -> Iterator[Job]:
         chosen = set(asked.faults or (*FAILURES, *LIMITS[dialect]))
         failures = tuple(fault for fault in FAILURES if fault in chosen)
         limits = tuple(fault for fault in LIMITS[dialect] if fault in chosen)
-        half = len(failures) // 2
-        for some in (failures[:half], failures[half:], limits):
+        third = -(-len(failures) // 3)
+        parted = (failures[at : at + third] for at in range(0, len(failures), third or 1))
+        for some in (*parted, limits):
             if dialect in parts and some:
                 yield lambda d=dialect, f=some: lanes.faults(d, f, UNDISTURBED)  # type: ignore[misc]
     if "matrix" in parts:
@@ -150,7 +151,12 @@ def main() -> int:
         signal.signal(how, _interrupted)
     seed = int(os.environ.get("LOCKSTEP_SEED") or random.randrange(1_000_000))
     report, began = Report(seed), time.monotonic()
-    run(Lanes(report), asked)
+    try:
+        run(Lanes(report), asked)
+    except KeyboardInterrupt:
+        # What is there is told all the same.
+        asked.docs = False
+        sys.stdout.write("interrupted: what follows is not all\n")
     seconds, red = time.monotonic() - began, report.red()
     told = (*report.lines(), "", report.summary(seconds), *(f"- {line}" for line in red))
     sys.stdout.write("\n".join((*told, "")))
