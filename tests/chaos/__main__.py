@@ -153,17 +153,18 @@ def main() -> int:
     report, began = Report(seed), time.monotonic()
     try:
         run(Lanes(report), asked)
+        whole = True
     except KeyboardInterrupt:
         # What is there is told all the same.
-        asked.docs = False
+        whole = False
         sys.stdout.write("interrupted: what follows is not all\n")
     seconds, red = time.monotonic() - began, report.red()
     told = (*report.lines(), "", report.summary(seconds), *(f"- {line}" for line in red))
     sys.stdout.write("\n".join((*told, "")))
-    if asked.docs:
+    if asked.docs and whole:
         write_docs(report, time.strftime("%Y-%m-%d", time.gmtime()), seconds)
         sys.stdout.write(f"The tables are in {DOCS}.\n")
-    return 1 if red else 0
+    return 1 if red or not whole else 0
 
 
 if __name__ == "__main__":
