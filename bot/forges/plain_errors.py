@@ -7,6 +7,7 @@ from bot.engine.objects import MissingObject
 from bot.forges.forge import ForgeError, NotFound, Refused, Unauthorized, Unavailable
 from bot.repository import RepositoryError
 
+_HOST = "Host key verification failed"
 # In git's own words, in English: `LC_ALL` is set for every command.
 _UNAUTHORIZED = (
     "Authentication failed",
@@ -15,7 +16,7 @@ _UNAUTHORIZED = (
     "Permission denied",
     "returned error: 401",
     "returned error: 403",
-    "Host key verification failed",
+    _HOST,
 )
 _NOT_FOUND = ("not found", "does not appear to be a git repository", "does not exist", "error: 404")
 _REFUSED = ("failed to push", "declined", "not allowed", "atomic")
@@ -45,4 +46,6 @@ def _kind(complaint: str) -> type[ForgeError]:
 
 
 def _said(complaint: str) -> str:
-    return f"{complaint}; {_REMEDY}" if _kind(complaint) is Unauthorized else complaint
+    # Of a server that is not known the complaint says itself what helps.
+    is_ours = _kind(complaint) is Unauthorized and _HOST not in complaint
+    return f"{complaint}; {_REMEDY}" if is_ours else complaint
