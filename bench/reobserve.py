@@ -251,8 +251,9 @@ class _Fleet:
 
 async def _seconds(began: float, look: Callable[[], Awaitable[bool]]) -> float:
     """Return how long after a moment something came about; infinity where it does not."""
+    left = _LIMIT_SECONDS - (time.monotonic() - began)
     try:
-        await eventually(look, "it", _LIMIT_SECONDS)
+        await eventually(look, "it", max(left, 1.0))
     except AssertionError:
         return math.inf
     return time.monotonic() - began

@@ -9,9 +9,11 @@ from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from bot.cli.finding import _Finder, _managed
+from bot.forges.forge import RateLimited
 from config.settings import Settings
 from tests.temporal_server import connected, temporal
 from tests.workflows.town import CONFIGURATION, REPOSITORY, Town, town
+from workflows.sites import now
 from workflows.values import PipelineState
 from workflows.worker import worker
 
@@ -101,3 +103,34 @@ async def test_an_event_of_what_has_no_configuration_costs_no_clone(tmp_path: Pa
 
             assert await running(here) == set()
             assert not (tmp_path / "state" / "mirrors" / "github").exists()
+
+
+async def test_where_a_limit_is_met_the_rest_waits_and_all_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "bot.cli.finding")
+    settings = Settings.model_validate({"state_dir": tmp_path})
+    with temporal(tmp_path) as address:
+        client = await connected(address)
+        async with (
+            town(tmp_path, client) as here,
+            worker(client, {"github": here.forge}, tmp_path / "state"),
+        ):
+            await here.do(lambda c: c.add_organization("other", ["ada"]))
+            await here.found(OTHER, {".lockstep.yaml": CONFIGURATION}, writers=())
+            asked: list[str] = []
+            has_file = here.forge.has_file
+
+            def limited_at_first(repository: str, path: str) -> bool:
+                asked.append(repository)
+                if asked.count(repository) == 1:
+                    raise RateLimited("the budget is used", now())
+                return has_file(repository, path)
+
+            monkeypatch.setattr(here.forge, "has_file", limited_at_first)
+
+            await _Finder(client, settings, here.forge).find()
+
+            assert await running(here) == {REPOSITORY, OTHER}
+            later = [text for text in caplog.messages if "is looked at in" in text]
+            assert len(later) == 2
