@@ -174,22 +174,36 @@ class _Fleet:
         """Have each looked at for the first time, and once more to know what is open there."""
         while await self._looked() == math.inf:
             pass  # others need the machine as well
+        await self._settled()
+        await self._looked()
+        await self._settled()
+        self._calls.began.clear()
+
+    async def _settled(self) -> None:
+        """Wait until nothing is under way: a pipeline that looks hears of no other look."""
         made, calm_since = -1, time.monotonic()
         while time.monotonic() - calm_since < _CALM_SECONDS:
             await asyncio.sleep(0.5)
             now = sum((await self._here.do(_routes)).values())
             if now != made:
                 made, calm_since = now, time.monotonic()
-        await self._looked()
-        self._calls.began.clear()
+
+        async def caught_up(name: str) -> None:
+            async with self._turn:
+                await self._client.get_workflow_handle(f"pipeline/github/{name}").query("state")
+
+        # It answers once it has taken what its last look has found.
+        await asyncio.gather(*map(caught_up, self._names))
 
     async def measured(self) -> Measured:
         idle, routes, spent = await self._idle()
+        await self._settled()
         busy = self._names[::_EVERY]
         for one in busy:
             push = {"app.yaml": APP.replace("1.0", "1.1")}
             await self._here.do(partial(_pushed, name=one, files=push))
         pushed = await self._until(busy, "ci/test has not reported")
+        await self._settled()
         for one in busy:
             await self._here.do(partial(_spoken, name=one))
         spoken = await self._until(busy, "held by ada")
