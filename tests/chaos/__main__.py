@@ -68,10 +68,10 @@ class Lanes:
 
     def faults(self, dialect: ForgeName, faults: tuple[str, ...], usual: int = 0) -> None:
         """Fail in each of these ways at every call of the hop."""
-        known = self.report.faults.setdefault(dialect, faulty.Outcome(dialect))
         told = faulty.each(dialect, faults)
         with self.installation(dialect, PATIENCE_SECONDS) as here, _timed(f"{dialect}: {faults}"):
-            known.add(faulty.run(here, told, usual))
+            found = faulty.run(here, told, usual)
+        self.report.faults.setdefault(dialect, faulty.Outcome(dialect)).add(found)
 
     def pairs(self, dialect: ForgeName, count: int) -> None:
         """Fail at two calls of the hop."""
