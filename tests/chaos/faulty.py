@@ -186,4 +186,4 @@ def table(outcome: Outcome) -> Iterator[str]:
         yield f"| {fault} | {' | '.join(rows[fault].get(call, '-') for call in calls)} |"
     if notes:
         yield ""
-        yield "; ".join(f"{mark} {notes[mark]}" for mark in sorted(notes)) + "."
+        yield "; ".join(f"{mark} {notes[mark]}" for mark in sorted(notes, key="¹²³".index)) + "."
