@@ -61,6 +61,7 @@ class Installation:
         self._command = [sys.executable, "-c", IMPATIENT.replace("= 20.0", f"= {timeout}")]
         self.receiver = self.worker = self.temporal  # until there is a token
         self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._client: Client
 
     def start(self) -> None:
@@ -93,7 +94,7 @@ class Installation:
             **common,
             **{url: base, f"LOCKSTEP_{name}_TOKEN": self.forge.tokens[BOT]},
         )
-        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        self._thread.start()
         self.start_temporal()
         self._client = self._wait(connected(self._address))
         self.worker.start()
@@ -161,6 +162,9 @@ class Installation:
         self.forge.close()
         self.temporal.kill()
         self._loop.call_soon_threadsafe(self._loop.stop)
+        if self._thread.ident is not None:
+            self._thread.join(10)
+        self._loop.close()
 
 
 def _children(pid: int) -> list[int]:
