@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 
 import click
 
@@ -14,6 +15,7 @@ from config.settings import Part, Settings
 from workflows.memory import tidied
 
 _WATCH_AT = "health is at %s/healthz and %s/readyz, metrics at %s/metrics"
+_WORKER_NICE = 5
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +39,8 @@ def webhook() -> None:
 @click.command()
 def worker() -> None:
     """Work on the repositories alone; run as many of these as you like."""
+    # Beside a receiver, which has ten seconds to answer, nobody waits for a worker's clones.
+    os.nice(_WORKER_NICE)
     _run("worker")
 
 
