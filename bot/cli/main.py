@@ -44,7 +44,6 @@ _MODULES = {
     "sign-off": "speaking",
     "thaw": "freeze",
     "webhook": "serve",
-    "worker": "serve",
 }
 
 

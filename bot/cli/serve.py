@@ -1,8 +1,7 @@
-"""`lockstep serve`, `webhook` and `worker`: the server in one process, or its two halves."""
+"""`lockstep serve` and `webhook`: the server in one process, or its receiver; see `worker`."""
 
 import asyncio
 import logging
-import os
 
 import click
 
@@ -15,7 +14,6 @@ from config.settings import Part, Settings
 from workflows.memory import tidied
 
 _WATCH_AT = "health is at %s/healthz and %s/readyz, metrics at %s/metrics"
-_WORKER_NICE = 5
 
 _log = logging.getLogger(__name__)
 
@@ -27,24 +25,17 @@ def serve() -> None:
     Needs a token and a webhook secret, and nothing else: the Temporal server is embedded
     unless LOCKSTEP_TEMPORAL_ADDRESS is set.
     """
-    _run("serve")
+    run("serve")
 
 
 @click.command()
 def webhook() -> None:
     """Receive webhooks alone; run as many of these as you like."""
-    _run("webhook")
+    run("webhook")
 
 
-@click.command()
-def worker() -> None:
-    """Work on the repositories alone; run as many of these as you like."""
-    # Beside a receiver, which has ten seconds to answer, nobody waits for a worker's clones.
-    os.nice(_WORKER_NICE)
-    _run("worker")
-
-
-def _run(part: Part) -> None:
+def run(part: Part) -> None:
+    """Run the server, or one of its halves, until it is stopped."""
     settings = settings_for(part)
     set_up_logs(settings)
     until_stopped(_PARTS[part](settings))
