@@ -5,8 +5,9 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from random import SystemRandom
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
@@ -26,11 +27,16 @@ TUNED = (
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on, so that a restart comes back at the same address."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
+    """Return a port that nobody listens on, so that a restart comes back at the same address.
+
+    It is none of those that the system gives to outgoing connections: while a server starts,
+    or is being killed, one of them might take it.
+    """
+    for port in SystemRandom().sample(range(12_000, 32_000), 50):
+        with socket.socket() as taken, suppress(OSError):
+            taken.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no port is free")
 
 
 def command(port: int, database: Path, *flags: str) -> list[str]:

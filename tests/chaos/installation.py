@@ -161,8 +161,8 @@ class Installation:
                 process.kill()
         self.forge.close()
         self.temporal.kill()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        if self._thread.ident is not None:
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(10)
         self._loop.close()
 
