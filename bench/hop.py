@@ -22,6 +22,8 @@ from bench.measure import Goal, Row, shown, size
 from bench.server import apart, temporal
 from bot.forges.budget import UNLIMITED
 from bot.forges.github import GitHub
+from bot.sandbox.controls import Controls
+from bot.sandbox.records import Issue
 from tests.shop import APP
 from tests.temporal_server import TUNED, connected
 from tests.workflows.town import PIPELINE, Town, actions_of, reports_of, size_of, town
@@ -224,10 +226,20 @@ class _Walk:
         )
 
     async def _is_open(self) -> bool:
-        return any(pull.state == "open" for pull in await self._here.pulls())
+        return await self._newest("state") == "open"
 
     async def _waits_for_sign_off(self) -> bool:
-        return "**waiting for sign-off by qa**" in (await self._here.pulls())[0].body
+        return "**waiting for sign-off by qa**" in await self._newest("body")
+
+    async def _newest(self, what: str) -> str:
+        """Return the state, or the body, of the newest pull request; cheap, as it is asked often."""
+
+        def read(controls: Controls) -> str:
+            repo = controls._repo(self._here.repository)  # noqa: SLF001 -- its books cost no call
+            found = controls._world.store.all(Issue, repo.id)  # noqa: SLF001 -- likewise
+            return str(getattr(found[-1], what)) if found else ""
+
+        return await self._here.do(read)
 
 
 def _creates(call: str) -> bool:
