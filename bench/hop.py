@@ -232,7 +232,7 @@ class _Walk:
         return "**waiting for sign-off by qa**" in await self._newest("body")
 
     async def _newest(self, what: str) -> str:
-        """Return the state, or the body, of the newest pull request; cheap, as it is asked often."""
+        """Return the state, or the body, of the newest pull request, as cheaply as can be."""
 
         def read(controls: Controls) -> str:
             repo = controls._repo(self._here.repository)  # noqa: SLF001 -- its books cost no call

@@ -28,7 +28,7 @@ from bot.words import Words, words_for
 from webhook.events import Comment
 from workflows import applying, running, taking
 from workflows.glancing import glance
-from workflows.observing import Asking, Observed, checks_of, observe
+from workflows.observing import Asking, Early, Observed, checks_of, observe
 from workflows.putting_off import pause_after
 from workflows.sites import Site, Sites
 from workflows.surveying import survey
@@ -135,7 +135,9 @@ class Activities:
             if item.rolling is not None:
                 state = state.model_copy(update={"rolling": item.rolling})
         comments = [comment for item in news for comment in item.comments]
-        with self._sites.open(state.repository, state.branch) as site:
+        early = Early(state, asking)
+        with self._sites.open(state.repository, state.branch, meanwhile=early.ask) as site:
+            asking = early.asking
             fresh = [comment for comment in comments if comment.id not in state.taken]
             if any(item.gives_way for item in news) and applying.may_give_way(site, state):
                 return self._give_way(site, state, fresh)

@@ -17,6 +17,7 @@ from bot.mirror import Mirror, MirroredRepository
 from bot.model import ForgeName, Head
 from bot.probes import Outside
 from bot.repository import RepositoryError
+from bot.together import together
 from bot.words import Words, words_for
 from config.load import load
 from config.schema import Config, Environment
@@ -30,11 +31,17 @@ from workflows.values import RepositoryKey
 _INFO_KEPT = timedelta(minutes=10)
 
 Clock = Callable[[], datetime]
+Meanwhile = Callable[[Forge, str], None]
+"""Asks a forge about a repository, OWNER/NAME."""
 
 
 def now() -> datetime:
     """Return the present moment; the one clock of all activities."""
     return datetime.now(UTC)  # noqa: TID251 -- activities are where time comes in
+
+
+def _ask_nothing(_forge: Forge, _name: str) -> None:
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,15 +150,20 @@ class Sites:
         return self._forges[key.forge]
 
     @contextmanager
-    def open(self, key: RepositoryKey, *branches: str) -> Iterator[Site]:
+    def open(
+        self, key: RepositoryKey, *branches: str, meanwhile: Meanwhile = _ask_nothing
+    ) -> Iterator[Site]:
         """Fetch a repository's environments, and `branches`, and open it.
 
-        Raises `ForgeError`, and `RepositoryError` where git cannot fetch.
+        `meanwhile` is called while git asks, and must not raise. Raises `ForgeError`, and
+        `RepositoryError` where git cannot fetch.
         """
         forge, info = self.forge(key), self._info(key)
         mirror = self._mirror(key, info)
         wanted = {info.default_branch, FREEZE, *branches, *self._branches.get(key, ())}
-        git = mirror.fetch(sorted(wanted))
+        git, _ = together(
+            lambda: mirror.fetch(sorted(wanted)), lambda: meanwhile(forge, info.full_name)
+        )
         try:
             in_force = configuration(git, info.default_branch)
             environments = _branches(in_force)
