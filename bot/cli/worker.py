@@ -4,7 +4,7 @@ import os
 
 import click
 
-_NICE = 5
+_NICE = 10
 
 
 @click.command()
