@@ -109,7 +109,13 @@ def test_the_dashboard_is_for_whoever_has_its_token_and_says_what_status_says(
         url = server.says(r"the dashboard is at (\S+)/, for whoever")[1]
         server.says("ci/test has not reported yet")
         strangers = requests.get(url, timeout=20)
-        page = requests.get(url, headers=bearer, timeout=20)
+
+        def shown() -> requests.Response | None:
+            # The log is written before the step has ended, and what was shown is kept a moment.
+            found = requests.get(url, headers=bearer, timeout=20)
+            return found if "ci/test has not reported yet" in found.text else None
+
+        page = eventually(shown, lambda: server.output)
 
         def told() -> dict[str, Any] | None:
             found = requests.get(f"{url}/api/v1/status", headers=bearer, timeout=20).json()
@@ -123,7 +129,6 @@ def test_the_dashboard_is_for_whoever_has_its_token_and_says_what_status_says(
         assert token not in server.output
 
     assert (strangers.status_code, page.status_code) == (401, 200)
-    assert "ci/test has not reported yet" in page.text
     status = json.loads(as_json.output)
     assert (api["repositories"], len(api["workers"])) == (status["repositories"], 1)
     (promotion,) = api["repositories"][0]["promotions"]
