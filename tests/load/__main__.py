@@ -303,7 +303,15 @@ def main() -> int:
     parser.add_argument("--waiting", type=int, default=50, help="promotions that are open")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", choices=["undisturbed", "killed"])
+    parser.add_argument(
+        "--temporal",
+        metavar="HOST:PORT",
+        help="a server of one's own on this machine, as one on PostgreSQL, with an empty namespace"
+        " `default`; left out, a development server",
+    )
     options = parser.parse_args()
+    if options.temporal and not options.only:
+        parser.error("--temporal takes one run in an empty namespace: choose it with --only")
     good = True
     for kill in (False, True):
         if options.only == ("undisturbed" if kill else "killed"):
@@ -312,7 +320,7 @@ def main() -> int:
             tempfile.TemporaryDirectory(prefix="lockstep-load-") as directory,
             ExitStack() as opened,
         ):
-            address = opened.enter_context(temporal())
+            address = options.temporal or opened.enter_context(temporal())
             installation = Installation(
                 Path(directory), address, options.repositories, options.waiting
             )
