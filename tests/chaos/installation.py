@@ -175,9 +175,11 @@ def _children(pid: int) -> list[int]:
 def corrupt(mirror: Path) -> None:
     """Overwrite everything that git keeps in a mirror, as a failing disk would."""
     for path in mirror.rglob("*"):
-        if path.is_file() and path.name != "lock":
-            path.chmod(0o644)
-            path.write_bytes(os.urandom(min(path.stat().st_size, 4096) or 1))
+        # The worker may be making it anew meanwhile.
+        with suppress(FileNotFoundError):
+            if path.is_file() and path.name != "lock":
+                path.chmod(0o644)
+                path.write_bytes(os.urandom(min(path.stat().st_size, 4096) or 1))
 
 
 def remove(mirror: Path) -> None:
