@@ -104,8 +104,6 @@ class _Workflows:
                 id=promotion.workflow_id,
                 task_queue=TASK_QUEUE,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                # This worker may take its first step at once, without asking for it.
-                request_eager_start=True,
             )
         )
 
