@@ -314,10 +314,8 @@ def checks_of(state: PromotionState) -> tuple[Check, ...]:
 
 def _counts(name: str, gates: Requirements) -> bool:
     """Whether the gate looks at a check: no other goes into the history, however many report."""
-    required = gates.checks.required
-    if name == OWN_STATUS:
-        return False
-    return not required or EVERY_CHECK in required or name in required
+    required = gates.checks.required or (EVERY_CHECK,)
+    return name != OWN_STATUS and (EVERY_CHECK in required or name in required)
 
 
 def _reviews(site: Site, number: int) -> tuple[Reviewed, ...]:
