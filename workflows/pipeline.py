@@ -41,6 +41,8 @@ _RETRY = RetryPolicy(
 )
 _SURVEY_LIMIT = timedelta(minutes=30)
 _SHORTEST = timedelta(seconds=1)
+# Checks are gathered where an alarm ends that, which a run of the first release has none for.
+_ONE_ALARM = "one-alarm"
 # A look at the branches costs git alone; to ask after a promotion costs the forge's limits too.
 _ASK_EVERY = timedelta(hours=1)
 # A forge delivers again within days; what it sent is remembered for this many deliveries.
@@ -206,7 +208,7 @@ class PipelineWorkflow:
     def _gathers(self) -> datetime | None:
         """Return the time by which checks are gathered; None where histories know of none."""
         is_asked = any(promotion.awaits is None or promotion.owed for promotion in self._state.open)
-        return workflow.now() if is_asked and workflow.patched("checks-are-gathered") else None
+        return workflow.now() if is_asked and workflow.patched(_ONE_ALARM) else None
 
     def _delivered(self, comment: Comment) -> Delivery:
         """Return a comment as if its event had come."""
@@ -396,7 +398,7 @@ class PipelineWorkflow:
 
     async def _wait(self) -> None:
         gathered = [p.woken + GATHER for p in self._state.open if p.owed and p.woken is not None]
-        if not workflow.patched("one-alarm"):
+        if not workflow.patched(_ONE_ALARM):
             await self._wait_anew()
             return
         at = min([wakes_at(self._until, self._state.put_off), *gathered])
