@@ -125,16 +125,6 @@ def observe(site: Site, state: PromotionState, asking: Asking = Asking()) -> Obs
         state = running.look(site, state, gates, news=asking.checks, again=asking.again)
         state, gathered = gather(site, state, plan, gates)
         evidence = replace(evidence, **gathered)
-    promotion = Promotion(
-        environment=target.name,
-        branch=target.branch,
-        source_branch=target.branch if state.undoes else source.branch,
-        source=state.source,
-        automatic=target.promote == "automatic" and not state.asked_by,
-        merge=target.merge,
-        gates=gates,
-        undoes=state.first[:10] if state.undoes else "",
-    )
     facts = PromotionFacts(
         source_head=source_head.sha if source_head else None,
         target_head=target_head.sha if target_head else None,
@@ -150,7 +140,22 @@ def observe(site: Site, state: PromotionState, asking: Asking = Asking()) -> Obs
         refused_until=state.again,
         rolling=state.rolling,
     )
-    return Observed(state, promotion, facts, plan)
+    return Observed(state, _promotion(state, source, target, gates), facts, plan)
+
+
+def _promotion(
+    state: PromotionState, source: Environment, target: Environment, gates: Requirements
+) -> Promotion:
+    return Promotion(
+        environment=target.name,
+        branch=target.branch,
+        source_branch=target.branch if state.undoes else source.branch,
+        source=state.source,
+        automatic=target.promote == "automatic" and not state.asked_by,
+        merge=target.merge,
+        gates=gates,
+        undoes=state.first[:10] if state.undoes else "",
+    )
 
 
 def _before(state: PromotionState, target: Environment) -> Head:

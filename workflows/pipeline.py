@@ -273,13 +273,18 @@ class PipelineWorkflow:
                 self._told[one.id] = answers.get(one.id) or Told(id=one.id, text=_NOT_MANAGED)
         if self._is_put_off(survey.put_off, routed):
             return True
+        self._remember(survey, state)
+        return survey.managed
+
+    def _remember(self, survey: Survey, asked: PipelineState) -> None:
+        """Keep what a look has found; `asked` is what was known when it began."""
         # A survey asks after branches alone: the next glance is not put off by it.
         is_due_before = workflow.now() < self._until < survey.until
         self._until = self._until if is_due_before else survey.until
         self._state = self._state.model_copy(
             update={
                 "remembered": survey.remembered,
-                "planned": self._planned(state.planned, survey.planned),
+                "planned": self._planned(asked.planned, survey.planned),
                 "looked": survey.looked,
                 "branches": survey.branches,
                 "heads": survey.heads,
@@ -288,7 +293,7 @@ class PipelineWorkflow:
                 "frozen": survey.frozen,
                 "bot": survey.bot,
                 "seen": survey.seen,
-                "began": state.began or survey.looked,
+                "began": asked.began or survey.looked,
             }
         )
         known = {promotion.workflow_id for promotion in self._state.open}
@@ -299,7 +304,6 @@ class PipelineWorkflow:
             if started.rolls_back:
                 # Nothing merges there meanwhile: it would not be what is being taken back.
                 self._rolling[started.environment] = started.rolls_back
-        return survey.managed
 
     def _is_put_off(self, put_off: PutOff | None, routed: Routed) -> bool:
         """Keep what a look has left for later; return whether it has seen nothing at all."""
