@@ -224,9 +224,9 @@ def _budget(one: Budget) -> Fact:
         parts.append(f"{one.calls} of {one.calls_limit} calls left until {one.resets_at:%H:%M} UTC")
         low = low or one.calls < _LOW * (one.calls_limit or 0)
     if one.writes_this_minute is not None:
-        parts.append(f"{one.writes_this_minute} writes this minute")
+        parts.append(f"{one.writes_this_minute} more writes this minute")
     if one.content_this_hour is not None:
-        parts.append(f"{one.content_this_hour} posts this hour")
+        parts.append(f"{one.content_this_hour} more posts this hour")
     return Fact(one.token, "; ".join(parts) or "no call was made yet", bad=low)
 
 
