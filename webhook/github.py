@@ -16,6 +16,9 @@ EVENTS = frozenset(PAYLOADS) | {"ping"}
 """The events that are known here, by GitHub's names."""
 
 
+_COMMITS = b',"commits":'
+
+
 class Signatures:
     """Tells GitHub's deliveries from forged ones; several secrets, so that they can be rotated.
 
@@ -98,11 +101,14 @@ def _without_commits(body: bytes) -> PushHook | None:
     GitHub puts them last. In valid JSON these bytes can only begin a key, and the part before
     them, closed, is only valid if that key is the outermost object's.
     """
-    end = body.find(b',"commits":[')
+    # One rare byte is found several times faster than the whole key.
+    end = body.find(b"[")
+    while end >= 0 and not body.endswith(_COMMITS, 0, end):
+        end = body.find(b"[", end + 1)
     if end < 0:
         return None
     try:
-        push = PushHook.model_validate_json(body[:end] + b"}")
+        push = PushHook.model_validate_json(body[: end - len(_COMMITS)] + b"}")
     except ValidationError:
         return None
     return push if push.sender else None
