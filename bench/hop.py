@@ -130,7 +130,7 @@ async def _measure(address: str, count: int) -> tuple[list[Taken], list[Taken], 
                 await walk.hop()  # clones, and learns what never changes
                 plain = [await walk.hop() for _ in range(count)]
                 checked = await walk.hop(CHECKS)
-                await here.do(lambda c: c.inject(stall=FORGE_CALL, times=1_000_000, path=_API))
+                await here.do(lambda c: c.inject(takes=FORGE_CALL, times=1_000_000, path=_API))
                 slow = [await walk.hop() for _ in range(count)]
                 await here.do(lambda c: c.clear_faults())
                 await _configure(here, _CONFIGURATION.replace("[ci/test]", '["*"]'))

@@ -1,12 +1,12 @@
-"""Ask a remote where its branches are, and move one: a request each, on a line that stays open.
+"""Ask a remote where its branches are, fetch what is new of them, and move one: a request each.
 
-`git ls-remote` and `git push` each start three processes and a new TLS connection, and ask twice.
-This speaks so much of git's protocol (gitprotocol-http, -pack; gitprotocol-v2: `ls-refs`) as the
-one question and the one wish need. Whatever is no plain answer to them is left to git, whose
-errors are the ones that people read.
+Each goes out on a line that stays open: `git ls-remote`, `git fetch` and `git push` start three
+processes or more and a new TLS connection each, and ask twice. This speaks so much of git's
+protocol (gitprotocol-http, -pack; gitprotocol-v2: `ls-refs`, `fetch`) as these need. Whatever is
+no plain answer is left to git, whose errors are the ones that people read.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import requests
 from requests.auth import HTTPBasicAuth
@@ -16,7 +16,11 @@ from bot.pool import Pool
 # The name that goes with a token over HTTP, as forges want it.
 USER = "x-access-token"
 _SECONDS = 30.0
+# Bytes of an answer; what is more is git's to receive.
+_MOST_ANSWERED = 4 << 20
 _FLUSH, _DELIMITER = b"0000", b"0001"
+# The side bands of a pack: its data, and how it gets on; the third says what is wrong.
+_PACK_DATA, _BANDS = b"\1", b"\1\2"
 # What git calls the ways to name an object, by the length of a name.
 _FORMATS = {40: "sha1", 64: "sha256"}
 
@@ -26,6 +30,8 @@ class Lines:
 
     def __init__(self) -> None:
         self._sessions = Pool(requests.Session, requests.Session.close)
+        self.had: dict[str, Mapping[str, str]] = {}
+        """Where the branches of a remote, by its URL, were when its mirror last had them all."""
 
     def heads(
         self, url: str, branches: Sequence[str], token: str | None = None, user: str = USER
@@ -37,6 +43,25 @@ class Lines:
             return {}
         answer = self._answer(url, "git-upload-pack", _question(branches), (user, token))
         return None if answer is None else _read(answer, set(branches))
+
+    def fetch(
+        self,
+        url: str,
+        commits: Iterable[str],
+        here: Iterable[str],
+        blobs: str,
+        token: str | None = None,
+        user: str = USER,
+    ) -> bytes | None:
+        """Return a pack of what `commits` need beside those that are here; None: let git do it.
+
+        `blobs` are those that come along, as git says it: `blob:none`.
+        """
+        if not url.startswith(("http://", "https://")):
+            return None
+        question = _wish(sorted(commits), sorted(here), blobs)
+        answer = self._answer(url, "git-upload-pack", question, (user, token))
+        return None if answer is None else _pack(answer)
 
     def move(
         self,
@@ -74,8 +99,9 @@ class Lines:
             "User-Agent": "git/lockstep-bot",
         }
         try:
-            with self._sessions.lend() as session:
-                answer = session.post(
+            with (
+                self._sessions.lend() as session,
+                session.post(
                     f"{url}/{service}",
                     data=question,
                     headers=headers,
@@ -83,42 +109,82 @@ class Lines:
                     timeout=_SECONDS,
                     # A token goes where it was given for, and git follows a rename.
                     allow_redirects=False,
-                )
+                    stream=True,
+                ) as answer,
+            ):
                 # Servers set cookies to tell one caller from another: here are many.
                 session.cookies.clear()
+                content = _content(answer)
         except (requests.RequestException, UnicodeError):
             return None
         is_plain = answer.headers.get("Content-Type") == headers["Accept"]
-        return answer.content if answer.status_code == 200 and is_plain else None
+        return content if answer.status_code == 200 and is_plain else None
 
     def close(self) -> None:
         """Close the connections: at once those that nobody uses."""
         self._sessions.close()
 
 
+def _content(answer: requests.Response) -> bytes | None:
+    """Return the body of an answer, None for one that is larger than is worth our while."""
+    content = bytearray()
+    for part in answer.iter_content(1 << 16):
+        content += part
+        if len(content) > _MOST_ANSWERED:
+            return None
+    return bytes(content)
+
+
 def _question(branches: Sequence[str]) -> bytes:
-    prefixes = [_packet(f"ref-prefix refs/heads/{name}\n".encode()) for name in branches]
-    return b"".join([_packet(b"command=ls-refs\n"), _DELIMITER, *prefixes, _FLUSH])
+    return _asked(["command=ls-refs"], [f"ref-prefix refs/heads/{name}" for name in branches])
+
+
+def _wish(commits: Sequence[str], here: Sequence[str], blobs: str) -> bytes:
+    """Return the wish for a pack that holds whole objects: a base of one may not be here."""
+    wanted = [f"want {oid}" for oid in commits] + [f"have {oid}" for oid in here]
+    arguments = ["no-progress", "ofs-delta", f"filter {blobs}", *wanted, "done"]
+    return _asked(["command=fetch", f"object-format={_FORMATS[len(commits[0])]}"], arguments)
+
+
+def _asked(command: Sequence[str], arguments: Sequence[str]) -> bytes:
+    before, after = ([_packet(f"{line}\n".encode()) for line in x] for x in (command, arguments))
+    return b"".join([*before, _DELIMITER, *after, _FLUSH])
 
 
 def _packet(content: bytes) -> bytes:
     return f"{len(content) + 4:04x}".encode() + content
 
 
-def _lines(answer: bytes) -> list[str] | None:
-    """Return the lines of an answer, None where it is not whole, or is none of git's."""
-    found: list[str] = []
+def _packets(answer: bytes) -> list[bytes] | None:
+    """Return the parts of an answer, None where it is not whole, or is none of git's."""
+    found: list[bytes] = []
     at = 0
     while answer[at : at + 4] != _FLUSH:
         try:
             size = int(answer[at : at + 4], 16)
-            found.append(answer[at + 4 : at + size].decode().rstrip("\n"))
         except ValueError:
             return None
         if size <= 4:
             return None
+        found.append(answer[at + 4 : at + size])
         at += size
     return found if at + len(_FLUSH) == len(answer) else None
+
+
+def _lines(answer: bytes) -> list[str] | None:
+    packets = _packets(answer)
+    try:
+        return None if packets is None else [packet.decode().rstrip("\n") for packet in packets]
+    except ValueError:
+        return None
+
+
+def _pack(answer: bytes) -> bytes | None:
+    """Return the pack of an answer, None where it has none, or says what is wrong instead."""
+    packets = _packets(answer) or [b""]
+    parts = [packet[1:] for packet in packets[1:] if packet[:1] == _PACK_DATA]
+    is_whole = packets[0] == b"packfile\n" and all(p[0] in _BANDS for p in packets[1:])
+    return b"".join(parts) if is_whole else None
 
 
 def _read(answer: bytes, wanted: set[str]) -> Mapping[str, str] | None:

@@ -72,6 +72,8 @@ class Mirror:
                 with self._locked():
                     self._fetch_missing(repository, heads)
             _read_trees(repository, heads.values())
+            if self._lines is not None:
+                self._lines.had[self.url] = heads
         except (RepositoryError, MissingObject, OSError):
             repository.close()
             with self._locked():
@@ -197,7 +199,7 @@ class Mirror:
         """Fetch the heads that are not here, by their ids: so the remote is not asked again."""
         absent = set(repository.missing(list(heads.values())))
         changed = {name: oid for name, oid in heads.items() if oid in absent}
-        if not changed:
+        if not changed or self._fetched(repository, changed):
             return
         refs = os.fsdecode(self._git("for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads"))
         is_known = changed.keys() <= set(refs.splitlines())
@@ -207,6 +209,24 @@ class Mirror:
             *("--stdin", "origin"),
             stdin="".join(f"+{oid}:refs/heads/{n}\n" for n, oid in changed.items()).encode(),
         )
+
+    def _fetched(self, repository: "MirroredRepository", changed: Mapping[str, str]) -> bool:
+        """Fetch what is new where it is little; False where it was not, and git shall do it."""
+        had = {} if self._lines is None else self._lines.had.get(self.url, {})
+        is_known = changed.keys() <= had.keys() and not repository.missing(list(had.values()))
+        if self._lines is None or not is_known:
+            return False
+        wanted, here = set(changed.values()), set(had.values())
+        pack = self._lines.fetch(self.url, wanted, here, _SMALL_FILES, self._token, self._user)
+        if pack is None:
+            return False
+        moves = [f"update refs/heads/{n}\0{oid}\0\0".encode() for n, oid in changed.items()]
+        try:
+            self._git("index-pack", "--stdin", "--promisor", stdin=pack)
+            self._git("update-ref", "-z", "--stdin", stdin=b"".join(moves))
+        except RepositoryError:
+            return False
+        return True
 
     def _remote_heads(self, branches: Sequence[str]) -> dict[str, str]:
         """Ask the remote, which costs it little, so that nothing is fetched where nothing moved."""

@@ -4,7 +4,7 @@ import base64
 import http.server
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,8 @@ from bot.repository import RepositoryError
 from tests.world import GIT_ENVIRONMENT, World
 
 TOKEN = "secret-token"
+BRANCHES = ["develop", "staging", "main"]
+SERVED = "[core]\n\trepositoryformatversion = 0\n[uploadpack]\n\tallowFilter = true\n"
 
 
 class Served:
@@ -25,6 +27,7 @@ class Served:
     def __init__(self, directory: Path) -> None:
         self.asked: list[tuple[str, str | None]] = []
         self.answer: tuple[int, str, bytes] | None = None
+        self.fetched: Callable[[bytes], bytes] = bytes
         served = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -39,6 +42,8 @@ class Served:
                     f"application/x-{service}-result",
                     _git(service, directory, body),
                 )
+                if b"command=fetch" in body:
+                    content = served.fetched(content)
                 self.send_response(status)
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(content)))
@@ -64,7 +69,7 @@ def _git(service: str, directory: Path, question: bytes) -> bytes:
 
 @pytest.fixture
 def remote(tmp_path: Path) -> Iterator[World]:
-    with World.new(tmp_path / "remote.git") as world:
+    with World.new(tmp_path / "remote.git", SERVED) as world:
         world.begin({"app.yaml": "a: 1\n"})
         world.edit("development", "app.yaml", "1", "2")
         yield world
@@ -168,6 +173,85 @@ def test_a_mirror_pushes_what_is_new_by_a_request_and_what_is_refused_git_explai
 
     assert made == {"lockstep/new": commit}
     assert lines.heads(served.url, ["lockstep/new", "develop"]) == {"develop": at}
+
+
+@pytest.fixture
+def mirror(remote: World, served: Served, lines: Lines, tmp_path: Path) -> Mirror:
+    """A mirror that has all there is, and whose git has no way to the server."""
+    directory = tmp_path / "mirrors/1"
+    Mirror(f"file://{remote.directory}", directory).fetch(BRANCHES).close()
+    found = Mirror(served.url, directory, TOKEN, lines)
+    found.fetch(BRANCHES).close()
+    served.asked.clear()
+    return found
+
+
+def test_what_is_new_comes_by_a_request_with_its_small_files_alone(
+    remote: World, served: Served, mirror: Mirror
+) -> None:
+    remote.commit("development", {"app.yaml": "a: 3\n", "big.bin": "x" * 20_000})
+    remote.merge("development", into="staging")
+
+    with mirror.fetch(BRANCHES) as repository:
+        assert repository.heads == {name: remote.sha(name) for name in BRANCHES}
+        files = {path: oid for path, (_, oid) in remote.files(remote.sha("staging")).items()}
+        assert repository.missing(list(files.values())) == [files["big.bin"]]
+
+    assert [path for path, _ in served.asked] == ["/acme/config.git/git-upload-pack"] * 2
+    # Git goes on from here: it sees them where it left the branches.
+    at = mirror._git("for-each-ref", "--format=%(refname:lstrip=2) %(objectname)").decode()
+    assert dict(line.split() for line in at.splitlines()) == repository.heads
+    new = remote.commit("feature", {"app.yaml": "a: 5\n"})
+    with Mirror(f"file://{remote.directory}", mirror.directory).fetch(["feature"]) as repository:
+        assert repository.heads == {"feature": new}
+
+
+def test_a_branch_that_was_forced_to_another_past_comes_by_a_request(
+    remote: World, mirror: Mirror
+) -> None:
+    remote.move("development", remote.sha("production"))
+    new = remote.commit("development", {"app.yaml": "a: 4\n"})
+
+    with mirror.fetch(BRANCHES) as repository:
+        assert repository.heads["develop"] == new
+        assert repository.merge_bases(new, repository.heads["main"]) == (repository.heads["main"],)
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        lambda _: packet("ERR upload-pack: not our ref\n") + b"0000",
+        lambda _: packet("packfile\n") + packet("\3out of memory\n") + b"0000",
+        lambda _: packet("packfile\n") + packet("\1PACK") + b"0000",
+        lambda _: packet("packfile\n") + b"0000",
+        lambda answer: answer.replace(b"packfile\n", b"shallow!\n"),
+        lambda answer: answer[:-30] + b"0000",
+        lambda answer: answer + b"x" * (5 << 20),
+    ],
+)
+def test_a_pack_that_is_none_is_left_to_git_and_spoils_nothing(
+    remote: World, served: Served, mirror: Mirror, spoiled: Callable[[bytes], bytes]
+) -> None:
+    new = remote.commit("development", {"app.yaml": "a: 3\n"})
+    served.fetched = spoiled
+
+    with pytest.raises(RepositoryError):
+        mirror.fetch(BRANCHES)
+
+    served.fetched = bytes
+    with mirror.fetch(BRANCHES) as repository:
+        assert repository.heads["develop"] == new
+
+
+def test_a_branch_that_was_never_seen_is_left_to_git(
+    remote: World, served: Served, mirror: Mirror
+) -> None:
+    remote.commit("feature", {"app.yaml": "a: 3\n"})
+
+    with pytest.raises(RepositoryError):
+        mirror.fetch([*BRANCHES, "feature"])
+
+    assert [path for path, _ in served.asked] == ["/acme/config.git/git-upload-pack"]
 
 
 def packet(text: str) -> bytes:

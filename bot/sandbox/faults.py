@@ -23,10 +23,11 @@ class Fault:
     """What goes wrong with the next `times` calls that match, after the first `skip`.
 
     `path` is a regular expression searched in the path, without the API's root. One of: `status`
-    answers with that and does nothing; `stall` waits that many seconds first; `cut` closes the
-    connection unanswered; `truncate` sends half of the true answer; `lose` does what was asked
-    and then cuts the connection, or answers with `status` where that is given; `hold` keeps the
-    call `before` or `after` it is done until it is released: see `Controls.release`.
+    answers with that and does nothing; `stall` waits that many seconds first; `takes` is how many
+    the call takes at least, its work included; `cut` closes the connection unanswered; `truncate`
+    sends half of the true answer; `lose` does what was asked and then cuts the connection, or
+    answers with `status` where that is given; `hold` keeps the call `before` or `after` it is done
+    until it is released: see `Controls.release`.
 
     A header's value `now+SECONDS` is sent as that moment, in seconds since 1970.
     """
@@ -39,6 +40,7 @@ class Fault:
     headers: Mapping[str, str] = field(default_factory=dict)
     message: str = "Injected by the sandbox"
     stall: float = 0.0
+    takes: float = 0.0
     cut: bool = False
     truncate: bool = False
     lose: bool = False
@@ -180,7 +182,7 @@ async def suffer(
         return _cut(request)
     if fault.status is not None:
         return _failed(fault)
-    response = await handler(request)
+    response, _ = await asyncio.gather(handler(request), asyncio.sleep(fault.takes))
     return await _truncated(request, response) if fault.truncate else response
 
 

@@ -294,6 +294,16 @@ def test_a_stall_delays_the_answer(forge: Forge) -> None:
     assert ask(forge, "GET", REPO).elapsed.total_seconds() > 0.3
 
 
+def test_a_call_takes_as_long_as_it_is_told_with_its_work(forge: Forge) -> None:
+    forge.do.inject(method="POST", path="/issues$", takes=0.3)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(ask, forge, "POST", f"{REPO}/issues", json={"title": "Soon"})
+        while not [issue.title for issue in forge.repo().get_issues()]:
+            assert not asked.done()
+
+        assert asked.result(10).elapsed.total_seconds() > 0.3
+
+
 @pytest.mark.parametrize(("when", "titles"), [("before", []), ("after", ["Held"])])
 def test_a_held_call_waits_until_it_is_released_and_may_be_dropped(
     forge: Forge, when: str, titles: list[str]
