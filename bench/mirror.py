@@ -1,20 +1,29 @@
-"""The mirror of 100k files beside a full one: fetch, disk, and the round trips of a hop."""
+"""The mirror of 100k files beside a full one: fetch, disk, and the round trips of a hop.
 
+Both fetch over HTTP, as from a forge, of a server in a process of its own.
+"""
+
+import asyncio
 import json
+import multiprocessing
 import os
 import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from bench.measure import Goal, Row, compared, interleaved, shown, size
 from bench.repositories import CACHE, generated, git, path_of, text_of
 from bot.engine.drift import compare
 from bot.engine.keep import Keep
+from bot.git_http import Lines
 from bot.mirror import Mirror
 from bot.model import Head
+from bot.sandbox.plain import PlainServer
 
 NAME = "mirror"
 _BRANCHES = ("development", "staging", "main")
@@ -24,21 +33,49 @@ def rows(*, quick: bool) -> Iterator[Row]:
     large = generated(100_000)
     directory = Path(tempfile.mkdtemp(dir=CACHE, prefix="mirror-"))
     try:
-        yield from _rows(_remote(large, directory / "remote.git"), directory, quick=quick)
+        with _served(directory) as url, closing(Lines()) as lines:
+            remote = _filled(directory / "remote.git", large)
+            mirror = Mirror(url, directory / "ours", lines=lines)
+            yield from _rows(remote, url, mirror, quick=quick)
     finally:
         shutil.rmtree(directory)
 
 
-def _rows(remote: Path, directory: Path, *, quick: bool) -> Iterator[Row]:
-    full, url = directory / "full.git", f"file://{remote}"
-    mirror = Mirror(url, directory / "ours")
+@contextmanager
+def _served(directory: Path) -> Iterator[str]:
+    """Serve an empty repository, `remote.git` of the directory; gives its address."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs, directory), daemon=True)
+    process.start()
+    try:
+        yield ours.recv()
+    finally:
+        ours.send(None)
+        process.join(20)
+
+
+def _serve(pipe: Connection, directory: Path) -> None:
+    async def run() -> None:
+        server = PlainServer(directory, {})
+        server.add_repository("remote")
+        await server.start()
+        pipe.send(f"{server.url}/remote.git")
+        await asyncio.to_thread(pipe.recv)
+        await server.close()
+
+    asyncio.run(run())
+
+
+def _rows(remote: Path, url: str, mirror: Mirror, *, quick: bool) -> Iterator[Row]:
+    full, ours = remote.with_name("full.git"), mirror.directory
     clone = ["git", "clone", "--quiet", "--mirror", url, str(full)]
     cloned = (
         _once(lambda: mirror.fetch(_BRANCHES).close()),
         _once(lambda: subprocess.run(clone, check=True)),
     )
     yield compared(NAME, "first fetch, 100k files", cloned, "git clone --mirror")
-    sizes = _disk(directory / "ours"), _disk(full)
+    sizes = _disk(ours), _disk(full)
     against = f"{size(sizes[1])} full"
     yield Row(NAME, "disk", size(sizes[0]), against, sizes[0] / sizes[1], Goal(0.15))
     pushes = iter(range(1, 1_000))
@@ -59,7 +96,21 @@ def _rows(remote: Path, directory: Path, *, quick: bool) -> Iterator[Row]:
     )
     times = seconds["ours"], seconds["full"]
     yield compared(NAME, "fetch of one commit", times, "git fetch, full", Goal(0.35))
-    yield _hop(mirror, directory / "trace")
+    # Git tells of the server's processes where they are its own.
+    yield _hop(Mirror(f"file://{remote}", ours), remote.with_name("trace"))
+
+    def look() -> None:
+        mirror.fetch(_BRANCHES).close()
+
+    look()
+    before = min(_once(look) for _ in range(9))
+    many = 70 if quick else 200
+    for _ in range(many):
+        _push(remote, next(pushes))
+        look()
+    after = min(_once(look) for _ in range(9))
+    what = f"a look after {many} pushes more"
+    yield compared(NAME, what, (after, before), "before them", Goal(1.5))
 
 
 def _once(run: Callable[[], object]) -> float:
@@ -68,14 +119,12 @@ def _once(run: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def _remote(large: Path, remote: Path) -> Path:
-    """Return a repository to mirror: the environments alone, asked as forges may be asked."""
-    git(large, "clone", "--quiet", "--bare", "--shared", str(large), str(remote))
-    for ref in git(remote, "for-each-ref", "--format=%(refname)").splitlines():
-        if ref.removeprefix("refs/heads/") not in _BRANCHES:
-            git(remote, "update-ref", "-d", ref)
-    git(remote, "config", "uploadpack.allowFilter", "true")
-    git(remote, "config", "uploadpack.allowAnySHA1InWant", "true")
+def _filled(remote: Path, large: Path) -> Path:
+    """Give a repository the environments of a large one, and nothing else of it."""
+    (remote / "objects/info/alternates").write_text(f"{large}/objects\n")
+    for branch in _BRANCHES:
+        ref = f"refs/heads/{branch}"
+        git(remote, "update-ref", ref, git(large, "rev-parse", ref))
     return remote
 
 

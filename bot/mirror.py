@@ -5,9 +5,10 @@ in one round trip when the engine asks for them, the small ones of what is new w
 mirror that is damaged is cloned anew: it holds nothing that the remote does not.
 """
 
+import logging
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,8 +23,12 @@ from bot.repository import Repository, RepositoryError
 # What a push adds is soon compared, so its files come along, up to this size: a round trip less.
 _SMALL_FILES = "blob:limit=16k"
 _NO_FILES = "blob:none"
-# Bytes that a request of our own carries; what is more is git's to send.
+# Bytes that a request of our own carries, and files that it asks for; what is more is git's.
 _MOST_PUSHED = 1 << 20
+_MOST_ASKED = 500
+_MOST_PACKS = 64
+
+_log = logging.getLogger(__name__)
 
 
 class Mirror:
@@ -150,6 +155,8 @@ class Mirror:
     def fetch_blobs(self, oids: Sequence[str]) -> None:
         """Fetch blobs in one round trip. Raises `RepositoryError`."""
         with self._locked():
+            if len(oids) <= _MOST_ASKED and self._taken(oids, (), _NO_FILES):
+                return
             self._git(
                 *("-c", "fetch.negotiationAlgorithm=noop", "fetch", "--quiet", "origin"),
                 *("--no-tags", "--no-write-fetch-head", "--recurse-submodules=no"),
@@ -199,8 +206,13 @@ class Mirror:
         """Fetch the heads that are not here, by their ids: so the remote is not asked again."""
         absent = set(repository.missing(list(heads.values())))
         changed = {name: oid for name, oid in heads.items() if oid in absent}
-        if not changed or self._fetched(repository, changed):
+        if not changed:
             return
+        if not self._fetched(repository, changed):
+            self._fetch_by_git(changed)
+        self._tidy()
+
+    def _fetch_by_git(self, changed: Mapping[str, str]) -> None:
         refs = os.fsdecode(self._git("for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads"))
         is_known = changed.keys() <= set(refs.splitlines())
         self._git(
@@ -210,20 +222,36 @@ class Mirror:
             stdin="".join(f"+{oid}:refs/heads/{n}\n" for n, oid in changed.items()).encode(),
         )
 
+    def _tidy(self) -> None:
+        """Put many packs into one: each fetch leaves one, and whoever reads opens them all."""
+        packs = sum(1 for _ in (self._store / "objects/pack").glob("*.pack"))
+        if packs <= _MOST_PACKS:
+            return
+        try:
+            self._git("repack", "-a", "-d", "--quiet")
+        except RepositoryError as error:
+            # What was fetched is here all the same.
+            _log.warning("%s could not be tidied: %s", self.directory, error)
+
     def _fetched(self, repository: "MirroredRepository", changed: Mapping[str, str]) -> bool:
         """Fetch what is new where it is little; False where it was not, and git shall do it."""
         had = {} if self._lines is None else self._lines.had.get(self.url, {})
         is_known = changed.keys() <= had.keys() and not repository.missing(list(had.values()))
-        if self._lines is None or not is_known:
-            return False
-        wanted, here = set(changed.values()), set(had.values())
-        pack = self._lines.fetch(self.url, wanted, here, _SMALL_FILES, self._token, self._user)
-        if pack is None:
+        if not is_known or not self._taken(set(changed.values()), set(had.values()), _SMALL_FILES):
             return False
         moves = [f"update refs/heads/{n}\0{oid}\0\0".encode() for n, oid in changed.items()]
+        self._git("update-ref", "-z", "--stdin", stdin=b"".join(moves))
+        return True
+
+    def _taken(self, wanted: Collection[str], here: Collection[str], blobs: str) -> bool:
+        """Have objects sent by a request of our own; False where git shall have them sent."""
+        if self._lines is None:
+            return False
+        pack = self._lines.fetch(self.url, wanted, here, blobs, self._token, self._user)
+        if pack is None:
+            return False
         try:
             self._git("index-pack", "--stdin", "--promisor", stdin=pack)
-            self._git("update-ref", "-z", "--stdin", stdin=b"".join(moves))
         except RepositoryError:
             return False
         return True

@@ -243,6 +243,19 @@ def test_a_pack_that_is_none_is_left_to_git_and_spoils_nothing(
         assert repository.heads["develop"] == new
 
 
+def test_files_come_by_a_request_when_they_are_needed(
+    remote: World, served: Served, mirror: Mirror
+) -> None:
+    big = remote.commit("development", {"big.bin": "x" * 20_000})
+    with mirror.fetch(BRANCHES) as repository:
+        files = [oid for _, oid in remote.files(big).values()]
+
+        repository.prefetch(files)
+
+        assert repository.missing(files) == []
+    assert len(served.asked) == 3
+
+
 def test_a_branch_that_was_never_seen_is_left_to_git(
     remote: World, served: Served, mirror: Mirror
 ) -> None:

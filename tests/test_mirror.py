@@ -120,6 +120,39 @@ def test_a_branch_that_is_gone_or_was_forced_is_seen_so(remote: World, mirror: M
         assert repository.heads == {"develop": forced, "main": forced}
 
 
+def test_packs_do_not_gather_without_end_and_who_reads_is_not_disturbed(
+    remote: World, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mirror_module, "_MOST_PACKS", 4)
+    packs = mirror.directory / "store/objects/pack"
+    with mirror.fetch(BRANCHES) as reading:
+        for number in range(12):
+            remote.commit("development", {"app.yaml": f"image: v{number}\n"})
+            mirror.fetch(BRANCHES).close()
+            assert len(list(packs.glob("*.pack"))) <= 5
+        assert reading.read([reading.heads["develop"]])
+        reading.look()
+        assert drift(reading) == ["pending app.yaml:image", "pending app.yaml:replicas"]
+
+
+def test_a_mirror_that_cannot_be_tidied_is_used_as_it_is(
+    remote: World,
+    mirror: Mirror,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(mirror_module, "_MOST_PACKS", 0)
+    mirror.fetch(BRANCHES).close()
+    with (mirror.directory / "store/config").open("a") as settings:
+        settings.write("[repack]\n\twriteBitmaps = maybe\n")
+    new = remote.commit("development", {"app.yaml": "image: v2\n"})
+
+    with mirror.fetch(BRANCHES) as repository:
+        assert repository.heads["develop"] == new
+
+    assert "could not be tidied" in caplog.text
+
+
 def test_branch_names_are_data(remote: World, mirror: Mirror) -> None:
     odd = ["--upload-pack=touch x", "-n", "feat/ünï", "a'b\"c"]
     odd = [name for name in odd if " " not in name]
