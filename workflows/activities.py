@@ -131,6 +131,8 @@ class Activities:
         if any(item.checks or item.pull_request for item in news):
             # Something has changed that the forge may have refused to merge for.
             state = state.model_copy(update={"refusal": ""})
+        if any(item.guessed for item in news):
+            state = state.model_copy(update={"told": with_nothing_awaited(state.told)})
         for item in news:
             if item.rolling is not None:
                 state = state.model_copy(update={"rolling": item.rolling})
@@ -216,11 +218,12 @@ class Activities:
             number=state.number,
             candidate=state.candidate.sha if state.candidate else "",
             awaits=rest.awaits,
+            unknown=rest.awaits is None and not rest.step.state.runs,
             watches=rest.watches,
             rests_until=rest.rests_until,
             rolls_back=state.asked_by if state.undoes else "",
         )
-        digest = hashlib.sha256(told.model_dump_json().encode()).hexdigest()[:16]
+        digest = digest_of(told)
         if digest == state.told and not step.outcome and not pass_on:
             return step
         report = Report(
@@ -328,6 +331,24 @@ class _Rest:
     watches: tuple[str, ...] = ()
     rests_until: datetime | None = None
     is_lacking: bool = False
+
+
+def digest_of(told: OpenPromotion) -> str:
+    """Return a digest of what a pipeline was told, and behind a colon one of what is awaited."""
+    whole, awaited = (
+        hashlib.sha256(text.encode()).hexdigest()
+        for text in (
+            told.model_dump_json(exclude={"awaits", "unknown"}),
+            told.model_dump_json(include={"awaits", "unknown"}),
+        )
+    )
+    return f"{whole[:12]}:{awaited[:12]}"
+
+
+def with_nothing_awaited(told: str) -> str:
+    """Return the digest of what a pipeline takes for told, where it guesses what is awaited."""
+    nothing = OpenPromotion(environment="", source="", workflow_id="", branch="", awaits=())
+    return f"{told.partition(':')[0]}:{digest_of(nothing).partition(':')[2]}"
 
 
 def _watched(site: Site, observed: Observed) -> tuple[str, ...]:

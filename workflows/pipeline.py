@@ -16,7 +16,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 with workflow.unsafe.imports_passed_through():
     from webhook.events import Comment, Delivery, RepositoryRef
     from workflows.putting_off import hold_back, joined, wakes_at
-    from workflows.routing import GATHER, Routed, add, route
+    from workflows.routing import GATHER, Routed, add, route, told_anew
     from workflows.values import (
         HEARTBEAT_LIMIT,
         DriftState,
@@ -337,9 +337,7 @@ class PipelineWorkflow:
             return
         before = next((p for p in self._state.open if p.workflow_id == promotion.workflow_id), None)
         if before is not None and before.candidate == promotion.candidate:
-            promotion = promotion.model_copy(
-                update={"reported": before.reported, "woken": before.woken, "owed": before.owed}
-            )
+            promotion = told_anew(before, promotion)
         self._state = self._state.model_copy(update={"open": (*others, promotion)})
 
     def _take_report(self, report: Report) -> None:

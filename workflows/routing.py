@@ -100,6 +100,7 @@ def add(routed: Routed, promotion: OpenPromotion, news: News) -> None:
     routed.news[promotion.slot] = News(
         checks=before.checks or news.checks,
         checks_by=one_way((before, news)),
+        guessed=before.guessed or news.guessed,
         pull_request=before.pull_request or news.pull_request,
         ask=before.ask or news.ask,
         comments=before.comments + news.comments,
@@ -145,29 +146,53 @@ def _checked(checks: ChecksChanged, routed: Routed) -> None:
     mine = next((p for p in routed.state.open if p.candidate == checks.sha), None)
     if mine is None:
         return
-    awaits, name, now = mine.awaits, checks.name, routed.now
-    before, reported = set(mine.reported), set(mine.reported)
-    if name is not None and checks.failed:
-        reported.discard(name)
-    elif name is not None:
-        reported.add(name)
-    if awaits is not None:
-        reported &= set(awaits)
-    update: dict[str, object] = {"reported": tuple(sorted(reported))}
-    is_soon = False
-    if awaits is None and not checks.failed and now is not None:
-        is_soon = mine.woken is not None and now < mine.woken + GATHER
-        update |= {"owed": True} if is_soon else {"woken": now, "owed": False}
-    changed = _put(mine, update, routed)
-    if is_soon:
+    if mine.awaits is None and not checks.failed and routed.now is not None:
+        _succeeded_somehow(mine, checks, routed, routed.now)
         return
+    awaits, before, reported = mine.awaits, set(mine.reported), _reported(mine, checks)
+    if awaits is not None and not mine.guessed:
+        reported &= set(awaits)
+    changed = _put(mine, {"reported": tuple(sorted(reported))}, routed)
     if awaits is not None and not checks.failed:
-        complete = reported == set(awaits)
-        if not complete or (name is not None and reported == before):
+        complete = reported == set(awaits) and not mine.guessed
+        if not complete or (checks.name is not None and reported == before):
             return
     # Of others that were awaited too, it is not remembered by which way they reported.
-    by = checks.by if awaits is not None and set(awaits) <= {name} else None
+    by = checks.by if awaits is not None and set(awaits) <= {checks.name} else None
     add(routed, changed, News(checks=True, checks_by=by))
+
+
+def _reported(promotion: OpenPromotion, checks: ChecksChanged) -> set[str]:
+    """Return the checks that a promotion has had a success of, with this report."""
+    if checks.name is None:
+        return set(promotion.reported)
+    if checks.failed:
+        return set(promotion.reported) - {checks.name}
+    return {*promotion.reported, checks.name}
+
+
+def _succeeded_somehow(
+    mine: OpenPromotion, checks: ChecksChanged, routed: Routed, now: datetime
+) -> None:
+    """Tell of a success that is awaited by no name: at once, or with those that follow soon."""
+    if mine.unknown:
+        update: dict[str, object] = {"awaits": (), "unknown": False, "guessed": True}
+        add(routed, _put(mine, update, routed), News(checks=True, guessed=True))
+        return
+    is_soon = mine.woken is not None and now < mine.woken + GATHER
+    update = {"owed": True} if is_soon else {"woken": now, "owed": False}
+    update["reported"] = tuple(sorted(_reported(mine, checks)))
+    changed = _put(mine, update, routed)
+    if not is_soon:
+        add(routed, changed, News(checks=True))
+
+
+def told_anew(before: OpenPromotion, promotion: OpenPromotion) -> OpenPromotion:
+    """Return a promotion as it tells of itself, with what was heard of its candidate's checks."""
+    # Where it was guessed what it awaits, what came meanwhile may be just that.
+    owed = before.owed or (before.guessed and bool(before.reported))
+    heard = {"reported": before.reported, "woken": before.woken, "owed": owed}
+    return promotion.model_copy(update=heard)
 
 
 def _pay(promotion: OpenPromotion, routed: Routed, now: datetime) -> None:

@@ -269,13 +269,15 @@ class News(_Value):
     """Why a promotion should look again: what happened, or what a person said.
 
     `ask` is no news at all: whatever an event should have told is asked for. `checks_by` is
-    the one way by which checks have reported, None where any may have. `rolling` says who
-    rolls the environment back, nobody any more where it is empty. It `gives_way` where there
-    is another promotion in its hop.
+    the one way by which checks have reported, None where any may have. From now on it is
+    `guessed` that no check is awaited, unless the promotion tells. `rolling` says who rolls the
+    environment back, nobody any more where it is empty. It `gives_way` where there is another
+    promotion in its hop.
     """
 
     checks: bool = False
     checks_by: ReportedBy | None = None
+    guessed: bool = False
     pull_request: bool = False
     ask: bool = False
     comments: tuple[Comment, ...] = ()
@@ -305,8 +307,11 @@ class OpenPromotion(_Value):
     """What the pipeline knows of a promotion that is open, enough to send it its news.
 
     `awaits` are the checks that its candidate needs, None for whichever reports;
-    `reported` those that it has had a success of. It was `woken` last by one that it did not
-    await by its name, and is `owed` word of others that came soon after. `watches` are
+    `reported` those that it has had a success of. Where they are `unknown`, since none has
+    reported yet, the first to succeed is news, and then it is `guessed` that none is awaited: as
+    a rule the rest is green as well by then, and the promotion need not tell. It was `woken`
+    last by one that it did not await by its name, and is `owed` word of others that came soon
+    after, or before it told. `watches` are
     branches whose pushes matter to it besides its own two. Before `rests_until` no check can
     change anything. `rolls_back` is who asked for it, where it is a roll-back.
     """
@@ -320,6 +325,8 @@ class OpenPromotion(_Value):
     number: int | None = None
     candidate: str = ""
     awaits: tuple[str, ...] | None = None
+    unknown: bool = False
+    guessed: bool = False
     reported: tuple[str, ...] = ()
     woken: datetime | None = None
     owed: bool = False

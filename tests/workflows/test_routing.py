@@ -17,7 +17,7 @@ from webhook.events import (
     RepositoryRef,
     ReviewChanged,
 )
-from workflows.routing import GATHER, Routed, route
+from workflows.routing import GATHER, Routed, route, told_anew
 from workflows.values import News, OpenPromotion, PipelineState, Remembered
 
 CANDIDATE, OTHER = "c" * 40, "d" * 40
@@ -204,6 +204,38 @@ def test_a_failure_is_told_at_once_however_soon_it_came() -> None:
     first = routed(state(ANY), check("ci/one"), at=NOON)
 
     assert routed(first.state, check("ci/two", failed=True), at=NOON).news == WOKEN
+
+
+UNKNOWN = ANY.model_copy(update={"unknown": True})
+GUESSED = {"staging": News(checks=True, guessed=True)}
+
+
+def told(before: Routed, update: dict[str, object]) -> Routed:
+    """Route nothing more, after the promotion has told of itself anew."""
+    promotion = told_anew(before.state.open[0], ANY.model_copy(update=update))
+    return routed(before.state.model_copy(update={"open": (promotion,)}), at=NOON)
+
+
+def test_after_the_first_success_of_all_it_is_guessed_that_none_is_awaited() -> None:
+    first = routed(state(UNKNOWN), check("ci/0"), at=NOON)
+    others = routed(first.state, *(check(f"ci/{n}") for n in range(1, 100)), at=NOON)
+    later = routed(others.state, check("ci/100"), check(None), at=NOON + GATHER * 2)
+    failed = routed(later.state, check("ci/101", failed=True), at=NOON + GATHER * 2)
+
+    assert [one.news for one in (first, others, later, failed)] == [GUESSED, {}, {}, WOKEN]
+
+
+def test_where_the_guess_was_wrong_what_came_meanwhile_is_told() -> None:
+    first = routed(state(UNKNOWN), check("ci/0"), at=NOON)
+    others = routed(first.state, check("ci/1"), check("ci/2"), at=NOON)
+
+    assert told(others, {"awaits": ("ci/2",)}).news == WOKEN
+    assert told(others, {"unknown": True}).news == WOKEN
+    assert told(others, {"awaits": ()}).news == {}
+    assert told(others, {"awaits": ("ci/2", "ci/3")}).news == {}
+    assert told(first, {"awaits": ("ci/0",)}).news == {}
+    last = routed(told(others, {"awaits": ("ci/2", "ci/3")}).state, check("ci/3"), at=NOON)
+    assert last.news == WOKEN
 
 
 # Comments, reviews, pull requests
