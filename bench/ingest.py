@@ -226,7 +226,7 @@ class Load:
 
 
 def rows(*, quick: bool) -> Iterator[Row]:
-    rounds, requests = (2, 400) if quick else (5, 1_000)
+    rounds, requests = (2, 400) if quick else (9, 1_000)
     yield from handlers(rounds, requests)
     yield from durable(1 if quick else 3, 400 if quick else 1_000)
 

@@ -159,35 +159,34 @@ class CatFile:
         self._given: IO[bytes] = self._process.stdin
         self._answers: IO[bytes] = self._process.stdout
 
-    def ask(self, command: str, names: Sequence[str]) -> Iterator[tuple[str, bytes | None]]:
-        """Yield header and, for `contents`, body of each object; a missing one has no body."""
+    def ask(self, command: str, names: Sequence[str]) -> Iterator[tuple[bytes, bytes | None]]:
+        """Yield git's line and, for `contents`, the body of each; a missing one has no body."""
         for start in range(0, len(names), _BATCH):
             batch = names[start : start + _BATCH]
             asked = "".join([f"{command} {name}\n" for name in batch])
             try:
                 self._given.write(asked.encode("utf-8", "surrogateescape") + b"flush\n")
                 self._given.flush()
-                for name in batch:
-                    yield self._answer(command, name)
+                for _ in batch:
+                    yield self._answer(command)
             except (BrokenPipeError, ValueError) as error:
                 raise MissingObject(self.complaint()) from error
 
-    def _answer(self, command: str, name: str) -> tuple[str, bytes | None]:
+    def _answer(self, command: str) -> tuple[bytes, bytes | None]:
         line = self._answers.readline()
-        if not line.endswith(b"\n"):
+        if line[-1:] != b"\n":
             raise MissingObject(self.complaint())
-        _, _, size = line.rpartition(b" ")
         # What is not there is echoed, with `missing` or `ambiguous` behind it.
-        if not size[:-1].isdigit() or line.count(b" ") != 2:
-            return name, None
-        header = line[:-1].decode()
+        header = line.split(b" ")
+        if len(header) != 3 or not header[2][:-1].isdigit():
+            return line, None
         if command == "info":
-            return header, b""
-        wanted = int(size) + 1
+            return line, b""
+        wanted = int(header[2]) + 1
         body = self._answers.read(wanted)
         if len(body) != wanted:
             raise MissingObject(self.complaint())
-        return header, body[:-1]
+        return line, body[:-1]
 
     def complaint(self) -> str:
         """Return what git said before it went away."""

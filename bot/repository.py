@@ -129,7 +129,7 @@ class Repository:
 
     # Reading
 
-    def _ask(self, command: str, names: Sequence[str]) -> list[tuple[str, bytes | None]]:
+    def _ask(self, command: str, names: Sequence[str]) -> list[tuple[bytes, bytes | None]]:
         with self._lock:
             reader = self._reader()
             try:
@@ -163,7 +163,7 @@ class Repository:
         for oid, (header, body) in zip(oids, self._ask("info", oids), strict=True):
             if body is None:
                 raise MissingObject(f"the object {oid} is missing; `git fsck` tells more")
-            found.append(int(header.rsplit(" ", 1)[1]))
+            found.append(int(header.rsplit(b" ", 1)[1]))
         return found
 
     def missing(self, oids: Sequence[str]) -> list[str]:
@@ -177,7 +177,8 @@ class Repository:
     def commit(self, ref: str) -> str | None:
         """Return the commit that a full ref (`refs/heads/main`, `HEAD`) is at, None for none."""
         ((header, body),) = self._ask("info", [ref])
-        return None if body is None or header.split(" ")[1] != "commit" else header.split(" ")[0]
+        oid, kind, *_ = header.split(b" ")
+        return oid.decode() if body is not None and kind == b"commit" else None
 
     def is_damaged(self, ref: str) -> bool:
         """Whether a full ref is there, and yet leads to no commit and tree that can be read."""
@@ -237,7 +238,7 @@ class Repository:
     def file(self, ref: str, path: str) -> bytes | None:
         """Return a file's contents at a ref, None where there is none."""
         ((header, body),) = self._ask("contents", [f"{ref}:{path}"])
-        return body if body is not None and header.split(" ")[1] == "blob" else None
+        return body if body is not None and header.split(b" ")[1] == b"blob" else None
 
     def log(
         self, head: str, since: Sequence[str], paths: Sequence[str], *, first_parent: bool = False

@@ -20,6 +20,11 @@ _WHOLE_ENTRY = {
     40: re.compile(rb"[^\0]+\0.{20}", re.DOTALL),
     64: re.compile(rb"[^\0]+\0.{32}", re.DOTALL),
 }
+# As many whole entries as there are: none is given back, so a large tree costs no stack.
+_ENTRIES = {
+    40: re.compile(rb"(?:[^\0]++\0.{20})*+", re.DOTALL),
+    64: re.compile(rb"(?:[^\0]++\0.{32})*+", re.DOTALL),
+}
 
 
 class TreeChange(NamedTuple):
@@ -76,7 +81,8 @@ def _unequal(ours: bytes, theirs: bytes, width: int) -> list[tuple[bytes, _Raw, 
     twice: a whole entry ends there in the same places, and a part of one never matches.
     """
     entry, oid = _WHOLE_ENTRY[width], -width // 2
-    begin = sum(map(len, entry.findall(ours, 0, _shared(ours, theirs))))
+    same = _ENTRIES[width].match(ours, 0, _shared(ours, theirs))
+    begin = same.end() if same else 0
     one, other = entry.match(ours, begin), entry.match(theirs, begin)
     if one and other and ours[one.end() :] == theirs[other.end() :]:
         left, right = [one[0]], [other[0]]
