@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 
 from temporalio.client import (
     Client,
@@ -32,6 +33,8 @@ _LOOK_SECONDS = 0.25
 _AGAIN_SECONDS = 30.0
 _LONGEST_LOOK_SECONDS = 120.0
 _MOST_NAMED = 20
+# A second, and what clocks may differ.
+_SAME_TIME = timedelta(seconds=2)
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +66,7 @@ class _Finder:
 
     def __init__(self, client: Client, settings: Settings, forge: Forge) -> None:
         self._client, self._settings, self._forge = client, settings, forge
-        self._without: dict[int, tuple[str, str]] = {}
+        self._without: dict[int, tuple[datetime | None, str]] = {}
         self._is_first = True
         self._turn = asyncio.Semaphore(_AT_ONCE)
 
@@ -101,7 +104,8 @@ class _Finder:
         """Start the pipeline of one that is configured; return whether it stays."""
         async with self._turn:
             if not await self._is_configured(one):
-                self._without[one.id] = _mark(one)
+                if _is_settled(one):
+                    self._without[one.id] = _mark(one)
                 return False
             self._without.pop(one.id, None)
             return await _managed(await _started(self._client, self._key(one), one))
@@ -135,9 +139,14 @@ class _Finder:
             _log.warning("%s may write to no repository on %s yet", login, self._forge.name)
 
 
-def _mark(one: RepositoryInfo) -> tuple[str, str]:
+def _mark(one: RepositoryInfo) -> tuple[datetime | None, str]:
     """Return what is another when the file may have come."""
     return one.pushed, one.default_branch
+
+
+def _is_settled(one: RepositoryInfo) -> bool:
+    """Whether a push from now on shows: those of one second have the same time."""
+    return one.pushed is None or now() - one.pushed > _SAME_TIME
 
 
 async def _running(client: Client) -> set[str]:

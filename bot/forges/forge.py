@@ -64,7 +64,7 @@ class RepositoryInfo:
     """A repository as the forge has it; `id` survives a rename.
 
     `git_user` is whom the token of `Forge.git_token` belongs to, for git over HTTP.
-    `pushed` is another text after each push, empty where the forge does not tell.
+    `pushed` is when it was pushed to last, to the second; None where the forge does not tell.
     """
 
     owner: str
@@ -75,7 +75,7 @@ class RepositoryInfo:
     archived: bool
     can_write: bool
     git_user: str = USER
-    pushed: str = ""
+    pushed: datetime | None = None
 
     @property
     def full_name(self) -> str:

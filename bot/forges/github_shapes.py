@@ -43,7 +43,7 @@ def repository_info(found: Repository, *, can_write: bool) -> RepositoryInfo:
         default_branch=found.default_branch,
         archived=found.archived,
         can_write=can_write and not found.archived,
-        pushed="" if given(found.pushed_at) is None else found.pushed_at.isoformat(),
+        pushed=given(found.pushed_at),
     )
 
 

@@ -1,5 +1,7 @@
 """Repositories are found as they come, and those without a configuration cost next to nothing."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -10,6 +12,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from bot.cli.finding import _Finder, _managed
 from bot.forges.forge import RateLimited
+from bot.sandbox.controls import Controls
 from config.settings import Settings
 from tests.temporal_server import connected, temporal
 from tests.workflows.town import CONFIGURATION, REPOSITORY, Town, town
@@ -48,6 +51,23 @@ async def test_a_pipeline_that_cannot_be_asked_is_named_and_passed_over(
 PLAIN, OTHER = "acme/plain", "other/config"
 
 
+async def add(here: Town, name: str) -> None:
+    """Add a repository without a configuration, that we may write to."""
+    await here.do(lambda c: c.add_repository(name, {"a": "1"}, []))
+    await here.do(lambda c: c.set_role(name, "lockstep-bot", "write"))
+
+
+async def set_clock(here: Town, clock: float | Callable[[], float]) -> Callable[[], float]:
+    """Have the forge's clock stand still, or go as another does; return the one before."""
+
+    def set_(controls: Controls) -> Callable[[], float]:
+        store = controls._world.store
+        before, store.clock = store.clock, clock if callable(clock) else lambda: clock
+        return before
+
+    return await here.do(set_)
+
+
 async def running(here: Town) -> set[str]:
     found = here.client.list_workflows('WorkflowType = "pipeline" AND ExecutionStatus = "Running"')
     return {run.id.removeprefix("pipeline/github/") async for run in found}
@@ -65,9 +85,10 @@ async def test_repositories_are_found_and_those_without_a_configuration_asked_ag
             worker(client, {"github": here.forge}, tmp_path / "state"),
         ):
             await here.do(lambda c: c.add_organization("other", ["ada"]))
+            clock = await set_clock(here, time.time() - 3_600)
             for name in (PLAIN, OTHER):
-                await here.do(lambda c, name=name: c.add_repository(name, {"a": "1"}, []))  # type: ignore[misc]
-                await here.do(lambda c, name=name: c.set_role(name, "lockstep-bot", "write"))  # type: ignore[misc]
+                await add(here, name)
+            await set_clock(here, clock)
             finder = _Finder(client, settings, here.forge)
 
             await finder.find()
@@ -87,6 +108,29 @@ async def test_repositories_are_found_and_those_without_a_configuration_asked_ag
             await here.do(lambda c: c.commit(PLAIN, "main", files, "ada", "Configure"))
             await finder.find()
             assert await running(here) == {REPOSITORY, PLAIN}
+
+
+async def test_what_was_pushed_just_now_is_asked_again_since_times_are_in_seconds(
+    tmp_path: Path,
+) -> None:
+    settings = Settings.model_validate({"state_dir": tmp_path, "repositories": PLAIN})
+    with temporal(tmp_path) as address:
+        client = await connected(address)
+        async with (
+            town(tmp_path, client) as here,
+            worker(client, {"github": here.forge}, tmp_path / "state"),
+        ):
+            # All in one second, which is never over while this runs.
+            await set_clock(here, time.time() + 3_600)
+            await add(here, PLAIN)
+            finder = _Finder(client, settings, here.forge)
+            await finder.find()
+
+            files = {".lockstep.yaml": CONFIGURATION}
+            await here.do(lambda c: c.commit(PLAIN, "main", files, "ada", "Configure"))
+            await finder.find()
+
+            assert await running(here) == {PLAIN}
 
 
 async def test_an_event_of_what_has_no_configuration_costs_no_clone(tmp_path: Path) -> None:
