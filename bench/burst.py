@@ -18,11 +18,13 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from bench.measure import Goal, Row, shown
 from bench.server import apart, temporal
 from tests.temporal_server import connected
-from webhook.dispatch import Dispatcher, TemporalSignals, pipeline_id
+from webhook.dispatch import TASK_QUEUE, Dispatcher, TemporalSignals, pipeline_id
 from webhook.events import Delivery, Push, RepositoryRef
 from workflows.drift_watch import DriftWatchWorkflow
 from workflows.pipeline import PipelineWorkflow
-from workflows.values import TASK_QUEUE, DriftState, RepositoryKey, Survey, SurveyRequest, Watched
+from workflows.values.base import RepositoryKey
+from workflows.values.drift import DriftState, Watched
+from workflows.values.looks import Survey, SurveyRequest
 from workflows.worker import runner
 
 NAME = "burst"

@@ -30,8 +30,8 @@ from bot.sandbox.controls import Controls
 from tests.shop import APP
 from tests.temporal_server import TUNED, connected
 from tests.workflows.town import CONFIGURATION, Town, eventually, town
+from webhook.dispatch import TASK_QUEUE
 from webhook.events import RepositoryRef
-from workflows.values import TASK_QUEUE
 from workflows.worker import worker
 
 NAME = "reobserve"

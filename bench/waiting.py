@@ -25,9 +25,11 @@ from bench.measure import Goal, Row, shown, size
 from bench.server import apart, temporal
 from bot.decisions.facts import Candidate
 from tests.temporal_server import connected
+from webhook.dispatch import TASK_QUEUE
 from workflows.memory import tidied
 from workflows.promotion import PromotionWorkflow
-from workflows.values import TASK_QUEUE, Advanced, News, PromotionState, RepositoryKey
+from workflows.values.base import RepositoryKey
+from workflows.values.promotion import Advanced, News, PromotionState
 from workflows.worker import POLLS, WORKFLOW_TASKS, runner
 
 NAME = "waiting"

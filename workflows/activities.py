@@ -31,23 +31,13 @@ from workflows.glancing import glance
 from workflows.observing import Asking, Early, Observed, checks_of, observe
 from workflows.putting_off import pause_after
 from workflows.sites import Site, Sites
+from workflows.steps import HEARTBEAT_LIMIT
 from workflows.surveying import survey
 from workflows.unheard import look_again
-from workflows.values import (
-    HEARTBEAT_LIMIT,
-    Advanced,
-    DriftState,
-    Glance,
-    GlanceRequest,
-    News,
-    OpenPromotion,
-    PromotionState,
-    Report,
-    Survey,
-    SurveyRequest,
-    Watched,
-    one_way,
-)
+from workflows.values.drift import DriftState, Watched
+from workflows.values.looks import Glance, GlanceRequest, Survey, SurveyRequest
+from workflows.values.pipeline import OpenPromotion, Report
+from workflows.values.promotion import Advanced, News, PromotionState, one_way
 from workflows.watching import watch
 
 # A step that changes its mind this often has met something new: it starts over, from fresh facts.

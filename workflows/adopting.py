@@ -24,7 +24,7 @@ from workflows.applying import LABELS, digest
 from workflows.glancing import unanswered
 from workflows.observing import digest_of, plan_and_lifts
 from workflows.sites import Site
-from workflows.values import Built, News, PromotionState
+from workflows.values.promotion import Built, News, PromotionState
 
 _PREFIX = "lockstep/promote/"
 _BRANCH = re.compile(rf"{_PREFIX}(.+)/([0-9a-f]{{12}})")

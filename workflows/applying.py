@@ -27,7 +27,7 @@ from bot.together import together
 from config.schema import Environment
 from workflows.observing import Asking, Observed, digest_of, observe, written_by
 from workflows.sites import Site
-from workflows.values import Built, PromotionState
+from workflows.values.promotion import Built, PromotionState
 
 LABELS = ("lockstep",)
 # The marker of the issue that says what we may not do.

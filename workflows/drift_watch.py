@@ -3,21 +3,14 @@
 from datetime import datetime, timedelta
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.values import HEARTBEAT_LIMIT, DriftState, Watched
+    from workflows.steps import SHORTEST_WAIT, STEP
+    from workflows.values.drift import DriftState, Watched
 
-_RETRY = RetryPolicy(
-    initial_interval=timedelta(seconds=1),
-    backoff_coefficient=2,
-    maximum_interval=timedelta(minutes=5),
-)
-_LOOK_LIMIT = timedelta(minutes=30)
 # What a person did to the issue or the back-merge, and neither an event nor the pipeline's
 # cheap looks told us of, is seen by then.
 _AT_LEAST_EVERY = timedelta(hours=6)
-_SHORTEST = timedelta(seconds=1)
 
 
 @workflow.defn(name="drift-watch")
@@ -40,9 +33,7 @@ class DriftWatchWorkflow:
                 "watch_drift",
                 self._state,
                 result_type=Watched,
-                start_to_close_timeout=_LOOK_LIMIT,
-                heartbeat_timeout=HEARTBEAT_LIMIT,
-                retry_policy=_RETRY,
+                **STEP,
             )
             self._state = watched.state
             if not watched.managed and not self._stirred:
@@ -54,7 +45,7 @@ class DriftWatchWorkflow:
     async def _wait(self, put_off: datetime | None) -> None:
         if put_off is not None:
             # What moves meanwhile would be put off as well, and is seen then.
-            await workflow.sleep(max(put_off - workflow.now(), _SHORTEST))
+            await workflow.sleep(max(put_off - workflow.now(), SHORTEST_WAIT))
             return
         try:
             await workflow.wait_condition(lambda: self._stirred, timeout=_AT_LEAST_EVERY)

@@ -15,7 +15,7 @@ from bot.together import together
 from config.outside import HttpGate, MetricsGate
 from config.policy import CODE_OWNERS
 from workflows.sites import Site
-from workflows.values import Answered, PromotionState, SeenHead
+from workflows.values.promotion import Answered, PromotionState, SeenHead
 
 # Of one branch; what came in before the oldest of them counts by its commits' dates.
 _MOST_SEEN = 8

@@ -17,7 +17,9 @@ from bot.words import Words, words_for
 from webhook.events import Comment, whole_lines
 from workflows.routing import is_proposal
 from workflows.sites import Sites
-from workflows.values import Glance, GlanceRequest, News, OpenPromotion, Touched
+from workflows.values.looks import Glance, GlanceRequest
+from workflows.values.pipeline import OpenPromotion, Touched
+from workflows.values.promotion import News
 
 # Our clock and the forge's need not agree; what is read twice is taken once.
 _MARGIN = timedelta(minutes=1)

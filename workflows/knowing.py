@@ -12,7 +12,7 @@ from bot.policies.effective import Known
 from config.policy import CODE_OWNERS
 from config.rules import When
 from workflows.sites import Site
-from workflows.values import PromotionState
+from workflows.values.promotion import PromotionState
 
 # Of a promotion of more, the labels of these tell enough: each costs a call.
 _MOST_LABELLED = 30

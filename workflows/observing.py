@@ -22,7 +22,7 @@ from workflows import rolling_back, running
 from workflows.gathering import gather, noticed
 from workflows.knowing import authors_of, learn, people_of
 from workflows.sites import Site
-from workflows.values import PromotionState, Reviewed
+from workflows.values.promotion import PromotionState, Reviewed
 
 _MAY_WRITE = frozenset({"write", "maintain", "admin"})
 

@@ -10,37 +10,26 @@ from collections import deque
 from datetime import datetime, timedelta
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
     from webhook.events import Comment, Delivery, RepositoryRef
     from workflows.putting_off import hold_back, joined, wakes_at
     from workflows.routing import GATHER, Routed, add, route, told_anew
-    from workflows.values import (
-        HEARTBEAT_LIMIT,
-        DriftState,
-        Glance,
-        GlanceRequest,
-        News,
+    from workflows.steps import SHORTEST_WAIT, STEP
+    from workflows.values.drift import DriftState
+    from workflows.values.looks import Glance, GlanceRequest, Survey, SurveyRequest
+    from workflows.values.pipeline import (
         OpenPromotion,
         PipelineState,
         Planned,
         PutOff,
         Report,
-        Survey,
-        SurveyRequest,
         Told,
         Wanted,
     )
+    from workflows.values.promotion import News
 
-_RETRY = RetryPolicy(
-    initial_interval=timedelta(seconds=1),
-    backoff_coefficient=2,
-    maximum_interval=timedelta(minutes=5),
-)
-_SURVEY_LIMIT = timedelta(minutes=30)
-_SHORTEST = timedelta(seconds=1)
 # Checks are gathered where an alarm ends that, which a run of the first release has none for.
 _ONE_ALARM = "one-alarm"
 # A look at the branches costs git alone; to ask after a promotion costs the forge's limits too.
@@ -148,9 +137,7 @@ class PipelineWorkflow:
             "glance",
             request,
             result_type=Glance,
-            start_to_close_timeout=_SURVEY_LIMIT,
-            heartbeat_timeout=HEARTBEAT_LIMIT,
-            retry_policy=_RETRY,
+            **STEP,
         )
         self._overdue = False
         self._until = found.until if state.due is None else min(found.until, state.due)
@@ -261,9 +248,7 @@ class PipelineWorkflow:
             "survey",
             request,
             result_type=Survey,
-            start_to_close_timeout=_SURVEY_LIMIT,
-            heartbeat_timeout=HEARTBEAT_LIMIT,
-            retry_policy=_RETRY,
+            **STEP,
         )
         answers = {told.id: told for told in survey.told}
         for one in wanted:
@@ -415,13 +400,13 @@ class PipelineWorkflow:
         self._overdue |= workflow.now() >= self._until
 
     async def _ring(self, at: datetime) -> None:
-        await workflow.sleep(max(at - workflow.now(), _SHORTEST))
+        await workflow.sleep(max(at - workflow.now(), SHORTEST_WAIT))
         self._alarm, self._rang = None, True
 
     async def _wait_anew(self) -> None:
         """Wait as the first release did, whose histories have a timer for each time."""
         put_off = self._state.put_off
-        timeout = max(wakes_at(self._until, put_off) - workflow.now(), _SHORTEST)
+        timeout = max(wakes_at(self._until, put_off) - workflow.now(), SHORTEST_WAIT)
         try:
             await workflow.wait_condition(self._waiting, timeout=timeout)
         except TimeoutError:

@@ -8,7 +8,7 @@ from bot.messages import replies
 from bot.words import Words
 from config.schema import Config
 from webhook.events import Comment
-from workflows.values import Planned
+from workflows.values.pipeline import Planned
 
 # One for each environment, and nobody has more of those.
 MOST_PLANNED = 100

@@ -4,23 +4,11 @@ Each step is one activity that observes, decides and applies. So a changed decis
 breaks a promotion that is open, and days of waiting cost a timer.
 """
 
-from datetime import timedelta
-
 from temporalio import workflow
-from temporalio.common import RetryPolicy
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.values import HEARTBEAT_LIMIT, Advanced, News, Outline, PromotionState
-
-# A forge that is away, a full disk, a token that expired: a normal day, so it never gives up.
-_RETRY = RetryPolicy(
-    initial_interval=timedelta(seconds=1),
-    backoff_coefficient=2,
-    maximum_interval=timedelta(minutes=5),
-)
-_STEP_LIMIT = timedelta(minutes=30)
-# A moment that has passed already is no reason to spin.
-_SHORTEST = timedelta(seconds=1)
+    from workflows.steps import SHORTEST_WAIT, STEP
+    from workflows.values.promotion import Advanced, News, Outline, PromotionState
 
 
 @workflow.defn(name="promotion")
@@ -45,9 +33,7 @@ class PromotionWorkflow:
                 "advance",
                 args=[self._state, taken],
                 result_type=Advanced,
-                start_to_close_timeout=_STEP_LIMIT,
-                heartbeat_timeout=HEARTBEAT_LIMIT,
-                retry_policy=_RETRY,
+                **STEP,
             )
             self._state = step.state
             self._say(step.outcome or step.reason)
@@ -64,7 +50,7 @@ class PromotionWorkflow:
             self._waits_for, self._since = reason, workflow.now()
 
     async def _wait(self, step: Advanced) -> None:
-        timeout = None if step.until is None else max(step.until - workflow.now(), _SHORTEST)
+        timeout = None if step.until is None else max(step.until - workflow.now(), SHORTEST_WAIT)
         try:
             await workflow.wait_condition(lambda: bool(self._news), timeout=timeout)
         except TimeoutError:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from bot.forges.forge import RateLimited
 from workflows.routing import Routed
-from workflows.values import PutOff
+from workflows.values.pipeline import PutOff
 
 _AT_LEAST = timedelta(seconds=1)
 T = TypeVar("T")

@@ -10,7 +10,7 @@ from bot.messages import replies, rollback
 from bot.model import Head
 from config.schema import Config
 from workflows.sites import Site
-from workflows.values import PromotionState
+from workflows.values.promotion import PromotionState
 
 PREFIX = "lockstep/rollback/"
 

@@ -19,7 +19,8 @@ from webhook.events import (
     RepositoryChanged,
     ReviewChanged,
 )
-from workflows.values import News, OpenPromotion, PipelineState, Unsaid, one_way
+from workflows.values.pipeline import OpenPromotion, PipelineState, Unsaid
+from workflows.values.promotion import News, one_way
 
 _OURS = "lockstep/"
 _BACK_MERGES = "lockstep/back-merge/"

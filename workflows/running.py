@@ -11,7 +11,7 @@ from bot.decisions.requirements import Requirements
 from bot.forges.forge import NotFound, Refused, RunInfo
 from config.outside import WorkflowGate
 from workflows.sites import Site
-from workflows.values import PromotionState, Ran
+from workflows.values.promotion import PromotionState, Ran
 
 
 def look(

@@ -25,7 +25,7 @@ from workflows.inheriting import Inheritance, Inherited
 from workflows.newest import newest_that_loads
 from workflows.plans import Plans
 from workflows.stops import FREEZE, read_stop
-from workflows.values import RepositoryKey
+from workflows.values.base import RepositoryKey
 
 # How long what a forge says of a repository itself is believed without asking again.
 _INFO_KEPT = timedelta(minutes=10)

@@ -32,19 +32,17 @@ from workflows.putting_off import Allowance, pause_after
 from workflows.settling import keep_place, settle_place
 from workflows.sites import Site, Sites
 from workflows.taking import acknowledge, defused, say, who, write_below
-from workflows.values import (
-    News,
+from workflows.values.looks import Survey, SurveyRequest
+from workflows.values.pipeline import (
     OpenPromotion,
     Planned,
-    PromotionState,
     PutOff,
     Remembered,
-    Survey,
-    SurveyRequest,
     Told,
     Unsaid,
     Wanted,
 )
+from workflows.values.promotion import News, PromotionState
 from workflows.watching import comparisons
 
 Start = Callable[[PromotionState, Sequence[News]], None]

@@ -23,7 +23,7 @@ from webhook.events import Comment
 from workflows.gathering import owners_of
 from workflows.observing import plan_for
 from workflows.sites import Site
-from workflows.values import PromotionState
+from workflows.values.promotion import PromotionState
 
 # What these ask for is the repository's to do, wherever they are said.
 _NOT_OURS = (c.Promote, c.Rollback, c.Freeze, c.Thaw, c.Keep, c.Discard, c.Resolve, c.Drift)

@@ -17,7 +17,7 @@ from webhook.dashboard.document import Hop
 from workflows.proposing import Proposal, propose
 from workflows.putting_off import pause_after
 from workflows.sites import Site, Sites
-from workflows.values import BackMerge, DriftState, Watched
+from workflows.values.drift import BackMerge, DriftState, Watched
 
 ISSUE = "drift"
 _PREFIX = "lockstep/back-merge/"

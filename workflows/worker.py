@@ -24,13 +24,15 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from bot.forges.forge import Forge
 from bot.probes import Outside
+from webhook.dispatch import TASK_QUEUE
 from workflows.activities import Activities
 from workflows.drift_watch import DriftWatchWorkflow
 from workflows.memory import tidied
 from workflows.pipeline import PipelineWorkflow
 from workflows.promotion import PromotionWorkflow
 from workflows.sites import Clock, Sites, now
-from workflows.values import TASK_QUEUE, News, PromotionState, Report
+from workflows.values.pipeline import Report
+from workflows.values.promotion import News, PromotionState
 
 WORKFLOWS = (PipelineWorkflow, PromotionWorkflow, DriftWatchWorkflow)
 DEPLOYMENT = "lockstep"

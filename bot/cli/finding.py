@@ -24,7 +24,8 @@ from webhook.dispatch import TASK_QUEUE, WORKFLOW
 from webhook.events import RepositoryRef
 from workflows.putting_off import pause_after
 from workflows.sites import now
-from workflows.values import PipelineState, RepositoryKey
+from workflows.values.base import RepositoryKey
+from workflows.values.pipeline import PipelineState
 
 # First looks under way: half of what a worker has threads for, so that events find one free.
 _AT_ONCE = 8

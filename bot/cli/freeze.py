@@ -17,7 +17,7 @@ from config.settings import Settings
 from workflows import freezing
 from workflows.sites import Site, Sites
 from workflows.stops import FREEZE
-from workflows.values import RepositoryKey
+from workflows.values.base import RepositoryKey
 
 _repository = click.option(
     "--repo", "repository", metavar="OWNER/NAME", help="This repository alone."

@@ -20,7 +20,8 @@ from temporalio.service import RPCError
 from bot.cli.open_work import Asking, NotAnswered, pipelines, repository_of
 from bot.cli.pages import Pages
 from webhook.dashboard.document import Budget, OpenWork, Question, Status, Unavailable, Working
-from workflows.values import TASK_QUEUE, RepositoryKey
+from webhook.dispatch import TASK_QUEUE
+from workflows.values.base import RepositoryKey
 
 PER_PAGE = 25
 """Repositories that a page shows."""

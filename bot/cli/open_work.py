@@ -11,14 +11,10 @@ from temporalio.service import RPCError, RPCStatusCode
 from bot.cli.main import Failure
 from bot.cli.pages import Pages
 from webhook.dashboard.document import BroughtHome, ForLater, OpenWork, Waiting
-from workflows.values import (
-    DriftState,
-    OpenPromotion,
-    Outline,
-    PipelineState,
-    Planned,
-    RepositoryKey,
-)
+from workflows.values.base import RepositoryKey
+from workflows.values.drift import DriftState
+from workflows.values.pipeline import OpenPromotion, PipelineState, Planned
+from workflows.values.promotion import Outline
 
 RUNNING = 'WorkflowType = "pipeline" AND ExecutionStatus = "Running"'
 # A worker answers within milliseconds, and after a restart once it has read the history again.

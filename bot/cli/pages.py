@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
 from config.settings import Settings
-from workflows.values import RepositoryKey
+from workflows.values.base import RepositoryKey
 
 # As the settings have the API's root, and where the pages are (docs: "GHE.com").
 _PUBLIC_API, _PUBLIC_PAGES = "api.github.com", "github.com"

@@ -27,7 +27,8 @@ from config.settings import Settings
 from config.suggest import suggest
 from workflows.observing import plan_and_lifts
 from workflows.sites import Site, Sites
-from workflows.values import Planned, RepositoryKey, Told, Wanted
+from workflows.values.base import RepositoryKey
+from workflows.values.pipeline import Planned, Told, Wanted
 
 ASKED_BY = "the command line"
 _PATIENCE = timedelta(seconds=60)

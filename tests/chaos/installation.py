@@ -26,8 +26,8 @@ from tests.temporal_server import TUNED, command, connected, free_port
 # pace itself, as many stories share a minute.
 IMPATIENT = """
 from datetime import timedelta
-from workflows import values
-values.HEARTBEAT_LIMIT = timedelta(seconds=4)
+from workflows import steps
+steps.STEP["heartbeat_timeout"] = timedelta(seconds=4)
 from workflows import activities
 activities._HEARTBEAT_SECONDS = 0.5
 activities._ASK_AGAIN = timedelta(seconds=2)

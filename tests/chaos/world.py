@@ -41,20 +41,11 @@ from webhook.events import (
 from workflows.glancing import digest_of_heads, glance
 from workflows.pipeline import PipelineWorkflow
 from workflows.promotion import PromotionWorkflow
-from workflows.values import (
-    Advanced,
-    DriftState,
-    Glance,
-    GlanceRequest,
-    News,
-    OpenPromotion,
-    PipelineState,
-    PromotionState,
-    Report,
-    RepositoryKey,
-    Survey,
-    SurveyRequest,
-)
+from workflows.values.base import RepositoryKey
+from workflows.values.drift import DriftState
+from workflows.values.looks import Glance, GlanceRequest, Survey, SurveyRequest
+from workflows.values.pipeline import OpenPromotion, PipelineState, Report
+from workflows.values.promotion import Advanced, News, PromotionState
 
 KEY = RepositoryKey(forge="github", owner="acme", name="config")
 REPOSITORY = RepositoryRef(forge="github", owner="acme", name="config", id=1, default_branch="main")

@@ -17,7 +17,7 @@ from config.settings import Settings
 from tests.temporal_server import connected, temporal
 from tests.workflows.town import CONFIGURATION, REPOSITORY, Town, town
 from workflows.sites import now
-from workflows.values import PipelineState
+from workflows.values.pipeline import PipelineState
 from workflows.worker import worker
 
 

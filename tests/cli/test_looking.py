@@ -19,14 +19,10 @@ from bot.cli.looking import MOST_PROMOTIONS, PER_PAGE, Looking
 from bot.cli.main import Failure
 from bot.cli.pages import Pages, github_site
 from webhook.dashboard.document import Hop, Question, Said, Status, Unavailable, Working
-from workflows.values import (
-    BackMerge,
-    DriftState,
-    OpenPromotion,
-    Outline,
-    PipelineState,
-    RepositoryKey,
-)
+from workflows.values.base import RepositoryKey
+from workflows.values.drift import BackMerge, DriftState
+from workflows.values.pipeline import OpenPromotion, PipelineState
+from workflows.values.promotion import Outline
 
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
 PAGES = Pages("https://github.com", "https://gitlab.example.com")

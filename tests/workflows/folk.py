@@ -16,7 +16,7 @@ from bot.sandbox.pushing import announce
 from tests.shop import APP, V2, V3
 from tests.temporal_server import connected, temporal
 from tests.workflows.town import CONFIGURATION, Pull, Town, eventually, town
-from workflows.values import PipelineState
+from workflows.values.pipeline import PipelineState
 from workflows.worker import worker
 
 Name = Literal["github", "gitlab"]

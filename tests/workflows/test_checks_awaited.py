@@ -10,7 +10,8 @@ from tests.workflows.test_routing import ANY, CANDIDATE, REPOSITORY, state
 from webhook.events import ChecksChanged, Delivery
 from workflows.activities import digest_of, with_nothing_awaited
 from workflows.routing import GATHER, route, told_anew
-from workflows.values import News, OpenPromotion, PipelineState
+from workflows.values.pipeline import OpenPromotion, PipelineState
+from workflows.values.promotion import News
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 CHECKS = 4
@@ -29,7 +30,7 @@ class Played:
         self.pending: set[int] = set()
         self.green: set[int] = set()
         self.events: deque[int] = deque()
-        self.news: list[News] = []
+        self.news = list[News]()
         self.reports: deque[OpenPromotion] = deque()
         self.state: PipelineState = state(ANY.model_copy(update={"unknown": True}))
         self.now = NOON

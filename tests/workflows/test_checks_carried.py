@@ -10,7 +10,8 @@ from bot.decisions.gates.checks import checks
 from bot.decisions.requirements import Requirements
 from config.gates import Checks
 from workflows.observing import _carried, checks_of
-from workflows.values import PromotionState, RepositoryKey
+from workflows.values.base import RepositoryKey
+from workflows.values.promotion import PromotionState
 
 SHA = "c" * 40
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 from bot.decisions.facts import Candidate, Overridden, Said, SignedOff
 from webhook.dashboard import document
-from workflows.values import Outline, PromotionState, RepositoryKey
+from workflows.values.base import RepositoryKey
+from workflows.values.promotion import Outline, PromotionState
 
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
 SHOP = RepositoryKey(forge="github", owner="acme", name="shop")

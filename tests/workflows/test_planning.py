@@ -5,7 +5,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from tests.workflows.village import APP, CONFIGURATION, KEY, REPOSITORY, Village, village
-from workflows.values import Planned
+from workflows.values.pipeline import Planned
 
 V2 = APP.replace("v1", "v2")
 BY_HAND = CONFIGURATION.replace("automatic", "manual")

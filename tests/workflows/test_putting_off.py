@@ -15,7 +15,7 @@ from tests.workflows.village import APP, CONFIGURATION, KEY, REPOSITORY, Village
 from webhook.events import Comment, InstallationChanged
 from workflows.putting_off import hold_back, joined
 from workflows.routing import Routed
-from workflows.values import PipelineState, PutOff, Told, Wanted
+from workflows.values.pipeline import PipelineState, PutOff, Told, Wanted
 
 V2 = APP.replace("v1", "v2")
 V3 = APP.replace("v1", "v3")

@@ -10,7 +10,7 @@ import pytest
 from bot.forges.forge import NotFound, Refused, Unauthorized
 from tests.workflows.test_promotions import staged
 from tests.workflows.village import APP, CONFIGURATION, KEY, REPOSITORY, Village, village
-from workflows.values import Told, Wanted
+from workflows.values.pipeline import Told, Wanted
 
 V2 = APP.replace("v1", "v2")
 HOTFIX = APP.replace("info", "debug")

@@ -18,7 +18,8 @@ from webhook.events import (
     ReviewChanged,
 )
 from workflows.routing import GATHER, Routed, route, told_anew
-from workflows.values import News, OpenPromotion, PipelineState, Remembered
+from workflows.values.pipeline import OpenPromotion, PipelineState, Remembered
+from workflows.values.promotion import News
 
 CANDIDATE, OTHER = "c" * 40, "d" * 40
 STAGING = OpenPromotion(

@@ -33,7 +33,9 @@ from webhook.events import (
     ReviewChanged,
 )
 from workflows.payloads import data_converter
-from workflows.values import PipelineState, PromotionState, RepositoryKey
+from workflows.values.base import RepositoryKey
+from workflows.values.pipeline import PipelineState
+from workflows.values.promotion import PromotionState
 from workflows.worker import RECONCILE, worker
 
 REPOSITORY = "acme/config"
