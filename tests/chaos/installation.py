@@ -28,9 +28,9 @@ IMPATIENT = """
 from datetime import timedelta
 from workflows import steps
 steps.STEP["heartbeat_timeout"] = timedelta(seconds=4)
-from workflows import activities
-activities._HEARTBEAT_SECONDS = 0.5
-activities._ASK_AGAIN = timedelta(seconds=2)
+from workflows import attempt
+attempt._HEARTBEAT_SECONDS = 0.5
+attempt.ASK_AGAIN = timedelta(seconds=2)
 from workflows import applying
 applying.REFUSED_AGAIN = timedelta(seconds=2)
 from bot.forges.github import GitHub

@@ -1,7 +1,7 @@
 """A forge and git as numbers, and the steps of the workflows on them, for random sequences.
 
 Where things go and what is decided is the product's own: `route`, `glance`, `decide_promotion`
-and the gates. What is observed and applied is played here in the order of `workflows.activities`.
+and the gates. What is observed and applied is played here in the order of `workflows.advancing`.
 """
 
 import hashlib
@@ -235,7 +235,7 @@ class World:
         raise AssertionError(f"nobody plays the drift watch: {state}")
 
     def survey(self, _: int, request: SurveyRequest) -> Survey:
-        """Start what there is to start: see `workflows.surveying`."""
+        """Start what there is to start: see `workflows.beginning`."""
         opened = {one.slot: one for one in request.open}
         started: list[OpenPromotion] = []
         asked = set()
@@ -279,7 +279,7 @@ class World:
         self.heard.setdefault(comment, set()).add(where)
 
     def advance(self, attempt: int, state: PromotionState, news: list[News]) -> Advanced:
-        """Take a promotion as far as it can go: see `workflows.activities`."""
+        """Take a promotion as far as it can go: see `workflows.advancing`."""
         again = attempt > 1
         asks_request = again or any(one.pull_request or one.ask for one in news)
         asks_checks = again or any(one.checks or one.ask for one in news)

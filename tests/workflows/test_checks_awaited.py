@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tests.workflows.test_routing import ANY, CANDIDATE, REPOSITORY, state
 from webhook.events import ChecksChanged, Delivery
-from workflows.activities import digest_of, with_nothing_awaited
 from workflows.routing import GATHER, route, told_anew
+from workflows.telling import digest_of, with_nothing_awaited
 from workflows.values.pipeline import OpenPromotion, PipelineState
 from workflows.values.promotion import News
 

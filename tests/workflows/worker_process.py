@@ -16,7 +16,7 @@ from temporalio.client import Client
 
 from bot.forges.github import GitHub
 from bot.mirror import Mirror
-from workflows import activities, steps
+from workflows import attempt, steps
 from workflows.payloads import data_converter
 from workflows.worker import run_worker
 
@@ -38,7 +38,7 @@ async def work(host: str, api_url: str, token: str, state: str, point: str) -> N
     """Work until killed."""
     # That a test need not wait for long until one who was killed is missed.
     steps.STEP["heartbeat_timeout"] = timedelta(seconds=1)
-    activities._HEARTBEAT_SECONDS = 0.3
+    attempt._HEARTBEAT_SECONDS = 0.3
     forge = GitHub.with_token(token, api_url=api_url)
     when, _, name = point.partition(" ")
     owner: Any = Mirror if name == "push" else forge
