@@ -20,9 +20,9 @@ from bot.forges.forge import OpenItem, PullRequestInfo
 from bot.model import Head
 from config.schema import Config, Environment
 from webhook.events import Comment
-from workflows.applying import LABELS, digest
 from workflows.glancing import unanswered
-from workflows.observing import digest_of, plan_and_lifts
+from workflows.hop_plans import digest_of, plan_and_lifts
+from workflows.saying import LABELS, digest
 from workflows.sites import Site
 from workflows.values.promotion import Built, News, PromotionState
 

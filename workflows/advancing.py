@@ -15,9 +15,11 @@ from bot.messages import replies
 from bot.repository import RepositoryError
 from bot.together import together
 from webhook.events import Comment
-from workflows import applying, running, taking
+from workflows import applying, running, saying, taking
 from workflows.attempt import ASK_AGAIN, is_forbidden, with_needs
-from workflows.observing import Asking, Early, Observed, observe
+from workflows.forge_evidence import Asking, Early
+from workflows.merging import merge
+from workflows.observing import Observed, observe
 from workflows.putting_off import pause_after
 from workflows.sites import Clock, Site, Sites
 from workflows.telling import Rest, Tell, awaited, tell, watched, with_nothing_awaited
@@ -134,7 +136,7 @@ class _Step:
         why = with_needs(error, self._site.words)
         _log.warning("%s: %s", state.workflow_id, why)
         try:
-            state = applying.say_lacking(self._site, state, why)
+            state = saying.say_lacking(self._site, state, why)
         except (ForgeError, RepositoryError):
             raise error from None
         rest = _put_off(self._site, state, why, self._clock() + ASK_AGAIN)
@@ -172,7 +174,7 @@ class _Step:
                 again = {"source": source, "superseded": before, "retry": None, "refusal": ""}
                 return state.model_copy(update=again)
             case moves.Merge():
-                state = applying.merge(site, observed, decision)
+                state = merge(site, observed, decision)
                 if not state.merged:
                     site.git.look()  # somebody was faster, or a rule is in the way
                 return state
@@ -191,8 +193,8 @@ class _Step:
     ) -> Rest:
         """Say what the promotion waits for, and return until when at the longest."""
         site, is_held = self._site, isinstance(decision, moves.Hold)
-        state = applying.say(site, observed, decision, now)
-        gates = applying.gates_of(observed, now)
+        state = saying.say(site, observed, decision, now)
+        gates = saying.gates_of(observed, now)
         state = state.model_copy(update={"rests_until": not_before(gates)})
         if not is_held:
             # Asked for once; one that waits for the hold to end is still to be heard.
@@ -229,7 +231,7 @@ def _healed(site: Site, rest: Rest) -> Rest:
     state = rest.step.state
     if rest.is_lacking or not state.lacking:
         return rest
-    step = rest.step.model_copy(update={"state": applying.heal(site, state)})
+    step = rest.step.model_copy(update={"state": saying.heal(site, state)})
     return replace(rest, step=step)
 
 

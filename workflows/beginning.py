@@ -11,7 +11,7 @@ from config.schema import Config, Environment
 from workflows import rolling_back
 from workflows.adopting import adopt, was_closed
 from workflows.gathering import noticed
-from workflows.observing import plan_and_lifts, plan_for
+from workflows.hop_plans import plan_and_lifts, plan_for
 from workflows.sites import Site
 from workflows.values.looks import SurveyRequest
 from workflows.values.pipeline import OpenPromotion

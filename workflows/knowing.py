@@ -16,6 +16,7 @@ from workflows.values.promotion import PromotionState
 
 # Of a promotion of more, the labels of these tell enough: each costs a call.
 _MOST_LABELLED = 30
+_MAY_WRITE = frozenset({"write", "maintain", "admin"})
 
 
 def learn(
@@ -47,6 +48,11 @@ def authors_of(site: Site, plan: Plan) -> tuple[str, ...]:
     commits = [commit.sha for commit in plan.commits]
     authors = site.forge.authors(site.name, commits) if commits else {}
     return tuple(sorted({login for some in authors.values() for login in some}))
+
+
+def may_write(site: Site, person: str) -> bool:
+    """Whether somebody may write to the repository."""
+    return site.forge.permission(site.name, person) in _MAY_WRITE
 
 
 def _conditions(policies: Policies) -> Iterator[When]:

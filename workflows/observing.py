@@ -1,30 +1,22 @@
-"""Observe one promotion: git and the forge into facts. Nothing is decided, nothing changed."""
+"""Observe one promotion: all the facts that its next move depends on, nothing changed."""
 
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from bot.decisions.digest import content_digest
-from bot.decisions.facts import Check, GateFacts, PromotionFacts, PullRequest, Review
-from bot.decisions.gates.checks import GREEN, OWN_STATUS
+from bot.decisions.facts import GateFacts, PromotionFacts, PullRequest
 from bot.decisions.gates.times import in_short
-from bot.decisions.gates.wording import NAMED
 from bot.decisions.promotion import Promotion
-from bot.decisions.requirements import EVERY_CHECK, Requirements
-from bot.engine.candidate import MergeMethod, Plan, plan_promotion
-from bot.engine.drift import compare
-from bot.forges.forge import Forge, ForgeError
-from bot.model import Head, ReportedBy, State
-from bot.policies.effective import policy_of
-from bot.together import together
+from bot.decisions.requirements import Requirements
+from bot.engine.candidate import Plan
+from bot.model import Head, State
+from bot.policies.effective import Known, policy_of
 from config.schema import Environment
 from workflows import rolling_back, running
+from workflows.forge_evidence import Asking, evidence_of, with_evidence
 from workflows.gathering import gather, noticed
-from workflows.knowing import authors_of, learn, people_of
+from workflows.hop_plans import plan_for
+from workflows.knowing import learn
 from workflows.sites import Site
-from workflows.values.promotion import PromotionState, Reviewed
-
-_MAY_WRITE = frozenset({"write", "maintain", "admin"})
+from workflows.values.promotion import PromotionState
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,46 +33,7 @@ class Observed:
     plan: Plan | None
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """What to ask the forge for, because no event would tell, or one told to look.
-
-    `reported` are the checks that were asked for already. `authors` may be left out while
-    nobody has said anything that depends on them. `again` says that a step before this one was
-    lost, with what it did.
-    """
-
-    pull_request: bool = False
-    checks: bool = False
-    checks_by: ReportedBy | None = None
-    reported: Sequence[Check] | None = None
-    authors: bool = True
-    again: bool = False
-
-    def way(self, state: PromotionState) -> ReportedBy | None:
-        """Return the one way by which checks have to be asked for, None for both."""
-        # Of those that are only counted, nobody knows by which way they came.
-        is_all_known = state.checks is not None and not state.more_green
-        return self.checks_by if is_all_known else None
-
-
-class Early:
-    """Asks for the checks, where a step has to, while git asks the remote: a round trip less."""
-
-    def __init__(self, state: PromotionState, asking: Asking) -> None:
-        self._state, self.asking = state, asking
-
-    def ask(self, forge: Forge, name: str) -> None:
-        """Ask, of OWNER/NAME; what fails is asked again where errors are heard."""
-        candidate = self._state.candidate
-        if candidate is None or not self.asking.checks:
-            return
-        with suppress(ForgeError):
-            found = forge.checks(name, candidate.sha, self.asking.way(self._state))
-            self.asking = replace(self.asking, reported=found)
-
-
-def observe(site: Site, state: PromotionState, asking: Asking = Asking()) -> Observed:
+def observe(site: Site, state: PromotionState, asking: Asking) -> Observed:
     """Observe a promotion of an environment that has a source.
 
     Raises `KeyError` where the configuration no longer has the environment, or nothing
@@ -92,42 +45,27 @@ def observe(site: Site, state: PromotionState, asking: Asking = Asking()) -> Obs
         raise KeyError(state.environment)
     if state.again is not None and site.now >= state.again:
         state = state.model_copy(update={"refusal": "", "again": None})
-    target_head = site.head(target)
-    source_head = site.head(source) if not state.undoes else _before(state, target)
+    target_head = site.git.branch(target.branch)
+    # A roll-back goes back to a commit that stays.
+    source_head = state.source if state.undoes else site.git.branch(source.branch)
     kept = source_head is not None and (
-        bool(state.undoes) or site.git.contains(source_head.sha, state.source)
+        bool(state.undoes) or site.git.contains(source_head, state.source)
     )
     request = _pull_request(site, state, target, ask=asking.pull_request)
-    plan, then = None, state.candidate
-    ended = request is not None and request.state == "merged"
-    if kept and target_head is not None and not (ended and then):
-        plan = _plan(site, state, Head(source.name, source.branch, state.source), target_head)
-    elif then is not None and not site.git.missing([then.source, then.target]):
-        # What was promoted, or cannot be now, is said of the commits that it was built of.
-        before = Head(target.name, target.branch, then.target)
-        plan = _plan(site, state, Head(source.name, source.branch, then.source), before)
+    is_over = state.candidate and request is not None and request.state == "merged"
+    plan = _plan(site, state, source, target, target_head if kept and not is_over else None)
     state, known = learn(site, state, plan, ask=asking.pull_request)
-    gates = Requirements.of(target.gates, target.freezes)
-    if plan is not None:
-        gates = policy_of(site.git, site.policies, target, plan, known).needed
-    if state.undoes:
-        # CI alone: what it restores was agreed to once, and whoever asks is in a hurry.
-        gates = Requirements(checks=gates.checks)
-    state = _with_evidence(site, state, gates, plan, asking)
+    gates = _gates(site, state, target, plan, known)
+    state = with_evidence(site, state, gates, plan, asking)
     if stops := site.stops:
         state = state.model_copy(update={"stopped": in_short(stops)})
     if gates.soak is not None:
-        head = source_head.sha if source_head else None
-        seen = noticed(state.seen, source.branch, head, site.now)
+        seen = noticed(state.seen, source.branch, source_head, site.now)
         state = state.model_copy(update={"seen": seen})
-    evidence = evidence_of(site, state, gates)
-    if evidence is not None:
-        state = running.look(site, state, gates, news=asking.checks, again=asking.again)
-        state, gathered = gather(site, state, plan, gates)
-        evidence = replace(evidence, **gathered)
+    state, evidence = _judged(site, state, gates, plan, asking)
     facts = PromotionFacts(
-        source_head=source_head.sha if source_head else None,
-        target_head=target_head.sha if target_head else None,
+        source_head=source_head,
+        target_head=target_head,
         source_kept=kept,
         pending=_is_pending(state, plan),
         conflicts=_conflicts(plan),
@@ -158,16 +96,47 @@ def _promotion(
     )
 
 
-def _before(state: PromotionState, target: Environment) -> Head:
-    """Return what a roll-back goes back to: a commit that stays."""
-    return Head(target.name, target.branch, state.source)
+def _plan(
+    site: Site, state: PromotionState, source: Environment, target: Environment, head: str | None
+) -> Plan | None:
+    """Return the plan of what is promoted to a target at `head`.
 
-
-def _plan(site: Site, state: PromotionState, source: Head, target: Head) -> Plan | None:
+    What was promoted, or cannot be now, is said of the commits that it was built of.
+    """
+    built = state.candidate
+    if head is not None:
+        at = (state.source, head)
+    elif built is not None and not site.git.missing([built.source, built.target]):
+        at = (built.source, built.target)
+    else:
+        return None
+    into = Head(target.name, target.branch, at[1])
     if state.undoes:
-        return rolling_back.plan_at(site, state, target)
-    environment = site.config.environment(state.environment)
-    return plan_for(site, source, target, environment, state.lifts)
+        return rolling_back.plan_at(site, state, into)
+    return plan_for(site, Head(source.name, source.branch, at[0]), into, target, state.lifts)
+
+
+def _gates(
+    site: Site, state: PromotionState, target: Environment, plan: Plan | None, known: Known
+) -> Requirements:
+    """Return what is asked of a promotion, by its environment and by policies."""
+    gates = Requirements.of(target.gates, target.freezes)
+    if plan is not None:
+        gates = policy_of(site.git, site.policies, target, plan, known).needed
+    # CI alone: what a roll-back restores was agreed to once, and whoever asks is in a hurry.
+    return Requirements(checks=gates.checks) if state.undoes else gates
+
+
+def _judged(
+    site: Site, state: PromotionState, gates: Requirements, plan: Plan | None, asking: Asking
+) -> tuple[PromotionState, GateFacts | None]:
+    """Return what gates judge, with the runs and the answers that they wait for."""
+    evidence = evidence_of(site, state, gates)
+    if evidence is None:
+        return state, None
+    state = running.look(site, state, gates, news=asking.checks, again=asking.again)
+    state, gathered = gather(site, state, plan, gates)
+    return state, replace(evidence, **gathered)
 
 
 def _is_pending(state: PromotionState, plan: Plan | None) -> bool:
@@ -175,44 +144,6 @@ def _is_pending(state: PromotionState, plan: Plan | None) -> bool:
     if plan is None:
         return not state.undoes
     return plan.candidate is not None or (plan.state is State.CONFLICT and not state.undoes)
-
-
-def plan_for(
-    site: Site,
-    source: Head,
-    target: Head,
-    environment: Environment,
-    lifts: tuple[str, ...] = (),
-) -> Plan:
-    """Return the plan of a hop at two fixed commits, which is made once.
-
-    `lifts` are roll-backs that hold nothing back any more.
-    """
-    method = MergeMethod(environment.merge)
-
-    def made() -> Plan:
-        comparison = compare(site.git, source, target, site.keep, lifts)
-        return plan_promotion(site.git, comparison, site.keep, method)
-
-    key = (site.info.id, source, target, method, site.config.keep, lifts)
-    return site.plans.get(key, made)
-
-
-def plan_and_lifts(
-    site: Site, source: Head, target: Head, environment: Environment, *, by_hand: bool
-) -> tuple[Plan, tuple[str, ...]]:
-    """Return the plan of a promotion that begins now, and the roll-backs that it lifts.
-
-    Who asks for one by hand takes along what was rolled back until then.
-    """
-    plan = plan_for(site, source, target, environment)
-    lifts = plan.comparison.held_by if by_hand else ()
-    return (plan_for(site, source, target, environment, lifts) if lifts else plan), lifts
-
-
-def digest_of(plan: Plan) -> str:
-    """Return the digest of what a plan promotes, which people's word is bound to."""
-    return content_digest((c.path, c.key, c.source.token) for c in plan.promoted)
 
 
 def _conflicts(plan: Plan | None) -> tuple[tuple[str, str | None], ...]:
@@ -245,123 +176,3 @@ def _pull_request(
         by_self=ended and info.by.casefold() == site.forge.login().casefold(),
         branch_deleted=head is None,
     )
-
-
-def _with_evidence(
-    site: Site, state: PromotionState, gates: Requirements, plan: Plan | None, asking: Asking
-) -> PromotionState:
-    """Ask for what is not known, and is needed; authors never change."""
-    candidate, number = state.candidate, state.number
-    if candidate is None:
-        return state
-    found: dict[str, object] = {}
-
-    def checks() -> None:
-        if state.checks is None or asking.checks:
-            by, reported = asking.way(state), asking.reported
-            if reported is None:
-                reported = site.forge.checks(site.name, candidate.sha, by)
-            counting = [check for check in reported if _counts(check.name, gates)]
-            # What came the other way is as it was.
-            before = checks_of(state) if by else ()
-            found.update(_carried(_newest([*before, *counting]), gates))
-
-    def reviews() -> None:
-        unknown = state.reviews is None and (gates.approvals or gates.code_owners)
-        # Where nobody has to approve, somebody may still ask for changes.
-        if number is not None and (unknown or asking.pull_request):
-            found["reviews"] = _reviews(site, number)
-
-    def authors() -> None:
-        if asking.authors:
-            found["authors"] = written_by(site, state, gates, plan)
-
-    together(checks, reviews, authors)
-    return state.model_copy(update=found)
-
-
-def written_by(
-    site: Site, state: PromotionState, gates: Requirements, plan: Plan | None
-) -> tuple[str, ...] | None:
-    """Return who wrote what is promoted, None where that is not needed; it never changes."""
-    if state.authors is None and plan is not None and gates.asks_people:
-        return authors_of(site, plan)
-    return state.authors
-
-
-def _newest(checks: Iterable[Check]) -> tuple[Check, ...]:
-    """Return the newest report of each name, of two at the same moment the later one here."""
-    by_name: dict[str, Check] = {}
-    for check in checks:
-        if check.name not in by_name or check.at >= by_name[check.name].at:
-            by_name[check.name] = check
-    return tuple(by_name[name] for name in sorted(by_name))
-
-
-def _carried(checks: Sequence[Check], gates: Requirements) -> dict[str, object]:
-    """Return checks as a state carries them: where each one counts, there may be hundreds."""
-    required = set(gates.checks.required)
-    green = [c.name for c in checks if c.state in GREEN and c.name not in required]
-    left_out = set(green[NAMED:])
-    kept = [c for c in checks if c.state != "pending" and c.name not in left_out]
-    pending = tuple(c.name for c in checks if c.state == "pending")
-    return {"checks": tuple(kept), "pending": pending, "more_green": len(left_out)}
-
-
-def checks_of(state: PromotionState) -> tuple[Check, ...]:
-    """Return the checks of a promotion's candidate, but for those that are only counted."""
-    at = state.candidate
-    if at is None:
-        return ()
-    pending = [Check(name, at.sha, "pending", at.pushed_at) for name in state.pending]
-    return (*(state.checks or ()), *pending)
-
-
-def _counts(name: str, gates: Requirements) -> bool:
-    """Whether the gate looks at a check: no other goes into the history, however many report."""
-    required = gates.checks.required or (EVERY_CHECK,)
-    return name != OWN_STATUS and (EVERY_CHECK in required or name in required)
-
-
-def _reviews(site: Site, number: int) -> tuple[Reviewed, ...]:
-    found = site.forge.reviews(site.name, number)
-    writers = {
-        person: site.forge.permission(site.name, person) in _MAY_WRITE
-        for person in {review.person for review in found}
-    }
-    return tuple(Reviewed.of(review, can_write=writers[review.person]) for review in found)
-
-
-def evidence_of(site: Site, state: PromotionState, gates: Requirements) -> GateFacts | None:
-    """Return what gates judge, of what a promotion knows."""
-    candidate = state.candidate
-    if candidate is None:
-        return None
-    digests = {built.sha: built.digest for built in state.built}
-    digests[candidate.sha] = candidate.digest
-    return GateFacts(
-        candidate=candidate,
-        checks=checks_of(state),
-        more_green=state.more_green,
-        reviews=tuple(
-            Review(r.person, r.state, digests.get(r.sha), r.at, r.can_write)
-            for r in state.reviews or ()
-        ),
-        sign_offs=state.sign_offs,
-        rejections=state.rejections,
-        overrides=state.overrides,
-        authors=frozenset(state.authors or ()),
-        members=_members(site, gates),
-        stops=site.stops,
-        thawed=state.stopped,
-    )
-
-
-def _members(site: Site, gates: Requirements) -> dict[str, frozenset[str]]:
-    """Return the people of each role that must sign off; one whose team is hidden is left out."""
-    found = {}
-    for name in gates.sign_offs:
-        people = people_of(site, name)
-        if people is not None:
-            found[name] = people
-    return found

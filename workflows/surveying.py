@@ -15,6 +15,7 @@ from config.schema import Config, Environment, Schedule
 from workflows.answering import Answers, asked_to_promote, not_configured
 from workflows.beginning import BY_SCHEDULE, Beginnings, Outcome, Start
 from workflows.glancing import anywhere, digest_of_heads, spread
+from workflows.knowing import may_write
 from workflows.planning import Calendar
 from workflows.proposing import sweep
 from workflows.putting_off import Allowance, pause_after
@@ -200,11 +201,7 @@ class _Survey:
     def _keep_appointment(self, planned: Planned) -> None:
         """Promote, as was asked for at this time; where that cannot be, say it there."""
         name, forge = planned.environment, self.site.forge
-        if planned.number and forge.permission(self.site.name, planned.person) not in (
-            "write",
-            "maintain",
-            "admin",
-        ):
+        if planned.number and not may_write(self.site, planned.person):
             outcome = Outcome(replies.may_no_more(planned.person))
         else:
             outcome = self.beginnings.promote(name, planned.person)

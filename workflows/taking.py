@@ -21,7 +21,7 @@ from bot.words import Words
 from config.policy import CODE_OWNERS, Role
 from webhook.events import Comment
 from workflows.gathering import owners_of
-from workflows.observing import plan_for
+from workflows.hop_plans import plan_for
 from workflows.sites import Site
 from workflows.values.promotion import PromotionState
 

@@ -8,7 +8,8 @@ from datetime import datetime
 from bot.decisions.gates.checks import GREEN, OWN_STATUS
 from bot.decisions.requirements import EVERY_CHECK
 from webhook.events import Comment
-from workflows.observing import Observed, checks_of
+from workflows.checks_carried import checks_of
+from workflows.observing import Observed
 from workflows.sites import Site
 from workflows.values.pipeline import OpenPromotion, Report
 from workflows.values.promotion import Advanced

@@ -25,7 +25,7 @@ from bot.words import words_for
 from config.schema import Environment
 from config.settings import Settings
 from config.suggest import suggest
-from workflows.observing import plan_and_lifts
+from workflows.hop_plans import plan_and_lifts
 from workflows.sites import Site, Sites
 from workflows.values.base import RepositoryKey
 from workflows.values.pipeline import Planned, Told, Wanted

@@ -31,8 +31,8 @@ steps.STEP["heartbeat_timeout"] = timedelta(seconds=4)
 from workflows import attempt
 attempt._HEARTBEAT_SECONDS = 0.5
 attempt.ASK_AGAIN = timedelta(seconds=2)
-from workflows import applying
-applying.REFUSED_AGAIN = timedelta(seconds=2)
+from workflows import merging
+merging.REFUSED_AGAIN = timedelta(seconds=2)
 from bot.forges.github import GitHub
 from bot.forges.gitlab import GitLab
 GitHub.with_token.__func__.__kwdefaults__["timeout"] = 20.0

@@ -9,7 +9,7 @@ from bot.decisions.facts import Candidate, Check, CheckState, GateFacts
 from bot.decisions.gates.checks import checks
 from bot.decisions.requirements import Requirements
 from config.gates import Checks
-from workflows.observing import _carried, checks_of
+from workflows.checks_carried import carried, checks_of
 from workflows.values.base import RepositoryKey
 from workflows.values.promotion import PromotionState
 
@@ -25,7 +25,7 @@ def state_of(found: list[Check]) -> PromotionState:
     state = PromotionState(
         repository=key, environment="staging", source=SHA, first=SHA, candidate=CANDIDATE
     )
-    return state.model_copy(update=_carried(found, EVERY))
+    return state.model_copy(update=carried(found, EVERY))
 
 
 def reports(states: list[CheckState]) -> list[Check]:
