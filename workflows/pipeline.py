@@ -14,8 +14,17 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
     from webhook.events import Comment, Delivery, RepositoryRef
-    from workflows.putting_off import hold_back, joined, wakes_at
-    from workflows.routing import GATHER, Routed, add, route, told_anew
+    from workflows.putting_off import hold_back, left_for_later, wakes_at
+    from workflows.remembering import (
+        ended,
+        has_rival,
+        heard_once,
+        opened,
+        received,
+        surveyed,
+        without,
+    )
+    from workflows.routing import GATHER, Routed, add, route
     from workflows.steps import SHORTEST_WAIT, STEP
     from workflows.values.drift import DriftState
     from workflows.values.looks import Glance, GlanceRequest, Survey, SurveyRequest
@@ -23,7 +32,6 @@ with workflow.unsafe.imports_passed_through():
         OpenPromotion,
         PipelineState,
         Planned,
-        PutOff,
         Report,
         Told,
         Wanted,
@@ -34,8 +42,6 @@ with workflow.unsafe.imports_passed_through():
 _ONE_ALARM = "one-alarm"
 # A look at the branches costs git alone; to ask after a promotion costs the forge's limits too.
 _ASK_EVERY = timedelta(hours=1)
-# A forge delivers again within days; what it sent is remembered for this many deliveries.
-_REMEMBERED = 512
 _NOT_MANAGED = "the repository is not managed: it has no `.lockstep.yaml`, or is not ours"
 
 
@@ -123,19 +129,9 @@ class PipelineWorkflow:
     async def _glance(self) -> None:
         """Look cheaply; what differs is looked at properly, as if an event had told of it."""
         state = self._state
-        request = GlanceRequest(
-            repository=state.repository,
-            open=state.open,
-            branches=state.branches,
-            heads=state.heads,
-            touched=state.touched,
-            looked=state.looked,
-            wishes=tuple(wish.number for wish in state.remembered),
-            began=state.began,
-        )
         found: Glance = await workflow.execute_activity(
             "glance",
-            request,
+            GlanceRequest.of(state),
             result_type=Glance,
             **STEP,
         )
@@ -156,8 +152,8 @@ class PipelineWorkflow:
         """Return what is to be done about all that has come, each delivery once."""
         while self._reports:
             self._take_report(self._reports.popleft())
-        # First, since it also remembers what has come.
-        fresh = self._drained()
+        self._state, fresh = received(self._state, self._deliveries)
+        self._deliveries.clear()
         # What a glance heard under a pull request may be for a promotion that has told of it
         # since, or is about to: it goes where the event would have gone.
         heard = [self._delivered(comment) for comment in self._overheard]
@@ -183,9 +179,7 @@ class PipelineWorkflow:
         routed.comments += self._asked
         self._asked, self._look, self._stir = [], False, False
         self._overdue = self._ask = False
-        self._state = routed.state
-        self._once(routed)
-        routed.state = self._state
+        routed.state, routed.comments = heard_once(routed.state, routed.comments)
         hold_back(routed, workflow.now())
         self._state = routed.state
         if self._state.put_off is None:
@@ -204,25 +198,6 @@ class PipelineWorkflow:
             forge=state.forge, owner=state.owner, name=state.name, id=state.id
         )
         return Delivery(id=f"heard-{comment.id}", repository=repository, event=comment)
-
-    def _once(self, routed: Routed) -> None:
-        """Leave out the comments that a survey has had: they may be found and told of, both."""
-        heard = dict.fromkeys(self._state.heard)
-        routed.comments = [one for one in routed.comments if one.id not in heard]
-        heard.update(dict.fromkeys(one.id for one in routed.comments))
-        self._state = self._state.model_copy(update={"heard": tuple(heard)[-_REMEMBERED:]})
-
-    def _drained(self) -> list[Delivery]:
-        """Return what has come and was not taken before."""
-        taken, fresh = dict.fromkeys(self._state.taken), []
-        while self._deliveries:
-            delivery = self._deliveries.popleft()
-            if delivery.id not in taken:
-                taken[delivery.id] = None
-                fresh.append(delivery)
-        remembered = tuple(taken)[-_REMEMBERED:]
-        self._state = self._state.model_copy(update={"taken": remembered})
-        return fresh
 
     async def _survey(self, routed: Routed) -> bool:
         """Look at the repository; return whether it is still ours to manage."""
@@ -256,7 +231,8 @@ class PipelineWorkflow:
                 self._wanted_later.append(one)
             else:
                 self._told[one.id] = answers.get(one.id) or Told(id=one.id, text=_NOT_MANAGED)
-        if self._is_put_off(survey.put_off, routed):
+        self._state = left_for_later(self._state, routed, survey.put_off)
+        if survey.put_off is not None and survey.put_off.blind:
             return True
         self._remember(survey, state)
         return survey.managed
@@ -266,21 +242,7 @@ class PipelineWorkflow:
         # A survey asks after branches alone: the next glance is not put off by it.
         is_due_before = workflow.now() < self._until < survey.until
         self._until = self._until if is_due_before else survey.until
-        self._state = self._state.model_copy(
-            update={
-                "remembered": survey.remembered,
-                "planned": self._planned(asked.planned, survey.planned),
-                "looked": survey.looked,
-                "branches": survey.branches,
-                "heads": survey.heads,
-                "due": survey.due,
-                "cancelled": (*self._state.cancelled, *survey.cancelled)[-_REMEMBERED:],
-                "frozen": survey.frozen,
-                "bot": survey.bot,
-                "seen": survey.seen,
-                "began": asked.began or survey.looked,
-            }
-        )
+        self._state = surveyed(self._state, asked, survey)
         known = {promotion.workflow_id for promotion in self._state.open}
         for started in survey.started:
             # It may have told us of itself already, and then knows better.
@@ -290,40 +252,12 @@ class PipelineWorkflow:
                 # Nothing merges there meanwhile: it would not be what is being taken back.
                 self._rolling[started.environment] = started.rolls_back
 
-    def _is_put_off(self, put_off: PutOff | None, routed: Routed) -> bool:
-        """Keep what a look has left for later; return whether it has seen nothing at all."""
-        is_blind = put_off is not None and put_off.blind
-        if put_off is not None and is_blind:
-            # Whether the repository is ours at all nobody knows yet.
-            put_off = put_off.model_copy(update={"drift": routed.drift})
-            routed.drift = False
-        kept = joined(self._state.put_off, put_off)
-        self._state = self._state.model_copy(update={"put_off": kept})
-        return is_blind
-
-    def _planned(
-        self, asked: tuple[Planned, ...], left: tuple[Planned, ...] | None
-    ) -> tuple[Planned, ...]:
-        """Return what is planned after a look; what was signalled meanwhile is there too."""
-        if left is None:
-            return self._state.planned
-        newer = [one for one in self._state.planned if one not in asked]
-        moved = {one.environment for one in newer}
-        taken_back = {one.environment for one in asked if one not in self._state.planned}
-        stays = [one for one in left if one.environment not in moved | taken_back]
-        return (*stays, *newer)
-
     def _opened(self, promotion: OpenPromotion) -> None:
-        others = [p for p in self._state.open if p.slot != promotion.slot]
-        rivals = {p.workflow_id for p in self._state.open if p.slot == promotion.slot}
-        if rivals - {promotion.workflow_id} and workflow.patched("one-gives-way"):
+        if has_rival(self._state, promotion) and workflow.patched("one-gives-way"):
             # A look was lost after it had started one, and the next try found a newer commit.
             self._giving_way.append(promotion.workflow_id)
             return
-        before = next((p for p in self._state.open if p.workflow_id == promotion.workflow_id), None)
-        if before is not None and before.candidate == promotion.candidate:
-            promotion = told_anew(before, promotion)
-        self._state = self._state.model_copy(update={"open": (*others, promotion)})
+        self._state = opened(self._state, promotion)
 
     def _take_report(self, report: Report) -> None:
         told = report.promotion
@@ -331,19 +265,9 @@ class PipelineWorkflow:
         if not report.ended:
             self._opened(told)
             return
-        still = tuple(p for p in self._state.open if p.workflow_id != told.workflow_id)
-        # What it has taken is not answered anew, should somebody tell of it only now.
-        passed = {comment.id for comment in report.comments}
-        heard = (*self._state.heard, *(one for one in report.taken if one not in passed))
-        cancelled = self._state.cancelled
+        self._state = ended(self._state, report)
         if told.rolls_back:
             self._rolling[told.environment] = ""
-        elif report.cancelled:
-            # By a person: this source commit is not tried again by itself.
-            cancelled = (*cancelled, f"{told.environment}/{told.source}")[-_REMEMBERED:]
-        self._state = self._state.model_copy(
-            update={"open": still, "cancelled": cancelled, "heard": heard[-_REMEMBERED:]}
-        )
         self._look = self._stir = True
 
     async def _tell(self, slot: str, news: News) -> None:
@@ -355,8 +279,7 @@ class PipelineWorkflow:
             await handle.signal("take", [news])
         except ApplicationError:
             # It has ended and its report is on the way, or was lost with it.
-            still = tuple(p for p in self._state.open if p.workflow_id != promotion.workflow_id)
-            self._state = self._state.model_copy(update={"open": still})
+            self._state = without(self._state, promotion.workflow_id)
             self._asked += news.comments
             self._look = True
 

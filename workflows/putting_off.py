@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from bot.forges.forge import RateLimited
 from workflows.routing import Routed
-from workflows.values.pipeline import PutOff
+from workflows.values.pipeline import PipelineState, PutOff
 
 _AT_LEAST = timedelta(seconds=1)
 T = TypeVar("T")
@@ -89,6 +89,15 @@ def _behind(put_off: PutOff, routed: Routed) -> PutOff:
         routed.merged, routed.ended = [], []
         routed.look = routed.changed = routed.drift = False
     return put_off.model_copy(update=later)
+
+
+def left_for_later(state: PipelineState, routed: Routed, put_off: PutOff | None) -> PipelineState:
+    """Return the state with what a look has left; one that saw nothing leaves the drift as well."""
+    if put_off is not None and put_off.blind:
+        # Whether the repository is ours at all nobody knows yet.
+        put_off = put_off.model_copy(update={"drift": routed.drift})
+        routed.drift = False
+    return state.model_copy(update={"put_off": joined(state.put_off, put_off)})
 
 
 def joined(before: PutOff | None, after: PutOff | None) -> PutOff | None:

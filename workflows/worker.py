@@ -51,6 +51,7 @@ _PASSED_THROUGH = (
     "pydantic",
     "pydantic_core",
     "webhook",
+    "workflows.remembering",
     "workflows.routing",
     "workflows.values",
 )

@@ -8,6 +8,7 @@ from webhook.events import Comment
 from workflows.values.base import RepositoryKey, Value
 from workflows.values.pipeline import (
     OpenPromotion,
+    PipelineState,
     Planned,
     PutOff,
     Remembered,
@@ -85,6 +86,20 @@ class GlanceRequest(Value):
     looked: datetime | None = None
     wishes: tuple[int, ...] = ()
     began: datetime | None = None
+
+    @classmethod
+    def of(cls, state: PipelineState) -> "GlanceRequest":
+        """Return the request of a pipeline."""
+        return cls(
+            repository=state.repository,
+            open=state.open,
+            branches=state.branches,
+            heads=state.heads,
+            touched=state.touched,
+            looked=state.looked,
+            wishes=tuple(wish.number for wish in state.remembered),
+            began=state.began,
+        )
 
 
 class Glance(Value):
