@@ -106,7 +106,7 @@ def finish(site: Site, observed: Observed, decision: Finish | MergedByHand, now:
         last_word(site, observed, reason, now)
 
     found, _, _ = together(
-        lambda: _landed(site, observed, target), told, lambda: clean_up(site, state)
+        lambda: _landed(site, observed, target), told, lambda: _clean_up(site, state)
     )
     if not found or state.number is None:
         return reason
@@ -158,7 +158,7 @@ def close(site: Site, observed: Observed, decision: Decision, now: datetime) -> 
                 reason = description.cancelled(reason, command, state.environment, site.words)
             text = body_of(site, observed, plan, reason, now, open_=False)
         edit(site, state, body=text, closed=True)
-    clean_up(site, state)
+    _clean_up(site, state)
 
 
 def may_give_way(site: Site, state: PromotionState) -> bool:
@@ -175,10 +175,10 @@ def abandon(site: Site, state: PromotionState, reason: str) -> None:
             site.name, state.number, "abandoned", sentence(reason), on_pull_request=True
         )
         site.forge.update_pull_request(site.name, state.number, closed=True)
-    clean_up(site, state)
+    _clean_up(site, state)
 
 
-def clean_up(site: Site, state: PromotionState) -> None:
+def _clean_up(site: Site, state: PromotionState) -> None:
     """Delete the promotion's own branch."""
     at = site.git.branch(state.branch)
     if at is None:

@@ -82,25 +82,25 @@ def _surveyed(
     if config is None or not is_ours:
         for comment in request.comments if is_ours else ():
             not_configured(site, comment)
-        done: dict[str, object] = {
-            "managed": is_ours and bool(site.in_force.problem),
-            "remembered": request.remembered,
-            "seen": request.seen,
-            "planned": request.planned,
-        }
+        found = Survey(
+            managed=is_ours and bool(site.in_force.problem),
+            until=until,
+            looked=now,
+            remembered=request.remembered,
+            seen=request.seen,
+            planned=request.planned,
+        )
     else:
-        done = _Survey(site, config, request, start, now).done(until)
-    branches = site.branches
-    seen = Survey(
-        managed=True,
-        until=until,
-        looked=now,
-        bot=site.forge.login(),
-        branches=tuple(sorted(branches)),
-        heads=digest_of_heads(site.git.heads, branches),
-        frozen=stopped(site.stops),
+        found = _Survey(site, config, request, start, now).done(until)
+    # As it is now: what was asked for may have frozen it, or fetched more.
+    return found.model_copy(
+        update={
+            "bot": site.forge.login(),
+            "branches": tuple(sorted(site.branches)),
+            "heads": digest_of_heads(site.git.heads, site.branches),
+            "frozen": stopped(site.stops),
+        }
     )
-    return seen.model_copy(update=done)
 
 
 class _Survey:
@@ -122,8 +122,8 @@ class _Survey:
         self.due: datetime | None = None
         self.told: list[Told] = []
 
-    def done(self, until: datetime) -> dict[str, object]:
-        """Do all there is to do; return what came of it, by its names in a `Survey`."""
+    def done(self, until: datetime) -> Survey:
+        """Do all there is to do; return what came of it."""
         begun, request, each = self.beginnings, self.request, self.allowed.each
         if request.looked is None:
             begun.go_on(self.now)
@@ -148,19 +148,20 @@ class _Survey:
                 ended=ended,
             )
             self.due = self.due and max(self.due, put_off.until)
-        return {
-            "until": min(until, self.due or until),
-            "due": self.due,
-            "cancelled": tuple(begun.cancelled),
-            "told": tuple(self.told),
+        return Survey(
+            managed=True,
+            until=min(until, self.due or until),
+            due=self.due,
+            cancelled=tuple(begun.cancelled),
+            told=tuple(self.told),
             # A schedule that was due then is due still.
-            "looked": request.looked if left else self.now,
-            "put_off": put_off,
-            "started": tuple(begun.started),
-            "remembered": tuple(self.answers.remembered),
-            "seen": begun.seen,
-            "planned": self.calendar.planned,
-        }
+            looked=request.looked if left else self.now,
+            put_off=put_off,
+            started=tuple(begun.started),
+            remembered=tuple(self.answers.remembered),
+            seen=begun.seen,
+            planned=self.calendar.planned,
+        )
 
     def _begin_by_itself(self, environment: Environment) -> None:
         """Start what nobody has to ask for."""
