@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from bot.engine.candidate import Candidate, commit_of
 from bot.engine.drift import CONFIGURATION
 from bot.engine.trees import NewObjects, TreeReader, rewrite
+from bot.engine.yaml_text import quoted
 from bot.forges.forge import PullRequestInfo
 from bot.model import Entry
 from bot.repository import RepositoryError
@@ -124,12 +125,8 @@ def _by_hand(rule: KeepRule) -> str:
 
 
 def _flow(rule: KeepRule) -> str:
-    keys = f", keys: [{_quoted(rule.keys[0])}]" if rule.keys else ""
-    return f"{{path: {_quoted(rule.path)}{keys}}}"
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    keys = f", keys: [{quoted(rule.keys[0])}]" if rule.keys else ""
+    return f"{{path: {quoted(rule.path)}{keys}}}"
 
 
 def _inserted(text: str, rule: KeepRule) -> str:

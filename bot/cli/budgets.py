@@ -118,17 +118,4 @@ def lines(found: Sequence[Budget]) -> list[Text]:
     if not found:
         said = "calls left: not known, no worker answers (LOCKSTEP_METRICS_PORT, or LOCKSTEP_PORT)"
         return [Text(said, style="bright_black")]
-    return [Text.assemble((one.token, "bold"), f"  {_line(one)}") for one in found]
-
-
-def _line(one: Budget) -> str:
-    parts = []
-    if one.resting_until is not None:
-        parts.append(f"asked to rest until {one.resting_until:%H:%M:%S} UTC")
-    if one.calls is not None and one.resets_at is not None:
-        parts.append(f"{one.calls} of {one.calls_limit} calls left until {one.resets_at:%H:%M} UTC")
-    if one.writes_this_minute is not None:
-        parts.append(f"writes: {one.writes_this_minute} this minute")
-    if one.content_this_hour is not None:
-        parts.append(f"content: {one.content_this_hour} this hour")
-    return "; ".join(parts) or "no call was made yet"
+    return [Text.assemble((one.token, "bold"), f"  {one.in_words}") for one in found]

@@ -1,6 +1,5 @@
 """A proposed `.lockstep.yaml` as text, each line with what speaks for it."""
 
-import json
 import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +9,7 @@ from bot.decisions.pipeline import Pipeline, ProposedEnvironment
 from bot.engine.evidence import day
 from bot.engine.flows import Flow, Habit
 from bot.engine.keep_rules import LearnedKeep
+from bot.engine.yaml_text import quoted
 from bot.words import count
 
 _WIDTH = 96
@@ -106,7 +106,7 @@ def _keep(rules: Sequence[LearnedKeep]) -> Iterator[str]:
     for rule in rules:
         if not rule.keys:
             yield from _comment(rule.why, "  ")
-        yield f"  - path: {_quoted(rule.path)}"
+        yield f"  - path: {quoted(rule.path)}"
         if rule.keys:
             yield "    keys:"
         reasons = dict.fromkeys(why for _, why in rule.keys)
@@ -128,10 +128,4 @@ def _comment(text: str, indent: str) -> list[str]:
 
 def _scalar(text: str) -> str:
     plain = _PLAIN.fullmatch(text) and text.lower() not in _WORDS
-    return text if plain else _quoted(text)
-
-
-def _quoted(text: str) -> str:
-    """Return text in double quotes, where YAML's escapes are JSON's and a few more."""
-    quoted = json.dumps(text, ensure_ascii=False)
-    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in quoted)
+    return text if plain else quoted(text)

@@ -4,6 +4,7 @@ Built from events and not from PyYAML's nodes, because those lose where an alias
 stands, and because a text nested ten thousand levels deep must not exhaust the stack.
 """
 
+import json
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
@@ -36,6 +37,12 @@ _NUMBERS = {_YAML + "int", _YAML + "float"}
 _LONGEST_NUMBER = 4300
 _PLAIN_TAGS = {_STR, _YAML + "map", _YAML + "seq", "!"}
 _RESOLVERS: dict[str | None, list[tuple[str, Any]]] = CSafeLoader.yaml_implicit_resolvers
+
+
+def quoted(text: str) -> str:
+    """Return text as a YAML string in double quotes, whose escapes are JSON's and a few more."""
+    escaped = json.dumps(text, ensure_ascii=False)
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in escaped)
 
 
 @lru_cache(maxsize=65536)

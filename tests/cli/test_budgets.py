@@ -64,11 +64,11 @@ def test_people_read_a_line_for_each_token() -> None:
     assert [line.plain for line in lines(found or [])] == [
         (
             "GitHub  4812 of 5000 calls left until 14:00 UTC;"
-            " writes: 74 this minute; content: 461 this hour"
+            " 74 more writes this minute; 461 more posts this hour"
         ),
         (
             "GitHub, for acme  asked to rest until 14:00:00 UTC;"
-            " writes: 75 this minute; content: 480 this hour"
+            " 75 more writes this minute; 480 more posts this hour"
         ),
     ]
 

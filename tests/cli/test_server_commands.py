@@ -245,8 +245,8 @@ def test_the_halves_of_a_server_work_together(sandbox: Sandbox, tmp_path: Path) 
             worker.says("every gate is open")
             with started("status", settings=alone) as status:
                 status.says(
-                    r"GitHub  \d+ of 5000 calls left until .*; writes: \d+ this minute;"
-                    " content: 479 this hour"
+                    r"GitHub  \d+ of 5000 calls left until .*; \d+ more writes this minute;"
+                    " 479 more posts this hour"
                 )
             assert (receiver.end(), worker.end()) == (0, 0)
 

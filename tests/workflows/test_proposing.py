@@ -51,6 +51,11 @@ def test_a_file_without_a_last_line_end_gets_one() -> None:
     assert with_rule(BEGIN.rstrip(), "x", None) == BEGIN + 'keep:\n  - {path: "x"}\n'
 
 
+@pytest.mark.parametrize("path", ['a "b"\\c', "tab\t.yaml", "next\x85line", "line\u2028", "ünï"])
+def test_a_path_is_written_so_that_it_is_read_again(path: str) -> None:
+    assert KeepRule(path=path) in load(with_rule(BEGIN, path, None)).keep
+
+
 def test_a_rule_that_is_there_changes_nothing() -> None:
     text = with_rule(BEGIN, "x.yaml", None)
 

@@ -106,6 +106,21 @@ class Budget(_Value):
     content_this_hour: int | None = None
     resting_until: datetime | None = None
 
+    @property
+    def in_words(self) -> str:
+        """What is left, as people read it."""
+        parts = []
+        if self.resting_until is not None:
+            parts.append(f"asked to rest until {self.resting_until:%H:%M:%S} UTC")
+        if self.calls is not None and self.resets_at is not None:
+            until = f"{self.resets_at:%H:%M} UTC"
+            parts.append(f"{self.calls} of {self.calls_limit} calls left until {until}")
+        if self.writes_this_minute is not None:
+            parts.append(f"{self.writes_this_minute} more writes this minute")
+        if self.content_this_hour is not None:
+            parts.append(f"{self.content_this_hour} more posts this hour")
+        return "; ".join(parts) or "no call was made yet"
+
 
 class Working(_Value):
     """A worker that Temporal knows of, and when it last asked for work."""

@@ -217,17 +217,8 @@ def _workers(workers: Sequence[Working], now: datetime) -> Fact:
 
 
 def _budget(one: Budget) -> Fact:
-    parts, low = [], one.resting_until is not None
-    if one.resting_until is not None:
-        parts.append(f"asked to rest until {one.resting_until:%H:%M:%S} UTC")
-    if one.calls is not None and one.resets_at is not None:
-        parts.append(f"{one.calls} of {one.calls_limit} calls left until {one.resets_at:%H:%M} UTC")
-        low = low or one.calls < _LOW * (one.calls_limit or 0)
-    if one.writes_this_minute is not None:
-        parts.append(f"{one.writes_this_minute} more writes this minute")
-    if one.content_this_hour is not None:
-        parts.append(f"{one.content_this_hour} more posts this hour")
-    return Fact(one.token, "; ".join(parts) or "no call was made yet", bad=low)
+    is_low = one.calls is not None and one.calls < _LOW * (one.calls_limit or 0)
+    return Fact(one.token, one.in_words, bad=is_low or one.resting_until is not None)
 
 
 # Repositories
