@@ -9,11 +9,12 @@ from typing import Protocol
 from temporalio import activity
 
 from bot.forges.budget import unhurried
-from bot.forges.forge import RateLimited
+from bot.forges.forge import ForgeError, NotFound, RateLimited
+from bot.repository import RepositoryError
 from bot.words import words_for
 from workflows.advancing import advance
-from workflows.attempt import attempt
-from workflows.glancing import glance
+from workflows.attempt import ASK_AGAIN, attempt, is_forbidden
+from workflows.glancing import glance, spread
 from workflows.putting_off import pause_after
 from workflows.sites import Sites
 from workflows.surveying import survey
@@ -22,6 +23,9 @@ from workflows.values.looks import Glance, GlanceRequest, Survey, SurveyRequest
 from workflows.values.pipeline import Report
 from workflows.values.promotion import Advanced, News, PromotionState
 from workflows.watching import watch
+
+# A glance that fails so often in a row is left for later.
+_GLANCES = 4
 
 _log = logging.getLogger(__name__)
 
@@ -57,6 +61,22 @@ class Activities:
                 _log.info("%s is looked at later: %s", request.repository.full_name, limited)
                 later = self._sites.clock() + pause_after(limited, self._sites.clock())
                 return Glance(until=later, touched=request.touched)
+            except (ForgeError, RepositoryError) as error:
+                return self._given_up(request, error)
+
+    def _given_up(self, request: GlanceRequest, error: ForgeError | RepositoryError) -> Glance:
+        """Leave for later what nobody waits for: meanwhile the pipeline would hear of nothing.
+
+        Raises the error while it may be a passing one.
+        """
+        if activity.info().attempt < _GLANCES and not is_forbidden(error):
+            raise error
+        _log.warning("%s is looked at later: %s", request.repository.full_name, error)
+        is_gone = isinstance(error, NotFound)
+        if is_gone:
+            self._sites.forget(request.repository)
+        until = spread(self._sites.clock(), min(self._reconcile, ASK_AGAIN))
+        return Glance(until=until, look=is_gone, touched=request.touched)
 
     @activity.defn(name="survey")
     def survey(self, request: SurveyRequest) -> Survey:

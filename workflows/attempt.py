@@ -17,8 +17,10 @@ from workflows.putting_off import pause_after
 from workflows.steps import HEARTBEAT_LIMIT
 
 _HEARTBEAT_SECONDS = HEARTBEAT_LIMIT.total_seconds() / 3
-# What a person has to allow first is asked for again after this long.
+# What a person has to allow first is asked for again soon, then after ever longer, this at most:
+# who asks and is refused all the time is refused by forges whatever the token.
 ASK_AGAIN = timedelta(minutes=5)
+_ASK_AGAIN_FIRST = timedelta(seconds=5)
 # Git's own words, which name no permission.
 _FORBIDDEN = "returned error: 403"
 
@@ -52,7 +54,8 @@ def _translated(error: Exception, now: datetime, words: Words) -> ApplicationErr
         return ApplicationError(str(error), type=kind, next_retry_delay=pause_after(error, now))
     if is_forbidden(error) or isinstance(error, NotFound):
         said = with_needs(error, words)
-        return ApplicationError(said, type=kind, next_retry_delay=ASK_AGAIN)
+        later = min(_ASK_AGAIN_FIRST * 2 ** min(activity.info().attempt - 1, 16), ASK_AGAIN)
+        return ApplicationError(said, type=kind, next_retry_delay=later)
     return ApplicationError(str(error), type=kind)
 
 

@@ -14,7 +14,8 @@ STEP = ActivityConfig(
     retry_policy=RetryPolicy(
         initial_interval=timedelta(seconds=1),
         backoff_coefficient=2,
-        maximum_interval=timedelta(minutes=5),
+        # What comes back is noticed within a minute.
+        maximum_interval=timedelta(minutes=1),
     ),
 )
 # A moment that has passed already is no reason to spin.

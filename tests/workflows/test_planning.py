@@ -82,6 +82,7 @@ async def test_planned_again_it_is_the_later_word_that_counts(tmp_path: Path) ->
         again, at, later = await planned(here, hours=9)
 
         await here.answered(again, f"At {later} I promote to staging, and not at {wall}.")
+        await here.until_idle()
         assert [one.at for one in (await here.pipeline()).planned] == [at]
 
 

@@ -6,7 +6,10 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from bot.forges.forge import PullRequestInfo
+import pytest
+from temporalio.client import WorkflowExecutionStatus
+
+from bot.forges.forge import ForgeError, NotFound, PullRequestInfo, Unauthorized, Unavailable
 from tests.temporal_server import connected, temporal
 from tests.workflows.town import PIPELINE, Town, town
 from tests.workflows.village import APP, CONFIGURATION, KEY, REPOSITORY, Village, village
@@ -48,6 +51,44 @@ async def test_where_nothing_happened_one_request_is_made_in_an_interval(tmp_pat
         # Where the first of them falls within the interval is left to chance.
         (called,) = requests(here).items()
         assert called in [("open_items", 3), ("open_items", 4)]
+
+
+@pytest.mark.parametrize(
+    ("error", "times"), [(Unauthorized("bad credentials"), 1), (Unavailable("away"), 4)]
+)
+async def test_one_that_fails_is_left_for_later_and_events_are_heard_meanwhile(
+    tmp_path: Path, error: ForgeError, times: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with village(tmp_path) as here:
+        await here.deliver()
+        await looks(here)
+        for _ in range(times):
+            here.forge.fail("open_items", error)
+        await here.client.get_workflow_handle(KEY.pipeline_id).signal("glance")
+        while f"is looked at later: {error}" not in caplog.text:
+            await here.env.sleep(timedelta(seconds=1))
+        here.forge.fail("open_items", error)
+
+        pull = await opened(here)
+
+        here.forge.report(REPOSITORY, pull.head_sha, "ci/test", "success")
+        await looks(here)
+        await here.become(pull.number, "merged")
+
+
+async def test_a_repository_that_is_gone_ends_its_pipeline_at_the_next_look(tmp_path: Path) -> None:
+    async with village(tmp_path) as here:
+        await here.deliver()
+        await looks(here)
+        for _ in range(4):
+            here.forge.fail("open_items", NotFound("no such repository"))
+        here.forge.fail("repository", NotFound("no such repository"))
+        pipeline = here.client.get_workflow_handle(KEY.pipeline_id)
+        await pipeline.signal("glance")
+
+        while (await pipeline.describe()).status is WorkflowExecutionStatus.RUNNING:
+            await here.env.sleep(timedelta(seconds=1))
+        assert "is not managed" in await pipeline.result()
 
 
 async def test_one_that_waits_for_people_alone_costs_no_more(tmp_path: Path) -> None:
