@@ -136,19 +136,18 @@ def _content(answer: requests.Response) -> bytes | None:
 
 
 def _question(branches: Sequence[str]) -> bytes:
-    return _asked(["command=ls-refs"], [f"ref-prefix refs/heads/{name}" for name in branches])
+    return _asked("ls-refs", [f"ref-prefix refs/heads/{name}" for name in branches])
 
 
 def _wish(commits: Sequence[str], here: Sequence[str], blobs: str) -> bytes:
     """Return the wish for a pack that holds whole objects: a base of one may not be here."""
     wanted = [f"want {oid}" for oid in commits] + [f"have {oid}" for oid in here]
-    arguments = ["no-progress", "ofs-delta", f"filter {blobs}", *wanted, "done"]
-    return _asked(["command=fetch", f"object-format={_FORMATS[len(commits[0])]}"], arguments)
+    return _asked("fetch", ["no-progress", "ofs-delta", f"filter {blobs}", *wanted, "done"])
 
 
-def _asked(command: Sequence[str], arguments: Sequence[str]) -> bytes:
-    before, after = ([_packet(f"{line}\n".encode()) for line in x] for x in (command, arguments))
-    return b"".join([*before, _DELIMITER, *after, _FLUSH])
+def _asked(command: str, arguments: Sequence[str]) -> bytes:
+    lines = [_packet(f"{argument}\n".encode()) for argument in arguments]
+    return b"".join([_packet(f"command={command}\n".encode()), _DELIMITER, *lines, _FLUSH])
 
 
 def _packet(content: bytes) -> bytes:
