@@ -208,10 +208,15 @@ async def _woken(
 
 
 def _resident() -> int:
-    """Return the bytes of memory that this process holds."""
-    statm = Path("/proc/self/statm")
-    if statm.exists():
-        return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    """Return the bytes of memory that this process holds for itself.
+
+    Pages of program files are left out where that is known: they are read once, by the first
+    promotion, and all workers of a machine share them.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        return int(lines["RssAnon"].split()[0]) * 1024
     shown = subprocess.run(
         ["ps", "-o", "rss=", "-p", str(os.getpid())], check=True, stdout=subprocess.PIPE
     )
