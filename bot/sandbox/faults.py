@@ -24,10 +24,10 @@ class Fault:
 
     `path` is a regular expression searched in the path, without the API's root. One of: `status`
     answers with that and does nothing; `stall` waits that many seconds first; `takes` is how many
-    the call takes at least, its work included; `cut` closes the connection unanswered; `truncate`
-    sends half of the true answer; `lose` does what was asked and then cuts the connection, or
-    answers with `status` where that is given; `hold` keeps the call `before` or `after` it is done
-    until it is released: see `Controls.release`.
+    the call takes at least, with its work and both its ways; `cut` closes the connection
+    unanswered; `truncate` sends half of the true answer; `lose` does what was asked and then cuts
+    the connection, or answers with `status` where that is given; `hold` keeps the call `before` or
+    `after` it is done until it is released: see `Controls.release`.
 
     A header's value `now+SECONDS` is sent as that moment, in seconds since 1970.
     """
@@ -182,7 +182,11 @@ async def suffer(
         return _cut(request)
     if fault.status is not None:
         return _failed(fault)
-    response, _ = await asyncio.gather(handler(request), asyncio.sleep(fault.takes))
+    # As over a network: half of the time the question is on its way.
+    answered = asyncio.get_running_loop().time() + fault.takes
+    await asyncio.sleep(fault.takes / 2)
+    response = await handler(request)
+    await asyncio.sleep(answered - asyncio.get_running_loop().time())
     return await _truncated(request, response) if fault.truncate else response
 
 
