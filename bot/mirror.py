@@ -26,6 +26,7 @@ _NO_FILES = "blob:none"
 # Bytes that a request of our own carries, and files that it asks for; what is more is git's.
 _MOST_PUSHED = 1 << 20
 _MOST_ASKED = 500
+# Packs that may gather: to put them together takes a tenth of a second and more.
 _MOST_PACKS = 64
 
 _log = logging.getLogger(__name__)

@@ -75,14 +75,14 @@ def tell(report: Tell, rest: Rest, pass_on: tuple[Comment, ...]) -> Advanced:
 
 def digest_of(told: OpenPromotion) -> str:
     """Return a digest of what a pipeline was told, and behind a colon one of what is awaited."""
-    whole, awaited = (
+    where, awaits = (
         hashlib.sha256(text.encode()).hexdigest()
         for text in (
             told.model_dump_json(exclude={"awaits", "unknown"}),
             told.model_dump_json(include={"awaits", "unknown"}),
         )
     )
-    return f"{whole[:12]}:{awaited[:12]}"
+    return f"{where[:12]}:{awaits[:12]}"
 
 
 def with_nothing_awaited(told: str) -> str:
